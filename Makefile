@@ -1,0 +1,115 @@
+# openreplay: the PostgreSQL extension, the ingest server and their tests.
+#
+#   make                the extension and the edge programs
+#   make install        the extension into PG_CONFIG's installation, the programs into $(bindir)
+#   make installcheck   pg_regress against a running server that preloads the extension (./openreplay test starts one)
+#   make check-unit     plain C unit tests, under ASan and UBSan
+#   make fuzz           libFuzzer targets (clang)
+#   make format lint    .clang-format applied / checked, folder rules checked
+
+EXTENSION = control/openreplay
+DATA = openreplay--1.0.sql
+MODULE_big = openreplay
+
+# Plain C folders know nothing of PostgreSQL; the edge programs link the same objects.
+PLAIN_FOLDERS = src/wire src/visit src/heuristics
+PLAIN_SOURCES = $(filter-out %_test.c %_fuzz.c %_bench.c,$(wildcard $(addsuffix /*.c,$(PLAIN_FOLDERS))))
+MODULE_SOURCES = $(wildcard src/*.c src/session/*.c src/pipeline/*.c src/notify/*.c src/recording/*.c)
+COMMON_SOURCES = $(wildcard ingest/common/*.c)
+SERVER_SOURCES = $(wildcard ingest/server/*.c)
+REPLAY_SOURCES = $(wildcard ingest/test/replay/*.c)
+UNIT_TESTS = $(wildcard src/*/*_test.c ingest/*/*_test.c)
+FUZZERS = $(wildcard src/*/*_fuzz.c)
+
+PLAIN_OBJS = $(PLAIN_SOURCES:.c=.o)
+MODULE_OBJS = $(MODULE_SOURCES:.c=.o)
+COMMON_OBJS = $(COMMON_SOURCES:.c=.o)
+SERVER_OBJS = $(SERVER_SOURCES:.c=.o)
+REPLAY_OBJS = $(REPLAY_SOURCES:.c=.o)
+OBJS = $(MODULE_OBJS) $(PLAIN_OBJS)
+
+PG_CPPFLAGS = -I$(CURDIR)/src -D_GNU_SOURCE
+SHLIB_LINK = -lzstd -lcrypto -lpcre2-8 -lyaml
+EDGE_LIBS = -L$(shell $(PG_CONFIG) --libdir) -lpq -lmicrohttpd -lcurl -ljansson -lzstd -lz -lcrypto -lpcre2-8 -lyaml -lpthread
+
+REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+REGRESS_OPTS = --inputdir=$(CURDIR) --outputdir=$(CURDIR)/build/regress
+
+EXTRA_CLEAN = build openreplay-ingest openreplay-replay \
+	$(PLAIN_OBJS) $(MODULE_OBJS) $(COMMON_OBJS) $(SERVER_OBJS) $(REPLAY_OBJS) $(DEPENDENCIES)
+
+PG_CONFIG ?= pg_config
+# Bitcode would need the very clang that built the server, for functions that gain nothing from inlining.
+override with_llvm = no
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# ---- flags ------------------------------------------------------------------------------------------------------------
+
+STRICT = -std=gnu11 -Wall -Wextra -Werror -Wno-declaration-after-statement -MMD -MP
+override CFLAGS += -std=gnu11 -MMD -MP
+$(MODULE_OBJS): override CFLAGS += -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
+	-Wno-declaration-after-statement
+# Strict and without PostgreSQL's include path: the compiler itself holds the border.
+EDGE_CPPFLAGS = -I$(CURDIR)/src -I$(CURDIR)/ingest -I$(shell $(PG_CONFIG) --includedir) -D_GNU_SOURCE
+$(PLAIN_OBJS) $(COMMON_OBJS) $(SERVER_OBJS) $(REPLAY_OBJS): %.o: %.c
+	$(CC) -O2 -g -fPIC -fno-omit-frame-pointer $(STRICT) $(EDGE_CPPFLAGS) -c -o $@ $<
+
+DEPENDENCIES = $(patsubst %.o,%.d,$(OBJS) $(COMMON_OBJS) $(SERVER_OBJS) $(REPLAY_OBJS))
+-include $(DEPENDENCIES)
+
+# ---- edge programs ----------------------------------------------------------------------------------------------------
+
+PROGRAMS = $(if $(SERVER_SOURCES),openreplay-ingest) $(if $(REPLAY_SOURCES),openreplay-replay)
+all: $(PROGRAMS)
+
+openreplay-ingest: $(SERVER_OBJS) $(COMMON_OBJS) $(PLAIN_OBJS)
+	$(CC) -o $@ $^ $(LDFLAGS) $(EDGE_LIBS)
+
+openreplay-replay: $(REPLAY_OBJS) $(COMMON_OBJS) $(PLAIN_OBJS)
+	$(CC) -o $@ $^ $(LDFLAGS) $(EDGE_LIBS)
+
+install: install-programs
+.PHONY: install-programs
+install-programs: openreplay-ingest
+	$(MKDIR_P) '$(DESTDIR)$(bindir)' '$(DESTDIR)$(datadir)/openreplay'
+	$(INSTALL_PROGRAM) openreplay-ingest '$(DESTDIR)$(bindir)/openreplay-ingest'
+	$(INSTALL_DATA) data/uap-core/regexes.yaml '$(DESTDIR)$(datadir)/openreplay/regexes.yaml'
+
+# ---- plain C tests ----------------------------------------------------------------------------------------------------
+
+SANITIZE = -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+UNIT_PROGRAMS = $(patsubst %.c,build/unit/%,$(UNIT_TESTS))
+
+build/unit/%: %.c $(PLAIN_SOURCES) $(COMMON_SOURCES) $(wildcard src/*/*.h ingest/*/*.h src/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(SANITIZE) $(filter-out -MMD -MP,$(STRICT)) $(EDGE_CPPFLAGS) -o $@ $< $(PLAIN_SOURCES) $(COMMON_SOURCES) $(EDGE_LIBS)
+
+.PHONY: check-unit fuzz format lint
+check-unit: $(UNIT_PROGRAMS)
+	@set -e; for program in $(UNIT_PROGRAMS); do $$program; done
+
+FUZZ_PROGRAMS = $(patsubst %.c,build/fuzz/%,$(FUZZERS))
+build/fuzz/%: %.c $(PLAIN_SOURCES)
+	@mkdir -p $(@D)
+	clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -std=gnu11 $(EDGE_CPPFLAGS) -o $@ $< \
+		$(PLAIN_SOURCES) -lcrypto -lpcre2-8 -lyaml -lpthread
+fuzz: $(FUZZ_PROGRAMS)
+
+build/bench/%: %.c $(PLAIN_OBJS)
+	@mkdir -p $(@D)
+	$(CC) -O2 -g $(filter-out -MMD -MP,$(STRICT)) $(EDGE_CPPFLAGS) -o $@ $< $(PLAIN_OBJS) -lcrypto -lpcre2-8 -lyaml -lpthread
+
+# ---- style ------------------------------------------------------------------------------------------------------------
+
+C_FILES = $(shell git ls-files '*.c' '*.h' ':!src/wire/messages.list.h')
+format:
+	clang-format -i $(C_FILES)
+lint:
+	clang-format --dry-run --Werror $(C_FILES)
+	@! grep -nE '#include "(postgres|fmgr|access/|utils/)' $(PLAIN_SOURCES) $(wildcard src/wire/*.h src/visit/*.h src/heuristics/*.h) \
+		|| { echo 'plain C folders include nothing of PostgreSQL'; exit 1; }
+	@! grep -rnE 'PG_VERSION_NUM' src --include='*.[ch]' | grep -v '^src/compat.h:' \
+		|| { echo 'PG_VERSION_NUM belongs into src/compat.h'; exit 1; }
+	@for folder in $$(git ls-files 'src/*/*' 'ingest/*/*' | cut -d/ -f1,2 | sort -u); do \
+		[ -f $$folder/README.md ] || { echo "no README.md in $$folder"; exit 1; }; done
