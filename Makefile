@@ -98,7 +98,7 @@ fuzz: $(FUZZ_PROGRAMS)
 
 build/bench/%: %.c $(PLAIN_OBJS)
 	@mkdir -p $(@D)
-	$(CC) -O2 -g $(filter-out -MMD -MP,$(STRICT)) $(EDGE_CPPFLAGS) -o $@ $< $(PLAIN_OBJS) -lcrypto -lpcre2-8 -lyaml -lpthread
+	$(CC) -O2 -g $(filter-out -MMD -MP,$(STRICT)) $(EDGE_CPPFLAGS) -o $@ $< $(PLAIN_OBJS) $(EDGE_LIBS)
 
 # ---- style ------------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,323 @@
+/*
+ * codec.c - primitive encodings and the fields of one message
+ *
+ * A message body is its fields one after another, without tags, so the catalogue's field list drives both directions.  The
+ * decoder is lenient about what ends early (old trackers send fewer fields) and strict about what cannot be right.
+ */
+#include <string.h>
+
+#include "wire/wire.h"
+#include "wire/codec.h"
+
+/* ---- the catalogue, expanded ---- */
+
+#define FIELD(message, kind, name) {#name, WIRE_##kind},
+#define MESSAGE(id, platform, name, flags, fields) static const WireField name##_fields[] = {fields{NULL, WIRE_UINT}};
+#include "wire/messages.list.h"
+#undef MESSAGE
+#undef FIELD
+
+#define FIELD(message, kind, name)
+#define MESSAGE(id, platform, name, flags, fields) [id] = {#name, name##_fields, name##_FIELDS, id, flags, WIRE_##platform},
+const WireType wire_types[WIRE_TYPE_COUNT] = {
+#include "wire/messages.list.h"
+};
+#undef MESSAGE
+#undef FIELD
+
+const WireType *
+wire_type(unsigned id)
+{
+	return id < WIRE_TYPE_COUNT && wire_types[id].name != NULL ? &wire_types[id] : NULL;
+}
+
+const char *
+wire_error_text(WireError error)
+{
+	switch (error)
+	{
+		case WIRE_OK:
+			return "no error";
+		case WIRE_TRUNCATED:
+			return "data end inside a message";
+		case WIRE_VARINT_OVERFLOW:
+			return "varint of more than 64 bits";
+		case WIRE_STRING_TOO_LONG:
+			return "string of more than 10000000 bytes";
+		case WIRE_HEADER_MISPLACED:
+			return "batch header after the first message";
+		case WIRE_VERSION_UNSUPPORTED:
+			return "unsupported batch version";
+		case WIRE_UNKNOWN_UNSIZED:
+			return "unknown message type in a batch without sizes";
+	}
+	return "unknown error";
+}
+
+/* ---- decoding ---- */
+
+static WireError
+read_string(const uint8_t **pos, const uint8_t *end, WireString *value)
+{
+	uint64_t	len;
+	WireError	error = wire_read_uint(pos, end, &len);
+
+	if (error != WIRE_OK)
+		return error;
+	if (len > WIRE_MAX_STRING_BYTES)
+		return WIRE_STRING_TOO_LONG;
+	if (len > (uint64_t) (end - *pos))
+		return WIRE_TRUNCATED;
+	*value = wire_string((const char *) *pos, len);
+	*pos += len;
+	return WIRE_OK;
+}
+
+static WireError
+read_value(WireKind kind, const uint8_t **pos, const uint8_t *end, WireValue *value)
+{
+	uint64_t	number = 0;
+	WireError	error;
+
+	switch (kind)
+	{
+		case WIRE_BOOLEAN:
+			if (*pos == end)
+				return WIRE_TRUNCATED;
+			value->b = *(*pos)++ == 1;
+			return WIRE_OK;
+		case WIRE_UINT:
+			return wire_read_uint(pos, end, &value->u);
+		case WIRE_INT:
+			error = wire_read_uint(pos, end, &number);
+			value->i = wire_unzigzag(number);
+			return error;
+		case WIRE_STRING:
+			return read_string(pos, end, &value->s);
+	}
+	return WIRE_OK;
+}
+
+WireError
+wire_read_fields(const WireType *type, const uint8_t **pos, const uint8_t *end, WireValue *values)
+{
+	for (unsigned i = 0; i < type->nfields; i++)
+	{
+		WireError	error = read_value(type->fields[i].kind, pos, end, &values[i]);
+
+		if (error != WIRE_OK)
+			return error;
+	}
+	return WIRE_OK;
+}
+
+WireError
+wire_skip_fields(const WireType *type, const uint8_t **pos, const uint8_t *end)
+{
+	WireValue	ignored;
+
+	for (unsigned i = 0; i < type->nfields; i++)
+	{
+		WireError	error = read_value(type->fields[i].kind, pos, end, &ignored);
+
+		if (error != WIRE_OK)
+			return error;
+	}
+	return WIRE_OK;
+}
+
+/* What was not sent is 0, false or "" - never a null pointer, so that callers may hand any string to memcmp. */
+static void
+fill_missing(const WireType *type, unsigned from, WireValue *values)
+{
+	for (unsigned i = from; i < type->nfields; i++)
+	{
+		if (type->fields[i].kind == WIRE_STRING)
+			values[i].s = wire_string("", 0);
+		else
+			values[i].u = 0;
+	}
+}
+
+WireError
+wire_decode_sent(const WireMessage *message, WireValue *values)
+{
+	const WireType *type = &wire_types[message->wire_type];
+	const uint8_t *pos = message->body;
+	const uint8_t *end = pos + message->body_len;
+
+	for (unsigned i = 0; i < type->nfields; i++)
+	{
+		WireError	error;
+
+		if (pos == end)
+		{
+			/* an older tracker's shorter form */
+			fill_missing(type, i, values);
+			return WIRE_OK;
+		}
+		error = read_value(type->fields[i].kind, &pos, end, &values[i]);
+		if (error != WIRE_OK)
+		{
+			fill_missing(type, i, values);
+			return error;
+		}
+	}
+	return WIRE_OK;
+}
+
+/*
+ * Legacy forms and what they are now.  Their fields are a prefix of the successor's, in the same order and of the same kinds
+ * (the kinds that differ, GraphQL's Duration and the booleans, are handled in wire_decode), so only what to fill in is told.
+ */
+typedef struct Successor
+{
+	uint8_t		now;
+	bool		type_first;		/* the successor starts with a Type field the old form lacks */
+	const char *text;			/* value of that Type, or of the first added field when it is a string */
+	bool		absent_point;	/* the two added numbers are coordinates: 101 marks them unknown */
+} Successor;
+
+static const Successor successors[WIRE_TYPE_COUNT] = {
+	[MSG_SetPageLocationDeprecated] = {.now = MSG_SetPageLocation},
+	[MSG_NetworkRequestDeprecated] = {.now = MSG_NetworkRequest},
+	[MSG_JSExceptionDeprecated] = {.now = MSG_JSException, .text = "{}"},
+	[MSG_PageEventDeprecated] = {.now = MSG_PageEvent},
+	[MSG_Fetch] = {.now = MSG_NetworkRequest, .type_first = true, .text = "fetch"},
+	[MSG_ReduxDeprecated] = {.now = MSG_Redux},
+	[MSG_GraphQLDeprecated] = {.now = MSG_GraphQL},
+	[MSG_ResourceTimingDeprecatedDeprecated] = {.now = MSG_ResourceTiming},
+	[MSG_IssueEventDeprecated] = {.now = MSG_IssueEvent},
+	[MSG_MouseClickDeprecated] = {.now = MSG_MouseClick, .absent_point = true},
+	[MSG_ResourceTimingDeprecated] = {.now = MSG_ResourceTiming},
+};
+
+uint8_t
+wire_canonical_type(uint8_t wire_type)
+{
+	return successors[wire_type].now != 0 ? successors[wire_type].now : wire_type;
+}
+
+WireError
+wire_decode(const WireMessage *message, WireValue *values)
+{
+	const Successor *successor = &successors[message->wire_type];
+	const WireType *now;
+	const WireType *sent;
+	unsigned	shift;
+	WireError	error;
+
+	if (successor->now == 0)
+		return wire_decode_sent(message, values);
+
+	now = &wire_types[successor->now];
+	sent = &wire_types[message->wire_type];
+	shift = successor->type_first ? 1 : 0;
+	error = wire_decode_sent(message, values + shift);
+
+	fill_missing(now, sent->nfields + shift, values);
+	if (successor->type_first)
+		values[0].s = wire_string(successor->text, strlen(successor->text));
+	else if (successor->text != NULL)
+		values[sent->nfields].s = wire_string(successor->text, strlen(successor->text));
+	if (successor->absent_point)
+	{
+		values[MouseClick_NormalizedX].u = 101;
+		values[MouseClick_NormalizedY].u = 101;
+	}
+	/* signed on the old wire, unsigned now */
+	if (message->wire_type == MSG_GraphQLDeprecated && values[GraphQL_Duration].i < 0)
+		values[GraphQL_Duration].u = 0;
+	return error;
+}
+
+/* ---- encoding ---- */
+
+void
+wire_put_bytes(WireWriter *writer, const void *data, size_t len)
+{
+	if (writer->overflow || len > writer->size - writer->len)
+	{
+		writer->overflow = true;
+		return;
+	}
+	if (len > 0)
+		memcpy(writer->data + writer->len, data, len);
+	writer->len += len;
+}
+
+void
+wire_put_uint(WireWriter *writer, uint64_t value)
+{
+	uint8_t		bytes[10];
+	size_t		len = 0;
+
+	while (value >= 0x80)
+	{
+		bytes[len++] = (uint8_t) value | 0x80;
+		value >>= 7;
+	}
+	bytes[len++] = (uint8_t) value;
+	wire_put_bytes(writer, bytes, len);
+}
+
+void
+wire_put_int(WireWriter *writer, int64_t value)
+{
+	wire_put_uint(writer, ((uint64_t) value << 1) ^ (uint64_t) (value >> 63));
+}
+
+void
+wire_put_string(WireWriter *writer, WireString value)
+{
+	wire_put_uint(writer, value.len);
+	wire_put_bytes(writer, value.data, value.len);
+}
+
+void
+wire_put_message(WireWriter *writer, unsigned id, const WireValue *values, bool sized)
+{
+	const WireType *type = wire_type(id);
+	size_t		size_at;
+	size_t		size;
+
+	if (type == NULL)
+	{
+		writer->overflow = true;
+		return;
+	}
+	wire_put_uint(writer, id);
+	sized = sized && !wire_is_unsized(id);
+	size_at = writer->len;
+	if (sized)
+		wire_put_bytes(writer, "\0\0\0", 3);
+	for (unsigned i = 0; i < type->nfields; i++)
+	{
+		switch (type->fields[i].kind)
+		{
+			case WIRE_BOOLEAN:
+				wire_put_bytes(writer, values[i].b ? "\1" : "\0", 1);
+				break;
+			case WIRE_UINT:
+				wire_put_uint(writer, values[i].u);
+				break;
+			case WIRE_INT:
+				wire_put_int(writer, values[i].i);
+				break;
+			case WIRE_STRING:
+				wire_put_string(writer, values[i].s);
+				break;
+		}
+	}
+	if (!sized || writer->overflow)
+		return;
+	size = writer->len - size_at - 3;
+	if (size > 0xffffff)
+	{
+		writer->overflow = true;
+		return;
+	}
+	writer->data[size_at] = (uint8_t) size;
+	writer->data[size_at + 1] = (uint8_t) (size >> 8);
+	writer->data[size_at + 2] = (uint8_t) (size >> 16);
+}
