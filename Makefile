@@ -12,7 +12,7 @@ DATA = openreplay--1.0.sql
 MODULE_big = openreplay
 
 # Plain C folders know nothing of PostgreSQL; the edge programs link the same objects.
-PLAIN_FOLDERS = src/wire src/visit src/heuristics
+PLAIN_FOLDERS = src/wire src/visit src/heuristics src/assets
 PLAIN_SOURCES = $(filter-out %_test.c %_fuzz.c %_bench.c,$(wildcard $(addsuffix /*.c,$(PLAIN_FOLDERS))))
 MODULE_SOURCES = $(wildcard src/*.c src/session/*.c src/pipeline/*.c src/notify/*.c src/recording/*.c)
 COMMON_SOURCES = $(wildcard ingest/common/*.c)
