@@ -1,0 +1,1959 @@
+/*
+ * openreplay--1.0.sql - the schema and the SQL API, in the order of a session's life
+ *
+ * Functions are members of the extension; everything that holds or shapes data (tables, partitions, sequences, types,
+ * views, the schemas around them) is not. Member tables lose their partitions and foreign keys in a dump, so
+ * openreplay.install() creates what is missing and releases it from the extension, and the dump carries it like any
+ * table of the user's own. While a dump is being restored install() creates nothing: the dump brings it all.
+ *
+ * Two rules follow for whoever adds to this file:
+ *   - No member function names a released type or table in its signature or in a BEGIN ATOMIC body: when a dump is
+ *     restored the functions come first. Bodies given as text are free, they are not looked into before they run.
+ *   - Inside this script CREATE ... IF NOT EXISTS and CREATE OR REPLACE fail on things that are there but released.
+ *     Test with to_regclass, to_regtype or to_regnamespace and create plainly.
+ */
+\echo Use "CREATE EXTENSION openreplay" to load this file. \quit
+
+-- ==== 1. Roles =====================================================================================================
+
+CREATE FUNCTION openreplay.install_roles() RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+	role_name text;
+BEGIN
+	FOREACH role_name IN ARRAY ARRAY['openreplay_ingest', 'openreplay_uploader', 'openreplay_reader', 'openreplay_admin']
+	LOOP
+		CONTINUE WHEN to_regrole(role_name) IS NOT NULL;
+		BEGIN
+			EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
+		EXCEPTION WHEN duplicate_object OR unique_violation THEN
+			NULL;				-- roles belong to the cluster: another database was quicker
+		END;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION openreplay.install_roles() IS
+	'Creates the group roles that are missing: ingest appends batches, uploader empties the outbox, reader sees dashboards, admin changes product data.';
+
+-- Also while a dump is being restored: its GRANTs need the roles.
+SELECT openreplay.install_roles();
+
+-- ==== 2. Keys, version, announcements ==============================================================================
+
+CREATE FUNCTION public.generate_api_key(length integer) RETURNS text
+LANGUAGE c VOLATILE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'generate_api_key';
+COMMENT ON FUNCTION public.generate_api_key(integer) IS
+	'Random key of the given length from digits and letters, every one equally likely, from the server''s strong random source.';
+
+CREATE FUNCTION public.openreplay_version() RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$SELECT 'v1.20.0'$$;
+COMMENT ON FUNCTION public.openreplay_version() IS 'The schema version that existing tools find here.';
+
+CREATE FUNCTION public.notify_project() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'notify_project';
+COMMENT ON FUNCTION public.notify_project() IS
+	'Row trigger: announces the new row as JSON on channel project.';
+
+CREATE FUNCTION public.notify_integration() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'notify_integration';
+COMMENT ON FUNCTION public.notify_integration() IS
+	'Row trigger: announces changed credentials on channel integration. Values inside options are null unless openreplay.notify_secrets is on.';
+
+CREATE FUNCTION public.notify_alert() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'notify_alert';
+COMMENT ON FUNCTION public.notify_alert() IS
+	'Row trigger: announces the alert as JSON on channel alert, times in epoch milliseconds.';
+
+-- ==== 3. Product tables ============================================================================================
+
+-- ---- 3.1 What there is --------------------------------------------------------------------------------------------
+
+CREATE FUNCTION openreplay.product_tables() RETURNS SETOF text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT unnest(ARRAY[
+		'public.tenants',
+		'public.users',
+		'public.basic_authentication',
+		'public.oauth_authentication',
+		'public.jira_cloud',
+		'public.webhooks',
+		'public.notifications',
+		'public.user_viewed_notifications',
+		'public.announcements',
+		'public.projects',
+		'public.projects_conditions',
+		'public.projects_stats',
+		'public.tags',
+		'public.integrations',
+		'public.jobs',
+		'public.searches',
+		'public.saved_searches',
+		'public.actions',
+		'public.autocomplete',
+		'or_cache.autocomplete_top_values',
+		'public.feature_flags',
+		'public.feature_flags_conditions',
+		'public.feature_flags_variants',
+		'public.ut_tests',
+		'public.ut_tests_tasks',
+		'public.sessions',
+		'public.user_viewed_sessions',
+		'public.user_favorite_sessions',
+		'public.sessions_notes',
+		'public.assigned_sessions',
+		'public.session_integrations',
+		'public.sessions_feature_flags',
+		'public.ut_tests_signals',
+		'public.errors',
+		'public.user_favorite_errors',
+		'public.user_viewed_errors',
+		'public.issues',
+		'public.crashes_ios',
+		'events.pages',
+		'events.clicks',
+		'events.inputs',
+		'events.errors',
+		'public.errors_tags',
+		'events.performance',
+		'events.resources',
+		'events.graphql',
+		'events.state_actions',
+		'events.tags',
+		'events.canvas_recordings',
+		'events_common.requests',
+		'events_common.customs',
+		'events_common.issues',
+		'events_common.crashes',
+		'events_ios.taps',
+		'events_ios.inputs',
+		'events_ios.swipes',
+		'events_ios.views',
+		'public.metrics',
+		'public.metric_series',
+		'public.dashboards',
+		'public.dashboard_widgets',
+		'public.alerts',
+		'spots.spots',
+		'spots.keys',
+		'spots.streams',
+		'spots.tasks'
+	])
+$$;
+COMMENT ON FUNCTION openreplay.product_tables() IS 'Names of the product tables.';
+
+CREATE FUNCTION openreplay.install_types() RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+	schema_name text;
+	enum_name text;
+	labels text[];
+	label text;
+BEGIN
+	FOREACH schema_name IN ARRAY ARRAY['events', 'events_common', 'events_ios', 'or_cache', 'spots']
+	LOOP
+		CONTINUE WHEN to_regnamespace(schema_name) IS NOT NULL;
+		EXECUTE format('CREATE SCHEMA %I', schema_name);
+		EXECUTE format('GRANT USAGE ON SCHEMA %I TO openreplay_reader, openreplay_admin', schema_name);
+	END LOOP;
+
+	FOR enum_name, labels IN
+		SELECT name, string_to_array(list, ' ') FROM (VALUES
+			('events.resource_method', 'GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH'),
+			('events.resource_type', 'other script stylesheet fetch img media'),
+			('events_common.custom_level', 'info error'),
+			('public.alert_change_type', 'percent change'),
+			('public.alert_detection_method', 'threshold change'),
+			('public.announcement_type', 'notification alert'),
+			('public.country',
+				'UN RW SO YE IQ SA IR CY TZ SY AM KE CD DJ UG CF SC JO LB KW OM QA BH AE IL TR ET ER EG SD GR BI EE '
+				'LV AZ LT SJ GE MD BY FI AX UA MK HU BG AL PL RO XK ZW ZM KM MW LS BW MU SZ RE ZA YT MZ MG AF PK BD '
+				'TM TJ LK BT IN MV IO NP MM UZ KZ KG TF HM CC PW VN TH ID LA TW PH MY CN HK BN MO KH KR JP KP SG CK '
+				'TL RU MN AU CX MH FM PG SB TV NR VU NC NF NZ FJ LY CM SN CG PT LR CI GH GQ NG BF TG GW MR BJ GA SL '
+				'ST GI GM GN TD NE ML EH TN ES MA MT DZ FO DK IS GB CH SE NL AT BE DE LU IE MC FR AD LI JE IM GG SK '
+				'CZ NO VA SM IT SI ME HR BA AO NA SH BV BB CV GY GF SR PM GL PY UY BR FK GS JM DO CU MQ BS BM AI TT '
+				'KN DM AG LC TC AW VG VC MS MF BL GP GD KY BZ SV GT HN NI CR VE EC CO PA HT AR CL BO PE MX PF PN KI '
+				'TK TO WF WS NU MP GU PR VI UM AS CA US PS RS AQ SX CW BQ SS AC AN BU CP CS CT DD DG DY EA FQ FX HV '
+				'IC JT MI NH NQ NT PC PU PZ RH SU TA TP VD WK YD YU ZR'),
+			('public.device_type', 'desktop tablet mobile other'),
+			('public.error_source', 'js_exception bugsnag cloudwatch datadog newrelic rollbar sentry stackdriver sumologic elasticsearch'),
+			('public.error_status', 'unresolved resolved ignored'),
+			('public.http_method', 'GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH'),
+			('public.integration_provider', 'bugsnag cloudwatch datadog newrelic rollbar sentry stackdriver sumologic elasticsearch dynatrace'),
+			('public.issue_type',
+				'click_rage tap_rage dead_click excessive_scrolling bad_request missing_resource memory cpu '
+				'slow_resource slow_page_load crash ml_cpu ml_memory ml_dead_click ml_click_rage ml_mouse_thrashing '
+				'ml_excessive_scrolling ml_slow_resources custom js_exception mouse_thrashing app_crash incident'),
+			('public.job_action', 'delete_user_data'),
+			('public.job_status', 'scheduled running cancelled failed completed'),
+			('public.oauth_provider', 'jira github'),
+			('public.platform', 'web ios android'),
+			('public.ui_tests_status', 'preview in-progress paused closed'),
+			('public.user_role', 'owner admin member'),
+			('public.ut_signal_status', 'begin done skipped'),
+			('public.webhook_type', 'webhook slack email msteams')
+		) AS enum (name, list)
+	LOOP
+		IF to_regtype(enum_name) IS NULL THEN
+			EXECUTE format('CREATE TYPE %s AS ENUM (%s)', enum_name,
+				(SELECT string_agg(quote_literal(each_label), ', ' ORDER BY position)
+				 FROM unnest(labels) WITH ORDINALITY AS l (each_label, position)));
+			CONTINUE;
+		END IF;
+		-- A type that an older version or a dump brought lacks only the newest labels.
+		FOR label IN
+			SELECT unnest(labels) EXCEPT SELECT enumlabel FROM pg_enum WHERE enumtypid = to_regtype(enum_name)
+		LOOP
+			EXECUTE format('ALTER TYPE %s ADD VALUE IF NOT EXISTS %L', enum_name, label);
+		END LOOP;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION openreplay.install_types() IS 'Creates the missing schemas and enum types, and the labels that existing types lack.';
+
+-- ---- 3.2 Accounts and notices -------------------------------------------------------------------------------------
+
+CREATE FUNCTION openreplay.install_accounts() RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	IF to_regclass('public.tenants') IS NULL THEN
+		CREATE TABLE public.tenants (
+			tenant_id      integer DEFAULT 1 PRIMARY KEY CONSTRAINT onerow_uni CHECK (tenant_id = 1),
+			tenant_key     text NOT NULL DEFAULT public.generate_api_key(20),
+			name           text NOT NULL,
+			api_key        text NOT NULL DEFAULT public.generate_api_key(20),
+			created_at     timestamp NOT NULL DEFAULT timezone('utc', now()),
+			license        text,
+			opt_out        boolean NOT NULL DEFAULT false,
+			t_projects     integer NOT NULL DEFAULT 1,
+			t_sessions     bigint NOT NULL DEFAULT 0,
+			t_users        integer NOT NULL DEFAULT 1,
+			t_integrations integer NOT NULL DEFAULT 0,
+			last_telemetry bigint NOT NULL DEFAULT (extract(epoch FROM date_trunc('day', now())) * 1000)::bigint,
+			scope_state    smallint NOT NULL DEFAULT 0
+		);
+		COMMENT ON TABLE public.tenants IS 'The installation: exactly one row.';
+		COMMENT ON COLUMN public.tenants.tenant_key IS 'Anonymous id for telemetry.';
+		COMMENT ON COLUMN public.tenants.api_key IS 'Organisation key of the public API.';
+		COMMENT ON COLUMN public.tenants.opt_out IS 'True: telemetry carries no personal data.';
+		COMMENT ON COLUMN public.tenants.last_telemetry IS 'Start of the day, epoch milliseconds.';
+		COMMENT ON COLUMN public.tenants.scope_state IS
+			'0 not chosen, 1 screen recordings only, 2 the whole product.';
+	END IF;
+
+	IF to_regclass('public.users') IS NULL THEN
+		CREATE TABLE public.users (
+			user_id              integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+			email                text NOT NULL UNIQUE,
+			role                 public.user_role NOT NULL DEFAULT 'member',
+			name                 text NOT NULL,
+			created_at           timestamp NOT NULL DEFAULT timezone('utc', now()),
+			deleted_at           timestamp,
+			api_key              text NOT NULL DEFAULT public.generate_api_key(20) UNIQUE,
+			jwt_iat              timestamp,
+			jwt_refresh_jti      integer,
+			jwt_refresh_iat      timestamp,
+			spot_jwt_iat         timestamp,
+			spot_jwt_refresh_jti integer,
+			spot_jwt_refresh_iat timestamp,
+			data                 jsonb NOT NULL DEFAULT '{}',
+			weekly_report        boolean NOT NULL DEFAULT true,
+			settings             jsonb DEFAULT '{"modules": ["usability-tests", "feature-flags"]}'
+		);
+		COMMENT ON TABLE public.users IS
+			'People who may sign in. A deleted user keeps its row, and its email stays taken.';
+		COMMENT ON COLUMN public.users.api_key IS 'Personal key of the public API.';
+		COMMENT ON COLUMN public.users.jwt_iat IS 'When the current token was issued; null: signed out.';
+		COMMENT ON COLUMN public.users.jwt_refresh_jti IS 'Rotation counter of the refresh token.';
+		COMMENT ON COLUMN public.users.data IS 'lastAnnouncementView: epoch milliseconds.';
+		COMMENT ON COLUMN public.users.settings IS 'modules: list of enabled modules.';
+	END IF;
+
+	IF to_regclass('public.basic_authentication') IS NULL THEN
+		CREATE TABLE public.basic_authentication (
+			user_id              integer NOT NULL UNIQUE REFERENCES public.users ON DELETE CASCADE,
+			password             text,
+			invitation_token     text,
+			invited_at           timestamp,
+			change_pwd_token     text,
+			change_pwd_expire_at timestamp,
+			changed_at           timestamp
+		);
+		COMMENT ON TABLE public.basic_authentication IS
+			'Password (bcrypt), invitation and password-change tokens, one row a user.';
+	END IF;
+
+	IF to_regclass('public.oauth_authentication') IS NULL THEN
+		CREATE TABLE public.oauth_authentication (
+			user_id          integer NOT NULL REFERENCES public.users ON DELETE CASCADE,
+			provider         public.oauth_provider NOT NULL,
+			provider_user_id text NOT NULL,
+			token            text NOT NULL
+		);
+		-- one token a user and provider
+		CREATE UNIQUE INDEX oauth_authentication_unique_user_id_provider_idx
+			ON public.oauth_authentication (user_id, provider);
+		COMMENT ON TABLE public.oauth_authentication IS 'Tokens of external issue trackers, one a user and provider.';
+	END IF;
+
+	IF to_regclass('public.jira_cloud') IS NULL THEN
+		CREATE TABLE public.jira_cloud (
+			user_id  integer CONSTRAINT jira_cloud_pk PRIMARY KEY
+				CONSTRAINT jira_cloud_users_fkey REFERENCES public.users ON DELETE CASCADE,
+			username text NOT NULL,
+			token    text NOT NULL,
+			url      text
+		);
+		COMMENT ON TABLE public.jira_cloud IS 'Jira access of a user.';
+	END IF;
+
+	IF to_regclass('public.webhooks') IS NULL THEN
+		CREATE TABLE public.webhooks (
+			webhook_id  integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+			endpoint    text NOT NULL,
+			created_at  timestamp NOT NULL DEFAULT timezone('utc', now()),
+			deleted_at  timestamp,
+			auth_header text,
+			type        public.webhook_type NOT NULL DEFAULT 'webhook',
+			index       integer NOT NULL DEFAULT 0,
+			name        varchar(100)
+		);
+		COMMENT ON TABLE public.webhooks IS
+			'Where alerts and shared items are sent: plain hooks, chat channels, mail.';
+		COMMENT ON COLUMN public.webhooks.auth_header IS 'Sent as it is.';
+		COMMENT ON COLUMN public.webhooks.index IS 'Order of display.';
+	END IF;
+
+	IF to_regclass('public.notifications') IS NULL THEN
+		CREATE TABLE public.notifications (
+			notification_id integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+			user_id         integer REFERENCES public.users ON DELETE CASCADE,
+			title           text NOT NULL,
+			description     text NOT NULL,
+			button_text     varchar(80),
+			button_url      text,
+			image_url       text,
+			created_at      timestamp NOT NULL DEFAULT timezone('utc', now()),
+			options         jsonb NOT NULL DEFAULT '{}'
+		);
+		-- a user's latest notices
+		CREATE INDEX ON public.notifications (user_id, created_at DESC);
+		COMMENT ON TABLE public.notifications IS
+			'Messages shown in the application; without a user they are for everyone.';
+	END IF;
+
+	IF to_regclass('public.user_viewed_notifications') IS NULL THEN
+		CREATE TABLE public.user_viewed_notifications (
+			user_id         integer NOT NULL REFERENCES public.users ON DELETE CASCADE,
+			notification_id integer NOT NULL REFERENCES public.notifications ON DELETE CASCADE,
+			PRIMARY KEY (user_id, notification_id)
+		);
+		-- delete of a notification
+		CREATE INDEX ON public.user_viewed_notifications (notification_id);
+		COMMENT ON TABLE public.user_viewed_notifications IS 'Which user has read which notification.';
+	END IF;
+
+	IF to_regclass('public.announcements') IS NULL THEN
+		CREATE TABLE public.announcements (
+			announcement_id serial CONSTRAINT announcements_pk PRIMARY KEY,
+			title           text NOT NULL,
+			description     text NOT NULL,
+			button_text     varchar(30),
+			button_url      text,
+			image_url       text,
+			created_at      timestamp NOT NULL DEFAULT timezone('utc', now()),
+			type            public.announcement_type NOT NULL DEFAULT 'notification'
+		);
+		COMMENT ON TABLE public.announcements IS 'Product news shown to all users.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.install_accounts() IS
+	'Creates the missing tables of tenants, users and what they are told.';
+
+-- ---- 3.3 Projects and their settings ------------------------------------------------------------------------------
+
+CREATE FUNCTION openreplay.install_projects() RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	IF to_regclass('public.projects') IS NULL THEN
+		CREATE TABLE public.projects (
+			project_id                integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+			project_key               varchar(20) NOT NULL DEFAULT public.generate_api_key(20) UNIQUE,
+			name                      text NOT NULL,
+			platform                  public.platform NOT NULL DEFAULT 'web',
+			active                    boolean NOT NULL,
+			sample_rate               smallint NOT NULL DEFAULT 100 CHECK (sample_rate BETWEEN 0 AND 100),
+			created_at                timestamp NOT NULL DEFAULT timezone('utc', now()),
+			deleted_at                timestamp,
+			max_session_duration      integer NOT NULL DEFAULT 7200000,
+			metadata_1                text,
+			metadata_2                text,
+			metadata_3                text,
+			metadata_4                text,
+			metadata_5                text,
+			metadata_6                text,
+			metadata_7                text,
+			metadata_8                text,
+			metadata_9                text,
+			metadata_10               text,
+			save_request_payloads     boolean NOT NULL DEFAULT false,
+			gdpr                      jsonb NOT NULL
+				DEFAULT '{"maskEmails": true, "sampleRate": 33, "maskNumbers": false, "defaultInputMode": "obscured"}',
+			first_recorded_session_at timestamp,
+			sessions_last_check_at    timestamp,
+			beacon_size               integer NOT NULL DEFAULT 0,
+			conditional_capture       boolean NOT NULL DEFAULT false
+		);
+		COMMENT ON TABLE public.projects IS 'What is recorded: a site or an application, with its recording rules.';
+		COMMENT ON COLUMN public.projects.project_key IS 'Public: it is in the configuration of the tracker.';
+		COMMENT ON COLUMN public.projects.active IS 'False: nothing is recorded.';
+		COMMENT ON COLUMN public.projects.sample_rate IS 'Share of visits recorded, in percent.';
+		COMMENT ON COLUMN public.projects.max_session_duration IS
+			'Milliseconds; also the lifetime of a session token.';
+		COMMENT ON COLUMN public.projects.metadata_1 IS
+			'Name of the first metadata slot, its values are in sessions.metadata_1; null: free. Slots 2 to 10 likewise.';
+		COMMENT ON COLUMN public.projects.save_request_payloads IS 'Keep bodies of requests and answers.';
+		COMMENT ON COLUMN public.projects.beacon_size IS
+			'Largest batch of the tracker in bytes; 0: the server decides.';
+		COMMENT ON COLUMN public.projects.conditional_capture IS 'Record by projects_conditions.';
+	END IF;
+
+	IF to_regclass('public.projects_conditions') IS NULL THEN
+		CREATE TABLE public.projects_conditions (
+			condition_id integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+			project_id   integer NOT NULL REFERENCES public.projects ON DELETE CASCADE,
+			name         varchar(255) NOT NULL,
+			capture_rate integer NOT NULL CHECK (capture_rate BETWEEN 0 AND 100),
+			filters      jsonb NOT NULL DEFAULT '[]'
+		);
+		-- conditions of a project
+		CREATE INDEX ON public.projects_conditions (project_id);
+		COMMENT ON TABLE public.projects_conditions IS
+			'Conditional recording: sessions that match a condition are captured at its rate.';
+		COMMENT ON COLUMN public.projects_conditions.capture_rate IS 'Percent of matching sessions.';
+	END IF;
+
+	IF to_regclass('public.projects_stats') IS NULL THEN
+		CREATE TABLE public.projects_stats (
+			project_id     integer NOT NULL,
+			created_at     timestamp NOT NULL DEFAULT timezone('utc', now()),
+			sessions_count integer NOT NULL DEFAULT 0,
+			events_count   bigint NOT NULL DEFAULT 0,
+			last_update_at timestamp DEFAULT timezone('utc', now()),
+			PRIMARY KEY (project_id, created_at)
+		);
+		COMMENT ON TABLE public.projects_stats IS 'Running totals of a project.';
+	END IF;
+
+	IF to_regclass('public.tags') IS NULL THEN
+		CREATE TABLE public.tags (
+			tag_id            serial PRIMARY KEY,
+			name              text NOT NULL,
+			project_id        integer NOT NULL REFERENCES public.projects ON DELETE CASCADE,
+			selector          text NOT NULL,
+			ignore_click_rage boolean NOT NULL,
+			ignore_dead_click boolean NOT NULL,
+			deleted_at        timestamp,
+			location          text
+		);
+		-- tags of a project, for the tracker
+		CREATE INDEX ON public.tags (project_id);
+		COMMENT ON TABLE public.tags IS
+			'Page elements that were given a name, recognised in recordings by their selector.';
+	END IF;
+
+	IF to_regclass('public.integrations') IS NULL THEN
+		CREATE TABLE public.integrations (
+			project_id   integer NOT NULL REFERENCES public.projects ON DELETE CASCADE,
+			provider     public.integration_provider NOT NULL,
+			options      jsonb NOT NULL,
+			request_data jsonb NOT NULL DEFAULT '{}',
+			PRIMARY KEY (project_id, provider)
+		);
+		COMMENT ON TABLE public.integrations IS
+			'Credentials of external log services, one row a project and provider; every change is announced on channel integration.';
+		COMMENT ON COLUMN public.integrations.options IS
+			'Credentials and settings; never shown to openreplay_reader.';
+		COMMENT ON COLUMN public.integrations.request_data IS 'The poller''s cursor; changing it notifies nobody.';
+	END IF;
+
+	IF to_regclass('public.jobs') IS NULL THEN
+		CREATE TABLE public.jobs (
+			job_id       integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+			description  text NOT NULL,
+			status       public.job_status NOT NULL,
+			project_id   integer NOT NULL REFERENCES public.projects ON DELETE CASCADE,
+			action       public.job_action NOT NULL,
+			reference_id text NOT NULL,
+			created_at   timestamp NOT NULL DEFAULT timezone('utc', now()),
+			updated_at   timestamp DEFAULT timezone('utc', now()),
+			start_at     timestamp NOT NULL,
+			errors       text
+		);
+		-- jobs of a project
+		CREATE INDEX ON public.jobs (project_id);
+		-- the nightly run: what is due
+		CREATE INDEX ON public.jobs (status, start_at);
+		COMMENT ON TABLE public.jobs IS 'Work put off to a quiet hour, such as deleting all data of one user.';
+		COMMENT ON COLUMN public.jobs.reference_id IS 'For delete_user_data: the user_id whose sessions go.';
+	END IF;
+
+	IF to_regclass('public.searches') IS NULL THEN
+		CREATE TABLE public.searches (
+			search_id  integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+			project_id integer NOT NULL REFERENCES public.projects ON DELETE CASCADE,
+			user_id    integer NOT NULL REFERENCES public.users ON DELETE CASCADE,
+			name       text NOT NULL,
+			filter     jsonb NOT NULL,
+			created_at timestamp NOT NULL DEFAULT timezone('utc', now()),
+			deleted_at timestamp,
+			is_public  boolean NOT NULL DEFAULT false
+		);
+		-- searches of a project
+		CREATE INDEX ON public.searches (project_id);
+		-- a user's own and shared searches
+		CREATE INDEX ON public.searches (user_id, is_public);
+		COMMENT ON TABLE public.searches IS 'Saved session searches.';
+	END IF;
+
+	IF to_regclass('public.saved_searches') IS NULL THEN
+		CREATE TABLE public.saved_searches (
+			search_id   uuid DEFAULT gen_random_uuid() PRIMARY KEY,
+			name        varchar(255),
+			project_id  integer NOT NULL REFERENCES public.projects ON DELETE CASCADE,
+			user_id     integer NOT NULL REFERENCES public.users ON DELETE CASCADE,
+			search_data jsonb NOT NULL,
+			is_public   boolean NOT NULL DEFAULT false,
+			is_share    boolean NOT NULL DEFAULT false,
+			created_at  timestamp NOT NULL DEFAULT timezone('utc', now()),
+			expires_at  timestamp,
+			deleted_at  timestamp
+		);
+		-- searches of a project
+		CREATE INDEX ON public.saved_searches (project_id);
+		-- searches of a user
+		CREATE INDEX ON public.saved_searches (user_id);
+		COMMENT ON TABLE public.saved_searches IS
+			'Saved and shared session searches, addressed by an id that cannot be guessed.';
+	END IF;
+
+	IF to_regclass('public.actions') IS NULL THEN
+		CREATE TABLE public.actions (
+			action_id   uuid DEFAULT gen_random_uuid() PRIMARY KEY,
+			project_id  integer NOT NULL REFERENCES public.projects ON DELETE CASCADE,
+			user_id     integer REFERENCES public.users ON DELETE SET NULL,
+			name        varchar(255) NOT NULL,
+			description varchar(1024),
+			filters     jsonb NOT NULL DEFAULT '[]',
+			is_public   boolean NOT NULL DEFAULT false,
+			created_at  timestamp NOT NULL DEFAULT timezone('utc', now()),
+			updated_at  timestamp NOT NULL DEFAULT timezone('utc', now())
+		);
+		-- one name a project
+		CREATE UNIQUE INDEX ON public.actions (project_id, name);
+		-- newest first
+		CREATE INDEX ON public.actions (project_id, created_at DESC);
+		-- own actions
+		CREATE INDEX ON public.actions (user_id);
+		COMMENT ON TABLE public.actions IS 'Named sets of filters of a project.';
+	END IF;
+
+	IF to_regclass('public.autocomplete') IS NULL THEN
+		CREATE TABLE public.autocomplete (
+			value      text NOT NULL,
+			type       text NOT NULL,
+			project_id integer NOT NULL REFERENCES public.projects ON DELETE CASCADE
+		);
+		-- one row a value; its hash, because values are long
+		CREATE UNIQUE INDEX autocomplete_unique_project_id_md5value_type_idx
+			ON public.autocomplete (project_id, md5(value), type);
+		-- values of a kind in a project
+		CREATE INDEX ON public.autocomplete (project_id, type);
+		-- filter boxes: values that contain what was typed
+		CREATE INDEX ON public.autocomplete USING gin (value gin_trgm_ops);
+		COMMENT ON TABLE public.autocomplete IS 'Distinct values that filter boxes suggest.';
+	END IF;
+
+	IF to_regclass('or_cache.autocomplete_top_values') IS NULL THEN
+		CREATE TABLE or_cache.autocomplete_top_values (
+			project_id     integer NOT NULL REFERENCES public.projects ON DELETE CASCADE,
+			event_type     text NOT NULL,
+			event_key      text,
+			result         jsonb,
+			execution_time integer,
+			created_at     timestamp NOT NULL DEFAULT timezone('utc', now()),
+			UNIQUE NULLS NOT DISTINCT (project_id, event_type, event_key)
+		);
+		COMMENT ON TABLE or_cache.autocomplete_top_values IS
+			'Most frequent values of a filter, valid for some minutes.';
+		COMMENT ON COLUMN or_cache.autocomplete_top_values.execution_time IS 'Milliseconds the query took.';
+	END IF;
+
+	IF to_regclass('public.feature_flags') IS NULL THEN
+		CREATE TABLE public.feature_flags (
+			feature_flag_id integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+			project_id      integer NOT NULL REFERENCES public.projects ON DELETE CASCADE,
+			flag_key        text NOT NULL,
+			description     text,
+			payload         jsonb,
+			flag_type       text NOT NULL,
+			is_persist      boolean NOT NULL DEFAULT false,
+			is_active       boolean NOT NULL DEFAULT false,
+			created_by      integer REFERENCES public.users ON DELETE SET NULL,
+			updated_by      integer REFERENCES public.users ON DELETE SET NULL,
+			created_at      timestamp NOT NULL DEFAULT timezone('utc', now()),
+			updated_at      timestamp NOT NULL DEFAULT timezone('utc', now()),
+			deleted_at      timestamp,
+			CONSTRAINT unique_project_flag_deleted UNIQUE (project_id, flag_key, deleted_at)
+		);
+		-- two live flags never share a key, however it is written
+		CREATE UNIQUE INDEX feature_flags_live_key_idx
+			ON public.feature_flags (project_id, lower(flag_key)) WHERE deleted_at IS NULL;
+		-- delete of a user
+		CREATE INDEX ON public.feature_flags (created_by);
+		-- delete of a user
+		CREATE INDEX ON public.feature_flags (updated_by);
+		COMMENT ON TABLE public.feature_flags IS 'Feature flags of a project.';
+		COMMENT ON COLUMN public.feature_flags.flag_type IS 'single or multi.';
+		COMMENT ON COLUMN public.feature_flags.is_persist IS 'Keep the answer across sessions of a visitor.';
+	END IF;
+
+	IF to_regclass('public.feature_flags_conditions') IS NULL THEN
+		CREATE TABLE public.feature_flags_conditions (
+			condition_id       integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+			feature_flag_id    integer NOT NULL REFERENCES public.feature_flags ON DELETE CASCADE,
+			name               text NOT NULL,
+			rollout_percentage integer NOT NULL,
+			filters            jsonb NOT NULL DEFAULT '[]'
+		);
+		-- conditions of a flag
+		CREATE INDEX ON public.feature_flags_conditions (feature_flag_id);
+		COMMENT ON TABLE public.feature_flags_conditions IS
+			'Who gets a feature flag: the first condition that matches decides, for its share of visitors.';
+		COMMENT ON COLUMN public.feature_flags_conditions.rollout_percentage IS '0 to 100.';
+	END IF;
+
+	IF to_regclass('public.feature_flags_variants') IS NULL THEN
+		CREATE TABLE public.feature_flags_variants (
+			variant_id         integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+			feature_flag_id    integer NOT NULL REFERENCES public.feature_flags ON DELETE CASCADE,
+			value              text NOT NULL,
+			description        text,
+			payload            jsonb,
+			rollout_percentage integer DEFAULT 0
+		);
+		-- variants of a flag
+		CREATE INDEX ON public.feature_flags_variants (feature_flag_id);
+		COMMENT ON TABLE public.feature_flags_variants IS
+			'What a multivariate feature flag answers, and to which share of visitors.';
+		COMMENT ON COLUMN public.feature_flags_variants.rollout_percentage IS
+			'0 to 100; all variants of a flag together at most 100.';
+	END IF;
+
+	IF to_regclass('public.ut_tests') IS NULL THEN
+		CREATE TABLE public.ut_tests (
+			test_id            integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+			project_id         integer NOT NULL REFERENCES public.projects ON DELETE CASCADE,
+			title              varchar(255) NOT NULL,
+			starting_path      varchar(255),
+			status             public.ui_tests_status NOT NULL,
+			require_mic        boolean DEFAULT false,
+			require_camera     boolean DEFAULT false,
+			description        text,
+			guidelines         text,
+			conclusion_message text,
+			created_by         integer REFERENCES public.users ON DELETE SET NULL,
+			updated_by         integer REFERENCES public.users ON DELETE SET NULL,
+			visibility         boolean DEFAULT false,
+			created_at         timestamp NOT NULL DEFAULT timezone('utc', now()),
+			updated_at         timestamp NOT NULL DEFAULT timezone('utc', now()),
+			deleted_at         timestamp
+		);
+		-- tests of a project
+		CREATE INDEX ON public.ut_tests (project_id);
+		-- delete of a user
+		CREATE INDEX ON public.ut_tests (created_by);
+		-- delete of a user
+		CREATE INDEX ON public.ut_tests (updated_by);
+		COMMENT ON TABLE public.ut_tests IS 'Usability tests.';
+	END IF;
+
+	IF to_regclass('public.ut_tests_tasks') IS NULL THEN
+		CREATE TABLE public.ut_tests_tasks (
+			task_id      integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+			test_id      integer NOT NULL REFERENCES public.ut_tests ON DELETE CASCADE,
+			title        varchar(255) NOT NULL,
+			description  text,
+			allow_typing boolean DEFAULT false
+		);
+		-- tasks of a test
+		CREATE INDEX ON public.ut_tests_tasks (test_id);
+		COMMENT ON TABLE public.ut_tests_tasks IS 'Tasks of a usability test, in the order of their ids.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.install_projects() IS 'Creates the missing tables of projects and their settings.';
+
+-- ---- 3.4 Sessions -------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION openreplay.install_sessions() RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	IF to_regclass('public.sessions') IS NULL THEN
+		CREATE TABLE public.sessions (
+			session_id              bigint PRIMARY KEY,
+			project_id              integer NOT NULL REFERENCES public.projects ON DELETE CASCADE,
+			tracker_version         text NOT NULL,
+			start_ts                bigint NOT NULL,
+			timezone                text,
+			duration                integer,
+			rev_id                  text,
+			platform                public.platform NOT NULL DEFAULT 'web',
+			is_snippet              boolean NOT NULL DEFAULT false,
+			user_id                 text,
+			user_anonymous_id       text,
+			user_uuid               uuid NOT NULL,
+			user_os                 text NOT NULL,
+			user_os_version         text,
+			user_browser            text,
+			user_browser_version    text,
+			user_device             text NOT NULL,
+			user_device_type        public.device_type NOT NULL,
+			user_device_memory_size integer,
+			user_device_heap_size   bigint,
+			user_country            public.country NOT NULL,
+			user_city               text,
+			user_state              text,
+			pages_count             integer NOT NULL DEFAULT 0,
+			events_count            integer NOT NULL DEFAULT 0,
+			errors_count            integer NOT NULL DEFAULT 0,
+			watchdogs_score         bigint NOT NULL DEFAULT 0,
+			issue_score             bigint NOT NULL DEFAULT 0,
+			issue_types             public.issue_type[] NOT NULL DEFAULT '{}',
+			utm_source              text,
+			utm_medium              text,
+			utm_campaign            text,
+			referrer                text,
+			base_referrer           text,
+			has_ut_test             boolean DEFAULT false,
+			screen_width            integer,
+			screen_height           integer,
+			metadata_1              text,
+			metadata_2              text,
+			metadata_3              text,
+			metadata_4              text,
+			metadata_5              text,
+			metadata_6              text,
+			metadata_7              text,
+			metadata_8              text,
+			metadata_9              text,
+			metadata_10             text,
+			CONSTRAINT web_browser_constraint CHECK ((platform = 'web') = (user_browser IS NOT NULL)),
+			CONSTRAINT web_user_browser_version_constraint CHECK (platform = 'web' OR user_browser_version IS NULL)
+		) PARTITION BY RANGE (session_id);
+		-- every list and chart: a project's sessions of a time range, newest first; counts without visiting the table
+		CREATE INDEX ON public.sessions (project_id, start_ts) INCLUDE (session_id, duration);
+		-- sessions of a user, known or partly known; deleting a user's data
+		CREATE INDEX sessions_user_idx ON public.sessions
+			USING gin (user_id gin_trgm_ops, user_anonymous_id gin_trgm_ops);
+		-- filters on metadata: one index, since a query names one or two slots
+		CREATE INDEX sessions_metadata_idx ON public.sessions
+			USING gin (metadata_1 gin_trgm_ops, metadata_2 gin_trgm_ops, metadata_3 gin_trgm_ops, metadata_4 gin_trgm_ops,
+				metadata_5 gin_trgm_ops, metadata_6 gin_trgm_ops, metadata_7 gin_trgm_ops, metadata_8 gin_trgm_ops,
+				metadata_9 gin_trgm_ops, metadata_10 gin_trgm_ops);
+		-- filters on where visitors come from
+		CREATE INDEX sessions_origin_idx ON public.sessions
+			USING gin (utm_source gin_trgm_ops, utm_medium gin_trgm_ops, utm_campaign gin_trgm_ops, base_referrer gin_trgm_ops);
+		-- sessions with any of some kinds of issues
+		CREATE INDEX ON public.sessions USING gin (issue_types);
+		COMMENT ON TABLE public.sessions IS
+			'One row a recorded visit. Partitioned by month; session_id carries the time it began.';
+		COMMENT ON COLUMN public.sessions.session_id IS
+			'Milliseconds since 2019-02-12 19:33:20 UTC in the upper 40 bits, then worker and sequence: see openreplay.session_time.';
+		COMMENT ON COLUMN public.sessions.start_ts IS 'Epoch milliseconds.';
+		COMMENT ON COLUMN public.sessions.duration IS
+			'Milliseconds from start_ts to the last message; null until the session has ended once.';
+		COMMENT ON COLUMN public.sessions.timezone IS 'Offset of the visitor, such as UTC+02:00.';
+		COMMENT ON COLUMN public.sessions.user_uuid IS 'Device identity, kept by the tracker.';
+		COMMENT ON COLUMN public.sessions.user_device_memory_size IS 'Megabytes.';
+		COMMENT ON COLUMN public.sessions.user_device_heap_size IS 'Bytes.';
+		COMMENT ON COLUMN public.sessions.user_country IS 'ISO 3166 code; UN: unknown.';
+		COMMENT ON COLUMN public.sessions.pages_count IS 'Page views.';
+		COMMENT ON COLUMN public.sessions.events_count IS
+			'Page views, clicks and inputs; with clicks and inputs that have no label and no row.';
+		COMMENT ON COLUMN public.sessions.errors_count IS 'JavaScript errors and mobile crashes.';
+		COMMENT ON COLUMN public.sessions.issue_score IS 'Begins at start_ts / 1000 and grows with every issue.';
+		COMMENT ON COLUMN public.sessions.issue_types IS 'Distinct kinds of issues, written at the end.';
+		COMMENT ON COLUMN public.sessions.referrer IS 'Of the first page that had one.';
+		COMMENT ON COLUMN public.sessions.base_referrer IS 'referrer up to its question mark.';
+		COMMENT ON COLUMN public.sessions.metadata_1 IS
+			'Value of the slot that projects.metadata_1 names. Slots 2 to 10 likewise.';
+	END IF;
+
+	IF to_regclass('public.user_viewed_sessions') IS NULL THEN
+		CREATE TABLE public.user_viewed_sessions (
+			user_id    integer NOT NULL REFERENCES public.users ON DELETE CASCADE,
+			session_id bigint NOT NULL REFERENCES public.sessions ON DELETE CASCADE,
+			PRIMARY KEY (user_id, session_id)
+		);
+		-- delete of a session
+		CREATE INDEX ON public.user_viewed_sessions (session_id);
+		COMMENT ON TABLE public.user_viewed_sessions IS 'Which user has watched which session.';
+	END IF;
+
+	IF to_regclass('public.user_favorite_sessions') IS NULL THEN
+		CREATE TABLE public.user_favorite_sessions (
+			user_id    integer NOT NULL REFERENCES public.users ON DELETE CASCADE,
+			session_id bigint NOT NULL REFERENCES public.sessions ON DELETE CASCADE,
+			PRIMARY KEY (user_id, session_id)
+		);
+		-- delete of a session; what retention must keep
+		CREATE INDEX ON public.user_favorite_sessions (session_id);
+		COMMENT ON TABLE public.user_favorite_sessions IS 'Sessions a user has bookmarked; they outlive retention.';
+	END IF;
+
+	IF to_regclass('public.sessions_notes') IS NULL THEN
+		CREATE TABLE public.sessions_notes (
+			note_id    integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+			message    text,
+			created_at timestamp NOT NULL DEFAULT timezone('utc', now()),
+			user_id    integer REFERENCES public.users ON DELETE SET NULL,
+			deleted_at timestamp,
+			tag        text,
+			session_id bigint NOT NULL REFERENCES public.sessions ON DELETE CASCADE,
+			project_id integer NOT NULL REFERENCES public.projects ON DELETE CASCADE,
+			timestamp  integer NOT NULL DEFAULT -1,
+			is_public  boolean NOT NULL DEFAULT false,
+			start_at   integer,
+			end_at     integer,
+			thumbnail  text,
+			updated_at timestamp
+		);
+		-- notes of a session
+		CREATE INDEX ON public.sessions_notes (session_id);
+		-- notes of a project, newest first
+		CREATE INDEX ON public.sessions_notes (project_id, created_at DESC);
+		-- notes of a user
+		CREATE INDEX ON public.sessions_notes (user_id);
+		COMMENT ON TABLE public.sessions_notes IS 'Notes and comments on a session.';
+		COMMENT ON COLUMN public.sessions_notes.timestamp IS
+			'Milliseconds from the start of the session; -1: the session as a whole.';
+		COMMENT ON COLUMN public.sessions_notes.start_at IS 'Milliseconds from the start of the session.';
+		COMMENT ON COLUMN public.sessions_notes.end_at IS 'Milliseconds from the start of the session.';
+	END IF;
+
+	IF to_regclass('public.assigned_sessions') IS NULL THEN
+		CREATE TABLE public.assigned_sessions (
+			session_id    bigint NOT NULL REFERENCES public.sessions ON DELETE CASCADE,
+			issue_id      text NOT NULL,
+			provider      public.oauth_provider NOT NULL,
+			created_by    integer NOT NULL,
+			created_at    timestamp NOT NULL DEFAULT timezone('utc', now()),
+			provider_data jsonb NOT NULL DEFAULT '{}'
+		);
+		-- issues filed for a session
+		CREATE INDEX ON public.assigned_sessions (session_id);
+		COMMENT ON TABLE public.assigned_sessions IS 'Sessions filed as issues in an external tracker.';
+		COMMENT ON COLUMN public.assigned_sessions.issue_id IS 'Of the external tracker; not public.issues.';
+	END IF;
+
+	IF to_regclass('public.session_integrations') IS NULL THEN
+		CREATE TABLE public.session_integrations (
+			session_id bigint NOT NULL REFERENCES public.sessions ON DELETE CASCADE,
+			project_id integer NOT NULL REFERENCES public.projects ON DELETE CASCADE,
+			provider   text NOT NULL,
+			created_at timestamp NOT NULL DEFAULT timezone('utc', now()),
+			PRIMARY KEY (session_id, project_id, provider)
+		);
+		-- delete of a project
+		CREATE INDEX ON public.session_integrations (project_id);
+		COMMENT ON TABLE public.session_integrations IS
+			'Marks that the external logs of a session have been fetched from a provider.';
+	END IF;
+
+	IF to_regclass('public.sessions_feature_flags') IS NULL THEN
+		CREATE TABLE public.sessions_feature_flags (
+			session_id      bigint NOT NULL REFERENCES public.sessions ON DELETE CASCADE,
+			feature_flag_id integer NOT NULL REFERENCES public.feature_flags ON DELETE CASCADE,
+			condition_id    integer REFERENCES public.feature_flags_conditions ON DELETE SET NULL,
+			PRIMARY KEY (session_id, feature_flag_id)
+		);
+		-- sessions that were given a flag
+		CREATE INDEX ON public.sessions_feature_flags (feature_flag_id);
+		-- delete of a condition
+		CREATE INDEX ON public.sessions_feature_flags (condition_id);
+		COMMENT ON TABLE public.sessions_feature_flags IS
+			'Feature flags a session was given, with the condition that decided.';
+	END IF;
+
+	IF to_regclass('public.ut_tests_signals') IS NULL THEN
+		CREATE TABLE public.ut_tests_signals (
+			signal_id  integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+			session_id bigint REFERENCES public.sessions ON DELETE SET NULL,
+			test_id    integer NOT NULL REFERENCES public.ut_tests ON DELETE CASCADE,
+			task_id    integer REFERENCES public.ut_tests_tasks ON DELETE CASCADE,
+			status     public.ut_signal_status NOT NULL,
+			comment    text,
+			timestamp  bigint NOT NULL,
+			duration   bigint
+		);
+		-- a signal counts once
+		CREATE UNIQUE INDEX ut_tests_signals_unique_session_id_test_id_task_id_ts_idx
+			ON public.ut_tests_signals (session_id, test_id, task_id, "timestamp");
+		-- results of a test
+		CREATE INDEX ON public.ut_tests_signals (test_id);
+		-- results of a task
+		CREATE INDEX ON public.ut_tests_signals (task_id);
+		COMMENT ON TABLE public.ut_tests_signals IS
+			'What a visitor did in a usability test: began, finished or skipped a task or the whole test.';
+		COMMENT ON COLUMN public.ut_tests_signals.task_id IS 'Null: the test as a whole.';
+		COMMENT ON COLUMN public.ut_tests_signals.timestamp IS 'Epoch milliseconds.';
+		COMMENT ON COLUMN public.ut_tests_signals.duration IS 'Milliseconds.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.install_sessions() IS
+	'Creates the missing tables of sessions and of what people attach to them.';
+
+-- ---- 3.5 Errors, issues and crashes -------------------------------------------------------------------------------
+
+CREATE FUNCTION openreplay.install_distinct_things() RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	IF to_regclass('public.errors') IS NULL THEN
+		CREATE TABLE public.errors (
+			error_id             text PRIMARY KEY,
+			project_id           integer NOT NULL REFERENCES public.projects ON DELETE CASCADE,
+			source               public.error_source NOT NULL,
+			name                 text,
+			message              text NOT NULL,
+			payload              jsonb NOT NULL,
+			status               public.error_status NOT NULL DEFAULT 'unresolved',
+			parent_error_id      text REFERENCES public.errors ON DELETE SET NULL,
+			stacktrace           jsonb,
+			stacktrace_parsed_at timestamp
+		);
+		-- errors of a project by source
+		CREATE INDEX ON public.errors (project_id, source);
+		-- errors of a project by status
+		CREATE INDEX ON public.errors (project_id, status);
+		-- errors merged into another
+		CREATE INDEX ON public.errors (parent_error_id) WHERE parent_error_id IS NOT NULL;
+		-- search by text of the error
+		CREATE INDEX ON public.errors USING gin (message gin_trgm_ops, name gin_trgm_ops);
+		COMMENT ON TABLE public.errors IS 'Distinct errors; occurrences are in events.errors.';
+		COMMENT ON COLUMN public.errors.error_id IS 'Hash of project, source, name, message and first stack frame.';
+		COMMENT ON COLUMN public.errors.payload IS 'Stack frames as the tracker sent them.';
+		COMMENT ON COLUMN public.errors.stacktrace IS 'Stack frames mapped to the sources.';
+		COMMENT ON COLUMN public.errors.parent_error_id IS 'The error this one was merged into.';
+	END IF;
+
+	IF to_regclass('public.user_favorite_errors') IS NULL THEN
+		CREATE TABLE public.user_favorite_errors (
+			user_id  integer NOT NULL REFERENCES public.users ON DELETE CASCADE,
+			error_id text NOT NULL REFERENCES public.errors ON DELETE CASCADE,
+			PRIMARY KEY (user_id, error_id)
+		);
+		-- delete of an error
+		CREATE INDEX ON public.user_favorite_errors (error_id);
+		COMMENT ON TABLE public.user_favorite_errors IS 'Errors a user has bookmarked.';
+	END IF;
+
+	IF to_regclass('public.user_viewed_errors') IS NULL THEN
+		CREATE TABLE public.user_viewed_errors (
+			user_id  integer NOT NULL REFERENCES public.users ON DELETE CASCADE,
+			error_id text NOT NULL REFERENCES public.errors ON DELETE CASCADE,
+			PRIMARY KEY (user_id, error_id)
+		);
+		-- delete of an error
+		CREATE INDEX ON public.user_viewed_errors (error_id);
+		COMMENT ON TABLE public.user_viewed_errors IS 'Errors a user has looked at.';
+	END IF;
+
+	IF to_regclass('public.issues') IS NULL THEN
+		CREATE TABLE public.issues (
+			issue_id       text PRIMARY KEY,
+			project_id     integer NOT NULL REFERENCES public.projects ON DELETE CASCADE,
+			type           public.issue_type NOT NULL,
+			context_string text NOT NULL,
+			context        jsonb
+		);
+		-- issues of a project by kind
+		CREATE INDEX ON public.issues (project_id, type);
+		-- search by what the issue is about; a hash, because a URL can be long
+		CREATE INDEX ON public.issues USING hash (context_string);
+		COMMENT ON TABLE public.issues IS
+			'Distinct issues: kind and context; occurrences are in events_common.issues.';
+		COMMENT ON COLUMN public.issues.context_string IS 'What the issue is about: a label, a page or a whole URL.';
+	END IF;
+
+	IF to_regclass('public.crashes_ios') IS NULL THEN
+		CREATE TABLE public.crashes_ios (
+			crash_ios_id text PRIMARY KEY,
+			project_id   integer NOT NULL REFERENCES public.projects ON DELETE CASCADE,
+			name         text NOT NULL,
+			reason       text NOT NULL,
+			stacktrace   text NOT NULL
+		);
+		-- crashes of a project
+		CREATE INDEX ON public.crashes_ios (project_id);
+		COMMENT ON TABLE public.crashes_ios IS
+			'Distinct crashes of mobile applications; occurrences are in events_common.crashes.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.install_distinct_things() IS
+	'Creates the missing tables of distinct errors, issues and crashes, which events refer to.';
+
+-- ---- 3.6 Events of web sessions -----------------------------------------------------------------------------------
+
+CREATE FUNCTION openreplay.install_web_events() RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	IF to_regclass('events.pages') IS NULL THEN
+		CREATE TABLE events.pages (
+			session_id                  bigint NOT NULL,
+			message_id                  bigint NOT NULL,
+			timestamp                   bigint NOT NULL,
+			host                        text NOT NULL,
+			path                        text NOT NULL,
+			query                       text,
+			referrer                    text,
+			base_referrer               text,
+			dom_building_time           integer,
+			dom_content_loaded_time     integer,
+			load_time                   integer,
+			first_paint_time            integer,
+			first_contentful_paint_time integer,
+			speed_index                 integer,
+			visually_complete           integer,
+			time_to_interactive         integer,
+			response_time               bigint,
+			response_end                bigint,
+			ttfb                        integer,
+			web_vitals                  text,
+			PRIMARY KEY (session_id, message_id)
+		) PARTITION BY RANGE (session_id);
+		-- a time range in plain SQL: nearly free to write, since rows come in the order of time
+		CREATE INDEX ON events.pages USING brin ("timestamp" int8_minmax_multi_ops) WITH (autosummarize);
+		-- filters on the page, exact or partly known
+		CREATE INDEX ON events.pages USING gin (path gin_trgm_ops);
+		COMMENT ON TABLE events.pages IS
+			'Page views with their timings. A timing that was not measured is null, never 0.';
+		COMMENT ON COLUMN events.pages.timestamp IS 'Epoch milliseconds.';
+		COMMENT ON COLUMN events.pages.message_id IS
+			'Index of the message in its tab, plus the tab''s ordinal times 2^48.';
+		COMMENT ON COLUMN events.pages.query IS 'Without the question mark.';
+		COMMENT ON COLUMN events.pages.response_time IS 'Milliseconds from the start to the end of the answer.';
+		COMMENT ON COLUMN events.pages.response_end IS 'Milliseconds since navigation start.';
+		COMMENT ON COLUMN events.pages.ttfb IS 'Milliseconds from the request to the first byte of its answer.';
+		COMMENT ON COLUMN events.pages.web_vitals IS 'Vitals as JSON text, written when they arrive.';
+	END IF;
+
+	IF to_regclass('events.clicks') IS NULL THEN
+		CREATE TABLE events.clicks (
+			session_id   bigint NOT NULL,
+			message_id   bigint NOT NULL,
+			timestamp    bigint NOT NULL,
+			label        text,
+			url          text NOT NULL DEFAULT '',
+			path         text,
+			selector     text NOT NULL DEFAULT '',
+			hesitation   integer,
+			normalized_x numeric,
+			normalized_y numeric,
+			PRIMARY KEY (session_id, message_id)
+		) PARTITION BY RANGE (session_id);
+		-- a time range in plain SQL: nearly free to write, since rows come in the order of time
+		CREATE INDEX ON events.clicks USING brin ("timestamp" int8_minmax_multi_ops) WITH (autosummarize);
+		-- filters on the label, heat maps of a page
+		CREATE INDEX ON events.clicks USING gin (label gin_trgm_ops, path gin_trgm_ops);
+		COMMENT ON TABLE events.clicks IS 'Clicks on labelled elements.';
+		COMMENT ON COLUMN events.clicks.timestamp IS 'Epoch milliseconds.';
+		COMMENT ON COLUMN events.clicks.message_id IS
+			'Index of the message in its tab, plus the tab''s ordinal times 2^48.';
+		COMMENT ON COLUMN events.clicks.url IS 'Host and path.';
+		COMMENT ON COLUMN events.clicks.selector IS 'CSS selector of the element.';
+		COMMENT ON COLUMN events.clicks.hesitation IS 'Milliseconds the pointer rested before the click.';
+		COMMENT ON COLUMN events.clicks.normalized_x IS 'Percent of the width of the document.';
+		COMMENT ON COLUMN events.clicks.normalized_y IS 'Percent of the height of the document.';
+	END IF;
+
+	IF to_regclass('events.inputs') IS NULL THEN
+		CREATE TABLE events.inputs (
+			session_id bigint NOT NULL,
+			message_id bigint NOT NULL,
+			timestamp  bigint NOT NULL,
+			label      text,
+			value      text,
+			duration   integer,
+			hesitation integer,
+			PRIMARY KEY (session_id, message_id)
+		) PARTITION BY RANGE (session_id);
+		-- a time range in plain SQL: nearly free to write, since rows come in the order of time
+		CREATE INDEX ON events.inputs USING brin ("timestamp" int8_minmax_multi_ops) WITH (autosummarize);
+		-- filters on the field
+		CREATE INDEX ON events.inputs USING gin (label gin_trgm_ops);
+		COMMENT ON TABLE events.inputs IS 'Changes of form fields.';
+		COMMENT ON COLUMN events.inputs.timestamp IS 'Epoch milliseconds.';
+		COMMENT ON COLUMN events.inputs.message_id IS
+			'Index of the message in its tab, plus the tab''s ordinal times 2^48.';
+		COMMENT ON COLUMN events.inputs.duration IS 'Milliseconds.';
+		COMMENT ON COLUMN events.inputs.hesitation IS 'Milliseconds before the first change.';
+	END IF;
+
+	IF to_regclass('events.errors') IS NULL THEN
+		CREATE TABLE events.errors (
+			session_id bigint NOT NULL,
+			message_id bigint NOT NULL,
+			timestamp  bigint NOT NULL,
+			error_id   text NOT NULL,
+			PRIMARY KEY (session_id, message_id)
+		) PARTITION BY RANGE (session_id);
+		-- a time range in plain SQL: nearly free to write, since rows come in the order of time
+		CREATE INDEX ON events.errors USING brin ("timestamp" int8_minmax_multi_ops) WITH (autosummarize);
+		-- occurrences of an error over time
+		CREATE INDEX ON events.errors (error_id, "timestamp");
+		COMMENT ON TABLE events.errors IS 'Occurrences of errors.';
+		COMMENT ON COLUMN events.errors.timestamp IS 'Epoch milliseconds.';
+		COMMENT ON COLUMN events.errors.message_id IS
+			'Index of the message in its tab, plus the tab''s ordinal times 2^48.';
+	END IF;
+
+	IF to_regclass('public.errors_tags') IS NULL THEN
+		CREATE TABLE public.errors_tags (
+			key        text NOT NULL,
+			value      text NOT NULL,
+			created_at timestamp NOT NULL DEFAULT timezone('utc', now()),
+			error_id   text NOT NULL,
+			session_id bigint NOT NULL,
+			message_id bigint NOT NULL
+		) PARTITION BY RANGE (session_id);
+		-- tags of an occurrence; delete of a session
+		CREATE INDEX ON public.errors_tags (session_id, message_id);
+		-- tags of an error
+		CREATE INDEX ON public.errors_tags (error_id);
+		COMMENT ON TABLE public.errors_tags IS 'Key and value pairs attached to an occurrence of an error.';
+		COMMENT ON COLUMN public.errors_tags.message_id IS
+			'Together with session_id the occurrence in events.errors.';
+	END IF;
+
+	IF to_regclass('events.performance') IS NULL THEN
+		CREATE TABLE events.performance (
+			session_id             bigint NOT NULL,
+			timestamp              bigint NOT NULL,
+			message_id             bigint NOT NULL,
+			host                   text,
+			path                   text,
+			query                  text,
+			min_fps                smallint NOT NULL,
+			avg_fps                smallint NOT NULL,
+			max_fps                smallint NOT NULL,
+			min_cpu                smallint NOT NULL,
+			avg_cpu                smallint NOT NULL,
+			max_cpu                smallint NOT NULL,
+			min_total_js_heap_size bigint NOT NULL,
+			avg_total_js_heap_size bigint NOT NULL,
+			max_total_js_heap_size bigint NOT NULL,
+			min_used_js_heap_size  bigint NOT NULL,
+			avg_used_js_heap_size  bigint NOT NULL,
+			max_used_js_heap_size  bigint NOT NULL,
+			PRIMARY KEY (session_id, message_id)
+		) PARTITION BY RANGE (session_id);
+		-- a time range in plain SQL: nearly free to write, since rows come in the order of time
+		CREATE INDEX ON events.performance USING brin ("timestamp" int8_minmax_multi_ops) WITH (autosummarize);
+		COMMENT ON TABLE events.performance IS
+			'Frame rate, processor load and heap of a page, summed up over about two minutes.';
+		COMMENT ON COLUMN events.performance.timestamp IS 'Middle of the measured time, epoch milliseconds.';
+		COMMENT ON COLUMN events.performance.message_id IS
+			'Index of the message in its tab, plus the tab''s ordinal times 2^48.';
+		COMMENT ON COLUMN events.performance.avg_cpu IS 'Percent.';
+		COMMENT ON COLUMN events.performance.avg_used_js_heap_size IS 'Bytes.';
+	END IF;
+
+	IF to_regclass('events.resources') IS NULL THEN
+		CREATE TABLE events.resources (
+			session_id        bigint NOT NULL,
+			message_id        bigint NOT NULL,
+			timestamp         bigint NOT NULL,
+			duration          bigint,
+			type              events.resource_type NOT NULL,
+			url               text NOT NULL,
+			url_host          text NOT NULL,
+			url_hostpath      text NOT NULL,
+			success           boolean NOT NULL,
+			status            smallint,
+			method            events.resource_method,
+			ttfb              bigint,
+			header_size       bigint,
+			encoded_body_size integer,
+			decoded_body_size integer,
+			PRIMARY KEY (session_id, message_id, timestamp)
+		) PARTITION BY RANGE (session_id);
+		-- a time range in plain SQL: nearly free to write, since rows come in the order of time
+		CREATE INDEX ON events.resources USING brin ("timestamp" int8_minmax_multi_ops) WITH (autosummarize);
+		-- images that failed to load
+		CREATE INDEX ON events.resources (session_id, "timestamp") WHERE NOT success;
+		COMMENT ON TABLE events.resources IS 'Files a page loaded, with their timings.';
+		COMMENT ON COLUMN events.resources.timestamp IS 'Epoch milliseconds.';
+		COMMENT ON COLUMN events.resources.message_id IS
+			'Index of the message in its tab, plus the tab''s ordinal times 2^48.';
+		COMMENT ON COLUMN events.resources.duration IS 'Milliseconds.';
+		COMMENT ON COLUMN events.resources.success IS 'Whether a duration was measured.';
+		COMMENT ON COLUMN events.resources.header_size IS 'Bytes.';
+		COMMENT ON COLUMN events.resources.encoded_body_size IS 'Bytes.';
+		COMMENT ON COLUMN events.resources.decoded_body_size IS 'Bytes.';
+		COMMENT ON COLUMN events.resources.ttfb IS 'Milliseconds.';
+	END IF;
+
+	IF to_regclass('events.graphql') IS NULL THEN
+		CREATE TABLE events.graphql (
+			session_id    bigint NOT NULL,
+			message_id    bigint NOT NULL,
+			timestamp     bigint NOT NULL,
+			name          text NOT NULL,
+			request_body  text,
+			response_body text,
+			method        public.http_method,
+			PRIMARY KEY (session_id, message_id)
+		) PARTITION BY RANGE (session_id);
+		-- a time range in plain SQL: nearly free to write, since rows come in the order of time
+		CREATE INDEX ON events.graphql USING brin ("timestamp" int8_minmax_multi_ops) WITH (autosummarize);
+		-- filters on the operation
+		CREATE INDEX ON events.graphql USING gin (name gin_trgm_ops);
+		COMMENT ON TABLE events.graphql IS 'GraphQL operations.';
+		COMMENT ON COLUMN events.graphql.timestamp IS 'Epoch milliseconds.';
+		COMMENT ON COLUMN events.graphql.message_id IS
+			'Index of the message in its tab, plus the tab''s ordinal times 2^48.';
+		COMMENT ON COLUMN events.graphql.request_body IS 'Only if the project saves payloads.';
+	END IF;
+
+	IF to_regclass('events.state_actions') IS NULL THEN
+		CREATE TABLE events.state_actions (
+			session_id bigint NOT NULL,
+			message_id bigint NOT NULL,
+			timestamp  bigint NOT NULL,
+			name       text NOT NULL,
+			PRIMARY KEY (session_id, message_id)
+		) PARTITION BY RANGE (session_id);
+		-- filters on the action
+		CREATE INDEX ON events.state_actions USING gin (name gin_trgm_ops);
+		COMMENT ON TABLE events.state_actions IS 'Actions dispatched to a state store such as Redux.';
+		COMMENT ON COLUMN events.state_actions.timestamp IS 'Epoch milliseconds.';
+		COMMENT ON COLUMN events.state_actions.message_id IS
+			'Index of the message in its tab, plus the tab''s ordinal times 2^48.';
+	END IF;
+
+	IF to_regclass('events.tags') IS NULL THEN
+		CREATE TABLE events.tags (
+			session_id bigint NOT NULL,
+			timestamp  bigint NOT NULL,
+			seq_index  integer NOT NULL,
+			tag_id     integer NOT NULL,
+			PRIMARY KEY (session_id, timestamp, seq_index)
+		) PARTITION BY RANGE (session_id);
+		-- sessions that saw an element
+		CREATE INDEX ON events.tags (tag_id, "timestamp");
+		COMMENT ON TABLE events.tags IS 'Named elements (public.tags) that were seen.';
+		COMMENT ON COLUMN events.tags.timestamp IS 'Epoch milliseconds.';
+		COMMENT ON COLUMN events.tags.seq_index IS 'Index of the message in its tab, folded to 31 bits.';
+	END IF;
+
+	IF to_regclass('events.canvas_recordings') IS NULL THEN
+		CREATE TABLE events.canvas_recordings (
+			session_id   bigint NOT NULL,
+			recording_id text NOT NULL,
+			timestamp    bigint NOT NULL,
+			PRIMARY KEY (session_id, recording_id)
+		) PARTITION BY RANGE (session_id);
+		COMMENT ON TABLE events.canvas_recordings IS 'Canvas elements that were recorded as images.';
+		COMMENT ON COLUMN events.canvas_recordings.recording_id IS
+			'Timestamp, underscore and node id: the name of the stored images.';
+		COMMENT ON COLUMN events.canvas_recordings.timestamp IS 'Epoch milliseconds.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.install_web_events() IS 'Creates the missing event tables of web sessions.';
+
+-- ---- 3.7 Events of all and of mobile sessions ---------------------------------------------------------------------
+
+CREATE FUNCTION openreplay.install_common_events() RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	IF to_regclass('events_common.requests') IS NULL THEN
+		CREATE TABLE events_common.requests (
+			session_id    bigint NOT NULL,
+			timestamp     bigint NOT NULL,
+			seq_index     integer NOT NULL,
+			url           text NOT NULL,
+			duration      integer NOT NULL,
+			success       boolean NOT NULL,
+			request_body  text,
+			response_body text,
+			status_code   smallint,
+			method        public.http_method,
+			host          text,
+			path          text,
+			query         text,
+			transfer_size bigint,
+			PRIMARY KEY (session_id, timestamp, seq_index)
+		) PARTITION BY RANGE (session_id);
+		-- a time range in plain SQL: nearly free to write, since rows come in the order of time
+		CREATE INDEX ON events_common.requests USING brin ("timestamp" int8_minmax_multi_ops) WITH (autosummarize);
+		-- filters on the path
+		CREATE INDEX ON events_common.requests USING gin (path gin_trgm_ops);
+		-- cards and filters on failed requests
+		CREATE INDEX ON events_common.requests (session_id, "timestamp") WHERE NOT success;
+		COMMENT ON TABLE events_common.requests IS 'Requests a page or application made.';
+		COMMENT ON COLUMN events_common.requests.timestamp IS 'Epoch milliseconds.';
+		COMMENT ON COLUMN events_common.requests.seq_index IS 'Index of the message in its tab, folded to 31 bits.';
+		COMMENT ON COLUMN events_common.requests.duration IS 'Milliseconds.';
+		COMMENT ON COLUMN events_common.requests.success IS 'Status below 400.';
+		COMMENT ON COLUMN events_common.requests.request_body IS 'Only if the project saves payloads.';
+		COMMENT ON COLUMN events_common.requests.transfer_size IS 'Bytes.';
+	END IF;
+
+	IF to_regclass('events_common.customs') IS NULL THEN
+		CREATE TABLE events_common.customs (
+			session_id bigint NOT NULL,
+			timestamp  bigint NOT NULL,
+			seq_index  integer NOT NULL,
+			name       text NOT NULL,
+			payload    jsonb NOT NULL,
+			level      events_common.custom_level NOT NULL DEFAULT 'info',
+			PRIMARY KEY (session_id, timestamp, seq_index)
+		) PARTITION BY RANGE (session_id);
+		-- a time range in plain SQL: nearly free to write, since rows come in the order of time
+		CREATE INDEX ON events_common.customs USING brin ("timestamp" int8_minmax_multi_ops) WITH (autosummarize);
+		-- filters on the name
+		CREATE INDEX ON events_common.customs USING gin (name gin_trgm_ops);
+		COMMENT ON TABLE events_common.customs IS 'Events the site or application reported itself.';
+		COMMENT ON COLUMN events_common.customs.timestamp IS 'Epoch milliseconds.';
+		COMMENT ON COLUMN events_common.customs.seq_index IS 'Index of the message in its tab, folded to 31 bits.';
+		COMMENT ON COLUMN events_common.customs.level IS 'error for events reported as issues.';
+	END IF;
+
+	IF to_regclass('events_common.issues') IS NULL THEN
+		CREATE TABLE events_common.issues (
+			session_id bigint NOT NULL,
+			timestamp  bigint NOT NULL,
+			seq_index  integer NOT NULL,
+			issue_id   text NOT NULL,
+			payload    jsonb,
+			PRIMARY KEY (session_id, timestamp, seq_index)
+		) PARTITION BY RANGE (session_id);
+		-- a time range in plain SQL: nearly free to write, since rows come in the order of time
+		CREATE INDEX ON events_common.issues USING brin ("timestamp" int8_minmax_multi_ops) WITH (autosummarize);
+		-- occurrences of an issue over time
+		CREATE INDEX ON events_common.issues (issue_id, "timestamp");
+		COMMENT ON TABLE events_common.issues IS 'Occurrences of issues.';
+		COMMENT ON COLUMN events_common.issues.timestamp IS 'Epoch milliseconds.';
+		COMMENT ON COLUMN events_common.issues.seq_index IS 'Index of the message in its tab, folded to 31 bits.';
+	END IF;
+
+	IF to_regclass('events_common.crashes') IS NULL THEN
+		CREATE TABLE events_common.crashes (
+			session_id   bigint NOT NULL,
+			timestamp    bigint NOT NULL,
+			seq_index    integer NOT NULL,
+			crash_ios_id text,
+			PRIMARY KEY (session_id, timestamp, seq_index)
+		) PARTITION BY RANGE (session_id);
+		-- occurrences of a crash over time
+		CREATE INDEX ON events_common.crashes (crash_ios_id, "timestamp");
+		COMMENT ON TABLE events_common.crashes IS 'Occurrences of crashes.';
+		COMMENT ON COLUMN events_common.crashes.timestamp IS 'Epoch milliseconds.';
+		COMMENT ON COLUMN events_common.crashes.seq_index IS 'Index of the message in its tab, folded to 31 bits.';
+	END IF;
+
+	IF to_regclass('events_ios.taps') IS NULL THEN
+		CREATE TABLE events_ios.taps (
+			session_id bigint NOT NULL,
+			timestamp  bigint NOT NULL,
+			seq_index  integer NOT NULL,
+			label      text NOT NULL,
+			PRIMARY KEY (session_id, timestamp, seq_index)
+		) PARTITION BY RANGE (session_id);
+		-- filters on the label
+		CREATE INDEX ON events_ios.taps USING gin (label gin_trgm_ops);
+		COMMENT ON TABLE events_ios.taps IS 'Taps in mobile applications.';
+		COMMENT ON COLUMN events_ios.taps.timestamp IS 'Epoch milliseconds.';
+		COMMENT ON COLUMN events_ios.taps.seq_index IS 'Index of the message in its tab, folded to 31 bits.';
+	END IF;
+
+	IF to_regclass('events_ios.inputs') IS NULL THEN
+		CREATE TABLE events_ios.inputs (
+			session_id bigint NOT NULL,
+			timestamp  bigint NOT NULL,
+			seq_index  integer NOT NULL,
+			label      text NOT NULL,
+			PRIMARY KEY (session_id, timestamp, seq_index)
+		) PARTITION BY RANGE (session_id);
+		-- filters on the label
+		CREATE INDEX ON events_ios.inputs USING gin (label gin_trgm_ops);
+		COMMENT ON TABLE events_ios.inputs IS 'Changes of form fields in mobile applications.';
+		COMMENT ON COLUMN events_ios.inputs.timestamp IS 'Epoch milliseconds.';
+		COMMENT ON COLUMN events_ios.inputs.seq_index IS 'Index of the message in its tab, folded to 31 bits.';
+	END IF;
+
+	IF to_regclass('events_ios.swipes') IS NULL THEN
+		CREATE TABLE events_ios.swipes (
+			session_id bigint NOT NULL,
+			timestamp  bigint NOT NULL,
+			seq_index  integer NOT NULL,
+			label      text NOT NULL,
+			direction  text NOT NULL,
+			x          integer,
+			y          integer,
+			PRIMARY KEY (session_id, timestamp, seq_index)
+		) PARTITION BY RANGE (session_id);
+		-- filters on the label
+		CREATE INDEX ON events_ios.swipes USING gin (label gin_trgm_ops);
+		COMMENT ON TABLE events_ios.swipes IS 'Swipes in mobile applications.';
+		COMMENT ON COLUMN events_ios.swipes.timestamp IS 'Epoch milliseconds.';
+		COMMENT ON COLUMN events_ios.swipes.seq_index IS 'Index of the message in its tab, folded to 31 bits.';
+	END IF;
+
+	IF to_regclass('events_ios.views') IS NULL THEN
+		CREATE TABLE events_ios.views (
+			session_id bigint NOT NULL,
+			timestamp  bigint NOT NULL,
+			seq_index  integer NOT NULL,
+			name       text NOT NULL,
+			PRIMARY KEY (session_id, timestamp, seq_index)
+		) PARTITION BY RANGE (session_id);
+		-- filters on the name
+		CREATE INDEX ON events_ios.views USING gin (name gin_trgm_ops);
+		COMMENT ON TABLE events_ios.views IS 'Views that mobile applications showed.';
+		COMMENT ON COLUMN events_ios.views.timestamp IS 'Epoch milliseconds.';
+		COMMENT ON COLUMN events_ios.views.seq_index IS 'Index of the message in its tab, folded to 31 bits.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.install_common_events() IS
+	'Creates the missing event tables that web and mobile sessions share, and those of mobile sessions.';
+
+-- ---- 3.8 Cards, dashboards, alerts --------------------------------------------------------------------------------
+
+CREATE FUNCTION openreplay.install_dashboards() RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	IF to_regclass('public.metrics') IS NULL THEN
+		CREATE TABLE public.metrics (
+			metric_id      integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+			project_id     integer REFERENCES public.projects ON DELETE CASCADE,
+			user_id        integer REFERENCES public.users ON DELETE SET NULL,
+			name           text NOT NULL,
+			is_public      boolean NOT NULL DEFAULT true,
+			created_at     timestamp NOT NULL DEFAULT timezone('utc', now()),
+			deleted_at     timestamp,
+			edited_at      timestamp NOT NULL DEFAULT timezone('utc', now()),
+			metric_type    text NOT NULL DEFAULT 'timeseries',
+			view_type      text NOT NULL DEFAULT 'lineChart',
+			metric_of      text NOT NULL DEFAULT 'sessionCount',
+			metric_value   text[] NOT NULL DEFAULT '{}',
+			metric_format  text,
+			thumbnail      text,
+			is_pinned      boolean NOT NULL DEFAULT false,
+			default_config jsonb NOT NULL DEFAULT '{"col": 2, "row": 2, "position": 0}',
+			data           jsonb,
+			card_info      jsonb
+		);
+		-- cards of a project
+		CREATE INDEX ON public.metrics (project_id);
+		-- a user's own and shared cards
+		CREATE INDEX ON public.metrics (user_id, is_public);
+		COMMENT ON TABLE public.metrics IS
+			'Cards: what a chart, table, funnel or journey measures and how it is shown.';
+		COMMENT ON COLUMN public.metrics.metric_of IS 'What is measured.';
+		COMMENT ON COLUMN public.metrics.metric_type IS
+			'timeseries, table, funnel, errors, performance, resources, webVitals, pathAnalysis, retention, stickiness, heatMap or insights.';
+		COMMENT ON COLUMN public.metrics.metric_value IS 'Further choice, such as kinds of issues.';
+		COMMENT ON COLUMN public.metrics.metric_format IS 'sessionCount or userCount.';
+		COMMENT ON COLUMN public.metrics.default_config IS 'Size and place on a dashboard.';
+		COMMENT ON COLUMN public.metrics.card_info IS 'Options of journeys: start point, excluded pages.';
+	END IF;
+
+	IF to_regclass('public.metric_series') IS NULL THEN
+		CREATE TABLE public.metric_series (
+			series_id  integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+			metric_id  integer REFERENCES public.metrics ON DELETE CASCADE,
+			index      integer NOT NULL,
+			name       text,
+			filter     jsonb NOT NULL,
+			created_at timestamp NOT NULL DEFAULT timezone('utc', now()),
+			deleted_at timestamp
+		);
+		-- series of a card
+		CREATE INDEX ON public.metric_series (metric_id);
+		COMMENT ON TABLE public.metric_series IS 'Series of a card, each with its filters.';
+		COMMENT ON COLUMN public.metric_series.index IS 'Order of display.';
+	END IF;
+
+	IF to_regclass('public.dashboards') IS NULL THEN
+		CREATE TABLE public.dashboards (
+			dashboard_id integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+			project_id   integer NOT NULL REFERENCES public.projects ON DELETE CASCADE,
+			user_id      integer REFERENCES public.users ON DELETE SET NULL,
+			name         text NOT NULL,
+			description  text NOT NULL DEFAULT '',
+			is_public    boolean NOT NULL DEFAULT true,
+			is_pinned    boolean NOT NULL DEFAULT false,
+			created_at   timestamp NOT NULL DEFAULT timezone('utc', now()),
+			deleted_at   timestamp
+		);
+		-- dashboards of a project
+		CREATE INDEX ON public.dashboards (project_id);
+		-- delete of a user
+		CREATE INDEX ON public.dashboards (user_id);
+		COMMENT ON TABLE public.dashboards IS 'Boards of cards.';
+	END IF;
+
+	IF to_regclass('public.dashboard_widgets') IS NULL THEN
+		CREATE TABLE public.dashboard_widgets (
+			widget_id    integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+			dashboard_id integer NOT NULL REFERENCES public.dashboards ON DELETE CASCADE,
+			metric_id    integer NOT NULL REFERENCES public.metrics ON DELETE CASCADE,
+			user_id      integer REFERENCES public.users ON DELETE SET NULL,
+			created_at   timestamp NOT NULL DEFAULT timezone('utc', now()),
+			config       jsonb NOT NULL DEFAULT '{}'
+		);
+		-- widgets of a dashboard
+		CREATE INDEX ON public.dashboard_widgets (dashboard_id);
+		-- delete of a card
+		CREATE INDEX ON public.dashboard_widgets (metric_id);
+		-- delete of a user
+		CREATE INDEX ON public.dashboard_widgets (user_id);
+		COMMENT ON TABLE public.dashboard_widgets IS 'A card on a dashboard, with its place and size there.';
+		COMMENT ON COLUMN public.dashboard_widgets.config IS 'Overrides the card''s default_config.';
+	END IF;
+
+	IF to_regclass('public.alerts') IS NULL THEN
+		CREATE TABLE public.alerts (
+			alert_id         integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+			project_id       integer NOT NULL REFERENCES public.projects ON DELETE CASCADE,
+			series_id        integer REFERENCES public.metric_series ON DELETE CASCADE,
+			name             text NOT NULL,
+			description      text,
+			active           boolean NOT NULL DEFAULT true,
+			detection_method public.alert_detection_method NOT NULL,
+			change           public.alert_change_type NOT NULL DEFAULT 'change',
+			query            jsonb NOT NULL,
+			deleted_at       timestamp,
+			created_at       timestamp NOT NULL DEFAULT timezone('utc', now()),
+			options          jsonb NOT NULL DEFAULT '{"renotifyInterval": 1440}'
+		);
+		-- alerts of a project
+		CREATE INDEX ON public.alerts (project_id);
+		-- delete of a series
+		CREATE INDEX ON public.alerts (series_id);
+		COMMENT ON TABLE public.alerts IS 'Watched figures: who is told when a figure of a project crosses a limit.';
+		COMMENT ON COLUMN public.alerts.query IS 'left: the watched figure, operator, right: the limit.';
+		COMMENT ON COLUMN public.alerts.options IS
+			'currentPeriod, previousPeriod and renotifyInterval in minutes, lastNotification in epoch milliseconds, message: receivers.';
+		COMMENT ON COLUMN public.alerts.series_id IS 'The watched series, when it is one of a card.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.install_dashboards() IS 'Creates the missing tables of cards, dashboards and alerts.';
+
+-- ---- 3.9 Screen recordings ----------------------------------------------------------------------------------------
+
+CREATE FUNCTION openreplay.install_spots() RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	IF to_regclass('spots.spots') IS NULL THEN
+		CREATE TABLE spots.spots (
+			spot_id    bigint PRIMARY KEY,
+			name       text NOT NULL,
+			user_id    bigint NOT NULL REFERENCES public.users ON DELETE CASCADE,
+			tenant_id  bigint NOT NULL,
+			duration   integer NOT NULL,
+			crop       integer[],
+			comments   text[],
+			status     text DEFAULT 'pending',
+			created_at timestamp NOT NULL DEFAULT timezone('utc', now()),
+			updated_at timestamp,
+			deleted_at timestamp
+		);
+		-- spots of a user
+		CREATE INDEX ON spots.spots (user_id);
+		COMMENT ON TABLE spots.spots IS 'Screen recordings made with the browser extension.';
+		COMMENT ON COLUMN spots.spots.duration IS 'Milliseconds.';
+		COMMENT ON COLUMN spots.spots.crop IS 'Null or the two bounds in milliseconds.';
+		COMMENT ON COLUMN spots.spots.status IS 'pending, then processed.';
+	END IF;
+
+	IF to_regclass('spots.keys') IS NULL THEN
+		CREATE TABLE spots.keys (
+			spot_key   text PRIMARY KEY,
+			spot_id    bigint NOT NULL UNIQUE REFERENCES spots.spots ON DELETE CASCADE,
+			user_id    bigint NOT NULL,
+			expiration bigint NOT NULL,
+			expired_at timestamp NOT NULL,
+			created_at timestamp NOT NULL,
+			updated_at timestamp
+		);
+		COMMENT ON TABLE spots.keys IS 'Public links to screen recordings.';
+	END IF;
+
+	IF to_regclass('spots.streams') IS NULL THEN
+		CREATE TABLE spots.streams (
+			spot_id           bigint PRIMARY KEY REFERENCES spots.spots ON DELETE CASCADE,
+			original_playlist text NOT NULL,
+			modified_playlist text NOT NULL,
+			created_at        timestamp NOT NULL,
+			expired_at        timestamp NOT NULL
+		);
+		COMMENT ON TABLE spots.streams IS 'Playlists of screen recordings.';
+	END IF;
+
+	IF to_regclass('spots.tasks') IS NULL THEN
+		CREATE TABLE spots.tasks (
+			spot_id    bigint PRIMARY KEY REFERENCES spots.spots ON DELETE CASCADE,
+			duration   integer NOT NULL,
+			crop       integer[],
+			status     text NOT NULL,
+			error      text,
+			added_time timestamp NOT NULL
+		);
+		COMMENT ON TABLE spots.tasks IS 'Screen recordings that wait to be transcoded, oldest first.';
+		COMMENT ON COLUMN spots.tasks.duration IS 'Milliseconds.';
+		COMMENT ON COLUMN spots.tasks.crop IS 'Null or the two bounds in milliseconds.';
+		COMMENT ON COLUMN spots.tasks.status IS 'pending, or failed with its error.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.install_spots() IS
+	'Creates the missing tables of screen recordings made with the browser extension.';
+
+-- ---- 3.10 Months --------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION openreplay.session_id_at(moment timestamptz) RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+	SELECT (floor(extract(epoch FROM moment) * 1000)::bigint - 1550000000000) << 24
+$$;
+COMMENT ON FUNCTION openreplay.session_id_at(timestamptz) IS
+	'The smallest id of a session that began at this moment or later. Bounding session_id with it lets a time range skip months.';
+
+CREATE FUNCTION openreplay.session_time(session_id bigint) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+	SELECT timestamptz 'epoch' + ((session_id >> 24) + 1550000000000) * interval '1 millisecond'
+$$;
+COMMENT ON FUNCTION openreplay.session_time(bigint) IS 'The moment a session id was given, to the millisecond.';
+
+CREATE FUNCTION openreplay.session_tables() RETURNS SETOF regclass
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+	SELECT c.oid::regclass
+	FROM pg_partitioned_table p
+	JOIN pg_class c ON c.oid = p.partrelid
+	JOIN pg_namespace n ON n.oid = c.relnamespace
+	JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = p.partattrs[0]
+	WHERE p.partstrat = 'r' AND p.partnatts = 1 AND a.attname = 'session_id' AND NOT c.relispartition
+		AND (n.nspname IN ('events', 'events_common', 'events_ios', 'openreplay')
+			OR c.oid IN (to_regclass('public.sessions'), to_regclass('public.errors_tags')))
+	ORDER BY c.oid
+$$;
+COMMENT ON FUNCTION openreplay.session_tables() IS
+	'The tables that are partitioned by session_id: sessions and everything recorded with them.';
+
+CREATE FUNCTION openreplay.missing_session_partitions(from_time timestamptz, months_ahead integer,
+	OUT parent regclass, OUT partition text, OUT first_moment timestamptz, OUT end_moment timestamptz)
+RETURNS SETOF record
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+	SELECT c.oid::regclass, name, month AT TIME ZONE 'UTC', (month + interval '1 month') AT TIME ZONE 'UTC'
+	FROM generate_series(date_trunc('month', from_time AT TIME ZONE 'UTC'),
+			date_trunc('month', from_time AT TIME ZONE 'UTC') + make_interval(months => months_ahead),
+			interval '1 month') AS month,
+		openreplay.session_tables() AS t (oid)
+		JOIN pg_class c ON c.oid = t.oid
+		JOIN pg_namespace n ON n.oid = c.relnamespace,
+		format('%I.%I', n.nspname, c.relname || to_char(month, '_YYYY_MM')) AS name
+	WHERE NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid AND i.inhrelid = to_regclass(name))
+	ORDER BY month, c.oid
+$$;
+COMMENT ON FUNCTION openreplay.missing_session_partitions(timestamptz, integer) IS
+	'The monthly partitions that ensure_session_partitions would create.';
+
+/*
+ * A partition is built beside its parent and attached when it is complete: ATTACH waits for nobody who reads or writes
+ * the parent, CREATE ... PARTITION OF would wait for every open SELECT. There is no default partition, as it would have
+ * to be searched at each ATTACH.
+ */
+CREATE FUNCTION openreplay.ensure_session_partitions(from_time timestamptz DEFAULT now(), months_ahead integer DEFAULT 2)
+RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+SET lock_timeout = '5s' AS $$
+DECLARE
+	missing record;
+	created integer := 0;
+BEGIN
+	IF from_time IS NULL OR from_time < '2019-02-12 19:33:20+00' OR from_time > now() + interval '1 day' THEN
+		RAISE EXCEPTION 'no session can have begun at %', coalesce(from_time::text, 'an unknown time')
+			USING ERRCODE = 'datetime_field_overflow',
+				HINT = 'Session ids count from 2019-02-12 19:33:20 UTC, and at most a day into the future.';
+	END IF;
+	IF months_ahead IS NULL OR months_ahead NOT BETWEEN 0 AND 120 THEN
+		RAISE EXCEPTION 'months_ahead must be between 0 and 120' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF NOT EXISTS (SELECT FROM openreplay.missing_session_partitions(from_time, months_ahead)) THEN
+		RETURN 0;
+	END IF;
+
+	-- One at a time; who had to wait looks again.
+	PERFORM set_config('lock_timeout', '60s', true);
+	PERFORM pg_advisory_xact_lock(hashtextextended('openreplay.ensure_session_partitions', 0));
+	PERFORM set_config('lock_timeout', '5s', true);
+	FOR missing IN SELECT * FROM openreplay.missing_session_partitions(from_time, months_ahead)
+	LOOP
+		IF to_regclass(missing.partition) IS NULL THEN
+			EXECUTE format('CREATE TABLE %s (LIKE %s INCLUDING ALL)', missing.partition, missing.parent);
+		END IF;
+		IF missing.parent = to_regclass('public.sessions') THEN
+			PERFORM openreplay.bound_start_ts(missing.partition, missing.first_moment, missing.end_moment);
+		END IF;
+		EXECUTE format('ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%s) TO (%s)', missing.parent, missing.partition,
+			openreplay.session_id_at(missing.first_moment), openreplay.session_id_at(missing.end_moment));
+		created := created + 1;
+	END LOOP;
+	RETURN created;
+END
+$$;
+COMMENT ON FUNCTION openreplay.ensure_session_partitions(timestamptz, integer) IS
+	'Creates the missing monthly partitions of sessions and event tables, from the month of the given time on; returns how many. Safe to run at any time and from several sessions.';
+
+CREATE FUNCTION openreplay.bound_start_ts(partition text, first_moment timestamptz, end_moment timestamptz) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	-- A tracker may say that the visit began up to a day before it got its id, never later than that.
+	IF NOT EXISTS (SELECT FROM pg_constraint
+				   WHERE conrelid = partition::regclass AND contype = 'c' AND conname = 'start_ts_in_month')
+	THEN
+		EXECUTE format('ALTER TABLE %s ADD CONSTRAINT start_ts_in_month CHECK (start_ts >= %s AND start_ts < %s)', partition,
+			(extract(epoch FROM first_moment - interval '24 hours') * 1000)::bigint,
+			(extract(epoch FROM end_moment) * 1000)::bigint);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.bound_start_ts(text, timestamptz, timestamptz) IS
+	'Tells the planner which start_ts a month of sessions can hold, so that ranges of start_ts skip months too.';
+
+-- ---- 3.11 What holds the tables together --------------------------------------------------------------------------
+
+/*
+ * Event tables have no foreign keys (each would cost a look-up an event), so a deleted session takes its rows along
+ * here. Plans are made for the very session, which locks one month instead of all.
+ */
+CREATE FUNCTION openreplay.delete_session_events() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan AS $$
+BEGIN
+	DELETE FROM events.pages WHERE session_id = OLD.session_id;
+	DELETE FROM events.clicks WHERE session_id = OLD.session_id;
+	DELETE FROM events.inputs WHERE session_id = OLD.session_id;
+	DELETE FROM events.errors WHERE session_id = OLD.session_id;
+	DELETE FROM public.errors_tags WHERE session_id = OLD.session_id;
+	DELETE FROM events.performance WHERE session_id = OLD.session_id;
+	DELETE FROM events.resources WHERE session_id = OLD.session_id;
+	DELETE FROM events.graphql WHERE session_id = OLD.session_id;
+	DELETE FROM events.state_actions WHERE session_id = OLD.session_id;
+	DELETE FROM events.tags WHERE session_id = OLD.session_id;
+	DELETE FROM events.canvas_recordings WHERE session_id = OLD.session_id;
+	DELETE FROM events_common.requests WHERE session_id = OLD.session_id;
+	DELETE FROM events_common.customs WHERE session_id = OLD.session_id;
+	DELETE FROM events_common.issues WHERE session_id = OLD.session_id;
+	DELETE FROM events_common.crashes WHERE session_id = OLD.session_id;
+	DELETE FROM events_ios.taps WHERE session_id = OLD.session_id;
+	DELETE FROM events_ios.inputs WHERE session_id = OLD.session_id;
+	DELETE FROM events_ios.swipes WHERE session_id = OLD.session_id;
+	DELETE FROM events_ios.views WHERE session_id = OLD.session_id;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION openreplay.delete_session_events() IS
+	'Row trigger on sessions: deletes what was recorded with the session from every event table.';
+
+CREATE FUNCTION openreplay.install_links() RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+	key_column record;
+	link record;
+BEGIN
+	FOR key_column IN
+		SELECT a.attrelid::regclass AS table_name, a.attname AS column_name
+		FROM (VALUES
+			('public.tenants', 'tenant_key'),
+			('public.tenants', 'api_key'),
+			('public.users', 'api_key'),
+			('public.projects', 'project_key')
+		) AS k (table_name, column_name)
+		JOIN pg_attribute a ON a.attrelid = to_regclass(k.table_name) AND a.attname = k.column_name AND NOT a.atthasdef
+	LOOP
+		EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT public.generate_api_key(20)',
+			key_column.table_name, key_column.column_name);
+	END LOOP;
+
+	FOR link IN
+		SELECT * FROM (VALUES
+			('public.projects', 'on_insert_or_update', 'INSERT OR UPDATE', 'public.notify_project'),
+			('public.integrations', 'on_insert_or_update_or_delete', 'INSERT OR UPDATE OR DELETE', 'public.notify_integration'),
+			('public.alerts', 'on_insert_or_update_or_delete', 'INSERT OR UPDATE OR DELETE', 'public.notify_alert'),
+			('public.sessions', 'on_delete', 'DELETE', 'openreplay.delete_session_events')
+		) AS l (table_name, trigger_name, events, function_name)
+		WHERE NOT EXISTS (SELECT FROM pg_trigger t
+						  WHERE t.tgrelid = to_regclass(l.table_name) AND t.tgname = l.trigger_name)
+	LOOP
+		EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s FOR EACH ROW EXECUTE FUNCTION %s()',
+			link.trigger_name, link.events, link.table_name, link.function_name);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION openreplay.install_links() IS
+	'Adds the defaults and triggers that use functions of the extension; DROP EXTENSION ... CASCADE takes them away from tables that stay.';
+
+CREATE FUNCTION openreplay.grant_tables(table_names text[]) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+	table_name text;
+	secret_columns text[];
+	columns text;
+	sequence_name text;
+BEGIN
+	FOREACH table_name IN ARRAY table_names
+	LOOP
+		EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO openreplay_admin', table_name);
+		FOR sequence_name IN
+			SELECT pg_get_serial_sequence(table_name, attname)
+			FROM pg_attribute
+			WHERE attrelid = table_name::regclass AND attnum > 0 AND NOT attisdropped
+				AND pg_get_serial_sequence(table_name, attname) IS NOT NULL
+		LOOP
+			EXECUTE format('GRANT USAGE, SELECT ON SEQUENCE %s TO openreplay_admin', sequence_name);
+		END LOOP;
+
+		-- Dashboards need no credentials.
+		CONTINUE WHEN table_name = 'public.basic_authentication';
+		secret_columns := CASE table_name
+			WHEN 'public.tenants' THEN '{api_key, license}'
+			WHEN 'public.users' THEN '{api_key, jwt_iat, jwt_refresh_jti, jwt_refresh_iat, spot_jwt_iat, spot_jwt_refresh_jti, spot_jwt_refresh_iat}'
+			WHEN 'public.oauth_authentication' THEN '{token}'
+			WHEN 'public.jira_cloud' THEN '{token}'
+			WHEN 'public.integrations' THEN '{options, request_data}'
+			WHEN 'public.webhooks' THEN '{endpoint, auth_header}'
+			WHEN 'spots.keys' THEN '{spot_key}'
+		END;
+		IF secret_columns IS NULL THEN
+			EXECUTE format('GRANT SELECT ON %s TO openreplay_reader', table_name);
+			CONTINUE;
+		END IF;
+		SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) INTO columns
+		FROM pg_attribute
+		WHERE attrelid = table_name::regclass AND attnum > 0 AND NOT attisdropped AND attname <> ALL (secret_columns);
+		EXECUTE format('GRANT SELECT (%s) ON %s TO openreplay_reader', columns, table_name);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION openreplay.grant_tables(text[]) IS
+	'Gives openreplay_admin the rows and openreplay_reader all but the credentials of newly created product tables.';
+
+-- ==== 4. Lanes and batches =========================================================================================
+
+/*
+ * Called by install() after the product tables exist. Same rules: test and create plainly, nothing that fails when it
+ * runs again. Partitioned tables of schema openreplay whose key is session_id get their months by themselves; what they
+ * hold of a deleted session goes in openreplay.delete_session_events.
+ */
+CREATE FUNCTION openreplay.install_engine() RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	NULL;
+END
+$$;
+COMMENT ON FUNCTION openreplay.install_engine() IS 'Creates the missing tables and views of the engine.';
+
+-- ==== 5. Live state and passes =====================================================================================
+
+-- ==== 6. Recording =================================================================================================
+
+-- ==== 7. Installation ==============================================================================================
+
+CREATE FUNCTION openreplay.release_members() RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+	member record;
+BEGIN
+	-- Schemas last: what they hold is released by then.
+	FOR member IN
+		SELECT i.type, i.identity
+		FROM pg_depend d
+		JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'openreplay',
+			pg_identify_object(d.classid, d.objid, 0) AS i
+		WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+			AND d.classid IN ('pg_class'::regclass, 'pg_type'::regclass, 'pg_namespace'::regclass)
+		ORDER BY i.type = 'schema', d.objid
+	LOOP
+		EXECUTE format('ALTER EXTENSION openreplay DROP %s %s', member.type, member.identity);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION openreplay.release_members() IS
+	'Releases tables, sequences, types, views and schemas from the extension, so that dumps carry them with their rows.';
+
+CREATE FUNCTION openreplay.install() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning AS $$
+DECLARE
+	missing text[];
+BEGIN
+	PERFORM openreplay.install_roles();
+	-- What pg_dump sets in the scripts it writes: the tables are about to come from there.
+	IF current_setting('row_security')::boolean IS FALSE THEN
+		RETURN;
+	END IF;
+
+	PERFORM pg_advisory_xact_lock(hashtextextended('openreplay.install', 0));
+	-- The operator classes of trigram indexes are where pg_trgm is.
+	PERFORM set_config('search_path', format('pg_catalog, %I, pg_temp', n.nspname), true)
+	FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+	WHERE e.extname = 'pg_trgm';
+
+	missing := ARRAY(SELECT name FROM openreplay.product_tables() AS name WHERE to_regclass(name) IS NULL);
+	PERFORM openreplay.install_types();
+	PERFORM openreplay.install_accounts();
+	PERFORM openreplay.install_projects();
+	PERFORM openreplay.install_sessions();
+	PERFORM openreplay.install_distinct_things();
+	PERFORM openreplay.install_web_events();
+	PERFORM openreplay.install_common_events();
+	PERFORM openreplay.install_dashboards();
+	PERFORM openreplay.install_spots();
+	PERFORM openreplay.install_links();
+	PERFORM openreplay.install_engine();
+	PERFORM openreplay.ensure_session_partitions();
+	PERFORM openreplay.grant_tables(missing);
+	PERFORM openreplay.release_members();
+END
+$$;
+COMMENT ON FUNCTION openreplay.install() IS
+	'Creates whatever tables, types, partitions, triggers and defaults are missing; run it at any time, it changes nothing that is there. Does nothing while a dump is being restored.';
+
+SELECT openreplay.install();
+
+-- ==== 8. Who may call what =========================================================================================
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA openreplay FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.generate_api_key(integer), public.openreplay_version(),
+	public.notify_project(), public.notify_integration(), public.notify_alert() FROM PUBLIC;
+
+GRANT USAGE ON SCHEMA openreplay TO openreplay_ingest, openreplay_uploader, openreplay_reader, openreplay_admin;
+GRANT EXECUTE ON FUNCTION public.openreplay_version(), openreplay.session_id_at(timestamptz), openreplay.session_time(bigint),
+	openreplay.product_tables(), openreplay.session_tables() TO openreplay_reader, openreplay_admin;
+GRANT EXECUTE ON FUNCTION public.generate_api_key(integer), openreplay.ensure_session_partitions(timestamptz, integer)
+	TO openreplay_admin;
