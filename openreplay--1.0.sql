@@ -33,7 +33,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION openreplay.install_roles() IS
-	'Creates the group roles that are missing: ingest appends batches, uploader empties the outbox, reader sees dashboards, admin changes product data.';
+	'Creates the group roles that are missing: ingest appends batches, uploader empties the outbox, '
+	'reader sees dashboards, admin changes product data.';
 
 -- Also while a dump is being restored: its GRANTs need the roles.
 SELECT openreplay.install_roles();
@@ -43,7 +44,7 @@ SELECT openreplay.install_roles();
 CREATE FUNCTION public.generate_api_key(length integer) RETURNS text
 LANGUAGE c VOLATILE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'generate_api_key';
 COMMENT ON FUNCTION public.generate_api_key(integer) IS
-	'Random key of the given length from digits and letters, every one equally likely, from the server''s strong random source.';
+	'Random key of the given length from digits and letters, all equally likely, from a cryptographic source.';
 
 CREATE FUNCTION public.openreplay_version() RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$SELECT 'v1.20.0'$$;
@@ -57,7 +58,8 @@ COMMENT ON FUNCTION public.notify_project() IS
 CREATE FUNCTION public.notify_integration() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'notify_integration';
 COMMENT ON FUNCTION public.notify_integration() IS
-	'Row trigger: announces changed credentials on channel integration. Values inside options are null unless openreplay.notify_secrets is on.';
+	'Row trigger: announces changed credentials on channel integration. '
+	'Values inside options are null unless openreplay.notify_secrets is on.';
 
 CREATE FUNCTION public.notify_alert() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'notify_alert';
@@ -201,14 +203,18 @@ BEGIN
 		END IF;
 		-- A type that an older version or a dump brought lacks only the newest labels.
 		FOR label IN
-			SELECT unnest(labels) EXCEPT SELECT enumlabel FROM pg_enum WHERE enumtypid = to_regtype(enum_name)
+			SELECT each_label
+			FROM unnest(labels) WITH ORDINALITY AS l (each_label, position)
+			WHERE each_label NOT IN (SELECT enumlabel FROM pg_enum WHERE enumtypid = to_regtype(enum_name))
+			ORDER BY position
 		LOOP
 			EXECUTE format('ALTER TYPE %s ADD VALUE IF NOT EXISTS %L', enum_name, label);
 		END LOOP;
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION openreplay.install_types() IS 'Creates the missing schemas and enum types, and the labels that existing types lack.';
+COMMENT ON FUNCTION openreplay.install_types() IS
+	'Creates the missing schemas and enum types, and the labels that existing types lack.';
 
 -- ---- 3.2 Accounts and notices -------------------------------------------------------------------------------------
 
@@ -471,7 +477,7 @@ BEGIN
 			PRIMARY KEY (project_id, provider)
 		);
 		COMMENT ON TABLE public.integrations IS
-			'Credentials of external log services, one row a project and provider; every change is announced on channel integration.';
+			'Credentials of external log services, one row a project and provider; changes are announced on channel integration.';
 		COMMENT ON COLUMN public.integrations.options IS
 			'Credentials and settings; never shown to openreplay_reader.';
 		COMMENT ON COLUMN public.integrations.request_data IS 'The poller''s cursor; changing it notifies nobody.';
@@ -763,13 +769,14 @@ BEGIN
 				metadata_9 gin_trgm_ops, metadata_10 gin_trgm_ops);
 		-- filters on where visitors come from
 		CREATE INDEX sessions_origin_idx ON public.sessions
-			USING gin (utm_source gin_trgm_ops, utm_medium gin_trgm_ops, utm_campaign gin_trgm_ops, base_referrer gin_trgm_ops);
+			USING gin (utm_source gin_trgm_ops, utm_medium gin_trgm_ops, utm_campaign gin_trgm_ops,
+				base_referrer gin_trgm_ops);
 		-- sessions with any of some kinds of issues
 		CREATE INDEX ON public.sessions USING gin (issue_types);
 		COMMENT ON TABLE public.sessions IS
 			'One row a recorded visit. Partitioned by month; session_id carries the time it began.';
 		COMMENT ON COLUMN public.sessions.session_id IS
-			'Milliseconds since 2019-02-12 19:33:20 UTC in the upper 40 bits, then worker and sequence: see openreplay.session_time.';
+			'Upper 40 bits: milliseconds since 2019-02-12 19:33:20 UTC (openreplay.session_time); lower 24: worker and sequence.';
 		COMMENT ON COLUMN public.sessions.start_ts IS 'Epoch milliseconds.';
 		COMMENT ON COLUMN public.sessions.duration IS
 			'Milliseconds from start_ts to the last message; null until the session has ended once.';
@@ -1467,7 +1474,8 @@ BEGIN
 			'Cards: what a chart, table, funnel or journey measures and how it is shown.';
 		COMMENT ON COLUMN public.metrics.metric_of IS 'What is measured.';
 		COMMENT ON COLUMN public.metrics.metric_type IS
-			'timeseries, table, funnel, errors, performance, resources, webVitals, pathAnalysis, retention, stickiness, heatMap or insights.';
+			'timeseries, table, funnel, errors, performance, resources, webVitals, pathAnalysis, retention, stickiness, heatMap '
+			'or insights.';
 		COMMENT ON COLUMN public.metrics.metric_value IS 'Further choice, such as kinds of issues.';
 		COMMENT ON COLUMN public.metrics.metric_format IS 'sessionCount or userCount.';
 		COMMENT ON COLUMN public.metrics.default_config IS 'Size and place on a dashboard.';
@@ -1550,7 +1558,7 @@ BEGIN
 		COMMENT ON TABLE public.alerts IS 'Watched figures: who is told when a figure of a project crosses a limit.';
 		COMMENT ON COLUMN public.alerts.query IS 'left: the watched figure, operator, right: the limit.';
 		COMMENT ON COLUMN public.alerts.options IS
-			'currentPeriod, previousPeriod and renotifyInterval in minutes, lastNotification in epoch milliseconds, message: receivers.';
+			'currentPeriod, previousPeriod, renotifyInterval: minutes; lastNotification: epoch milliseconds; message: receivers.';
 		COMMENT ON COLUMN public.alerts.series_id IS 'The watched series, when it is one of a card.';
 	END IF;
 END
@@ -1634,7 +1642,8 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
 	SELECT (floor(extract(epoch FROM moment) * 1000)::bigint - 1550000000000) << 24
 $$;
 COMMENT ON FUNCTION openreplay.session_id_at(timestamptz) IS
-	'The smallest id of a session that began at this moment or later. Bounding session_id with it lets a time range skip months.';
+	'The smallest id of a session that began at this moment or later. '
+	'Bounding session_id with it lets a time range skip months.';
 
 CREATE FUNCTION openreplay.session_time(session_id bigint) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
@@ -1724,7 +1733,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION openreplay.ensure_session_partitions(timestamptz, integer) IS
-	'Creates the missing monthly partitions of sessions and event tables, from the month of the given time on; returns how many. Safe to run at any time and from several sessions.';
+	'Creates the missing monthly partitions of sessions and event tables, from the month of the given time on; '
+	'returns how many. Safe to run at any time and from several sessions.';
 
 CREATE FUNCTION openreplay.bound_start_ts(partition text, first_moment timestamptz, end_moment timestamptz) RETURNS void
 LANGUAGE plpgsql
@@ -1815,7 +1825,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION openreplay.install_links() IS
-	'Adds the defaults and triggers that use functions of the extension; DROP EXTENSION ... CASCADE takes them away from tables that stay.';
+	'Adds the defaults and triggers that use functions of the extension; '
+	'DROP EXTENSION ... CASCADE takes them away from tables that stay.';
 
 CREATE FUNCTION openreplay.grant_tables(table_names text[]) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -1841,7 +1852,8 @@ BEGIN
 		CONTINUE WHEN table_name = 'public.basic_authentication';
 		secret_columns := CASE table_name
 			WHEN 'public.tenants' THEN '{api_key, license}'
-			WHEN 'public.users' THEN '{api_key, jwt_iat, jwt_refresh_jti, jwt_refresh_iat, spot_jwt_iat, spot_jwt_refresh_jti, spot_jwt_refresh_iat}'
+			WHEN 'public.users' THEN '{api_key, jwt_iat, jwt_refresh_jti, jwt_refresh_iat,
+				spot_jwt_iat, spot_jwt_refresh_jti, spot_jwt_refresh_iat}'
 			WHEN 'public.oauth_authentication' THEN '{token}'
 			WHEN 'public.jira_cloud' THEN '{token}'
 			WHEN 'public.integrations' THEN '{options, request_data}'
@@ -1942,7 +1954,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION openreplay.install() IS
-	'Creates whatever tables, types, partitions, triggers and defaults are missing; run it at any time, it changes nothing that is there. Does nothing while a dump is being restored.';
+	'Creates whatever tables, types, partitions, triggers and defaults are missing; run it at any time, '
+	'it changes nothing that is there. Does nothing while a dump is being restored.';
 
 SELECT openreplay.install();
 
@@ -1953,7 +1966,8 @@ REVOKE ALL ON FUNCTION public.generate_api_key(integer), public.openreplay_versi
 	public.notify_project(), public.notify_integration(), public.notify_alert() FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA openreplay TO openreplay_ingest, openreplay_uploader, openreplay_reader, openreplay_admin;
-GRANT EXECUTE ON FUNCTION public.openreplay_version(), openreplay.session_id_at(timestamptz), openreplay.session_time(bigint),
-	openreplay.product_tables(), openreplay.session_tables() TO openreplay_reader, openreplay_admin;
+GRANT EXECUTE ON FUNCTION public.openreplay_version(), openreplay.session_id_at(timestamptz),
+	openreplay.session_time(bigint), openreplay.product_tables(), openreplay.session_tables()
+	TO openreplay_reader, openreplay_admin;
 GRANT EXECUTE ON FUNCTION public.generate_api_key(integer), openreplay.ensure_session_partitions(timestamptz, integer)
 	TO openreplay_admin;
