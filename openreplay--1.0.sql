@@ -14,6 +14,9 @@
  */
 \echo Use "CREATE EXTENSION openreplay" to load this file. \quit
 
+-- The functions come before the tables they use.
+SET LOCAL check_function_bodies = off;
+
 -- ==== 1. Roles =====================================================================================================
 
 CREATE FUNCTION openreplay.install_roles() RETURNS void
@@ -1876,22 +1879,488 @@ COMMENT ON FUNCTION openreplay.grant_tables(text[]) IS
 
 -- ==== 4. Lanes and batches =========================================================================================
 
-/*
- * Called by install() after the product tables exist. Same rules: test and create plainly, nothing that fails when it
- * runs again. Partitioned tables of schema openreplay whose key is session_id get their months by themselves; what they
- * hold of a deleted session goes in openreplay.delete_session_events.
- */
-CREATE FUNCTION openreplay.install_engine() RETURNS void
-LANGUAGE plpgsql AS $$
+CREATE FUNCTION openreplay.wake_workers() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'openreplay_wake_workers';
+COMMENT ON FUNCTION openreplay.wake_workers() IS 'Wakes the pipeline workers when the inserting transaction commits.';
+
+CREATE FUNCTION openreplay.shard_of(session_id bigint) RETURNS smallint
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_shard_of';
+COMMENT ON FUNCTION openreplay.shard_of(bigint) IS 'The shard (0 to 63) that all lanes keep a session in.';
+
+CREATE FUNCTION openreplay.start() RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO openreplay.pipeline (system_identifier, database_oid)
+	SELECT (pg_control_system()).system_identifier, d.oid FROM pg_database d WHERE d.datname = current_database()
+	ON CONFLICT (one) DO UPDATE SET system_identifier = excluded.system_identifier,
+		database_oid = excluded.database_oid, running = true, changed_at = now()
+$$;
+COMMENT ON FUNCTION openreplay.start() IS
+	'Lets workers process batches in this cluster and database: after openreplay.stop(), or in a restored copy that shall go on by itself.';
+
+CREATE FUNCTION openreplay.stop() RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	UPDATE openreplay.pipeline SET running = false, changed_at = now() WHERE running;
+	SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+	WHERE backend_type = 'openreplay worker' AND datname = current_database();
+$$;
+COMMENT ON FUNCTION openreplay.stop() IS
+	'Stops the workers of this database until openreplay.start(), for instance before DROP DATABASE. Batches are still accepted.';
+
+-- Partitions are built beside the parent and attached: CREATE TABLE ... PARTITION OF would wait for every open reader.
+CREATE FUNCTION openreplay.add_time_partition(parent regclass, partition_name text, lower_bound timestamptz, upper_bound timestamptz)
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
+AS $$
 BEGIN
-	NULL;
+	EXECUTE format('CREATE TABLE openreplay.%I (LIKE %s INCLUDING ALL)', partition_name, parent);
+	EXECUTE format('ALTER TABLE %s ATTACH PARTITION openreplay.%I FOR VALUES FROM (%L) TO (%L)',
+				   parent, partition_name, lower_bound, upper_bound);
+	IF EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND deptype = 'e'
+			   AND objid = format('openreplay.%I', partition_name)::regclass) THEN
+		EXECUTE format('ALTER EXTENSION openreplay DROP TABLE openreplay.%I', partition_name);
+	END IF;
 END
 $$;
+COMMENT ON FUNCTION openreplay.add_time_partition(regclass, text, timestamptz, timestamptz) IS
+	'Builds one partition of an engine table and attaches it; for ensure_batch_partitions() and ensure_pass_partitions().';
+
+CREATE FUNCTION openreplay.ensure_batch_partitions(at timestamptz DEFAULT now(), hours_ahead integer DEFAULT 2) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	lower_bound timestamptz;
+	partition_name text;
+BEGIN
+	FOR lower_bound IN
+		SELECT generate_series(date_trunc('hour', at, 'UTC') - interval '1 hour',
+							   date_trunc('hour', at, 'UTC') + least(hours_ahead, 48) * interval '1 hour', interval '1 hour')
+	LOOP
+		partition_name := 'batches_' || to_char(lower_bound AT TIME ZONE 'UTC', 'YYYYMMDD_HH24');
+		CONTINUE WHEN to_regclass('openreplay.' || partition_name) IS NOT NULL;
+		PERFORM pg_advisory_xact_lock(hashtext('openreplay.ensure_batch_partitions'));
+		CONTINUE WHEN to_regclass('openreplay.' || partition_name) IS NOT NULL;
+		PERFORM openreplay.add_time_partition('openreplay.batches', partition_name, lower_bound, lower_bound + interval '1 hour');
+		-- what is appended twice to a lane is refused here; also how the pipeline reads a lane
+		EXECUTE format('CREATE UNIQUE INDEX %I ON openreplay.%I (server_id, shard, seq)',
+					   partition_name || '_lane_idx', partition_name);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION openreplay.ensure_batch_partitions(timestamptz, integer) IS
+	'Makes the hourly partitions of openreplay.batches from an hour before a time to hours_ahead (at most 48) after it.';
+
+CREATE FUNCTION openreplay.ensure_pass_partitions(at timestamptz DEFAULT now()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	lower_bound timestamptz;
+	partition_name text;
+BEGIN
+	FOR lower_bound IN
+		SELECT generate_series(date_trunc('day', at, 'UTC'), date_trunc('day', at, 'UTC') + interval '2 days', interval '1 day')
+	LOOP
+		partition_name := 'passes_' || to_char(lower_bound AT TIME ZONE 'UTC', 'YYYYMMDD');
+		CONTINUE WHEN to_regclass('openreplay.' || partition_name) IS NOT NULL;
+		PERFORM pg_advisory_xact_lock(hashtext('openreplay.ensure_pass_partitions'));
+		CONTINUE WHEN to_regclass('openreplay.' || partition_name) IS NOT NULL;
+		PERFORM openreplay.add_time_partition('openreplay.passes', partition_name, lower_bound, lower_bound + interval '1 day');
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION openreplay.ensure_pass_partitions(timestamptz) IS
+	'Makes the daily partitions of openreplay.passes for a day and the two after it.';
+
+-- ---- for ingest servers ----
+
+CREATE FUNCTION openreplay.register_server(name text) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	id integer;
+BEGIN
+	IF name IS NULL OR length(name) NOT BETWEEN 1 AND 200 THEN
+		RAISE EXCEPTION 'a server needs a name of 1 to 200 characters' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM pg_advisory_xact_lock(hashtext('openreplay.register_server'));
+	SELECT s.server_id INTO id FROM openreplay.servers s WHERE s.name = register_server.name;
+	IF id IS NULL THEN
+		SELECT coalesce(max(s.server_id) + 1, 1) INTO id FROM openreplay.servers s;
+		IF id > 65535 THEN
+			RAISE EXCEPTION 'all 65535 server ids are given away' USING ERRCODE = 'program_limit_exceeded',
+				HINT = 'Give a server that replaces another one the other''s name, so that it gets its id.';
+		END IF;
+		INSERT INTO openreplay.servers (server_id, name) VALUES (id, register_server.name);
+	END IF;
+	RETURN id;
+END
+$$;
+COMMENT ON FUNCTION openreplay.register_server(text) IS
+	'The 16-bit id of the ingest server with this name, a new one for a new name. Two running servers must not share a name.';
+
+-- Lane locks live in the two-key space of advisory locks under this class.
+CREATE FUNCTION openreplay.take_lanes(server_id integer, first_shard integer DEFAULT 0, last_shard integer DEFAULT 63)
+RETURNS TABLE (shard smallint, seq bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	lane_class CONSTANT integer := 20338;
+	deadline timestamptz := clock_timestamp() + interval '10 seconds';
+	lane integer;
+BEGIN
+	IF NOT EXISTS (SELECT FROM openreplay.servers s WHERE s.server_id = take_lanes.server_id) THEN
+		RAISE EXCEPTION 'server % is not registered', take_lanes.server_id USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Call openreplay.register_server(name) first.';
+	END IF;
+	IF first_shard < 0 OR last_shard > 63 OR first_shard > last_shard THEN
+		RAISE EXCEPTION 'shards % to % are not within 0 to 63', first_shard, last_shard
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	FOR lane IN SELECT take_lanes.server_id * 64 + n FROM generate_series(first_shard, last_shard) n LOOP
+		-- the holder is a connection its server has lost; what it had in flight is committed or gone when its lock is
+		WHILE NOT pg_try_advisory_lock(lane_class, lane) LOOP
+			PERFORM pg_terminate_backend(l.pid) FROM pg_locks l
+			WHERE l.locktype = 'advisory' AND l.classid = lane_class AND l.objid = lane AND l.objsubid = 2
+				AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+				AND l.granted AND l.pid <> pg_backend_pid();
+			IF clock_timestamp() > deadline THEN
+				RAISE EXCEPTION 'lane % of server % is held by another connection', lane % 64, take_lanes.server_id
+					USING ERRCODE = 'lock_not_available';
+			END IF;
+			PERFORM pg_sleep(0.01);
+		END LOOP;
+	END LOOP;
+	RETURN QUERY
+		SELECT n::smallint, greatest(
+			coalesce((SELECT max(b.seq) FROM openreplay.batches b WHERE b.server_id = take_lanes.server_id AND b.shard = n), 0),
+			coalesce((SELECT max(p.seq) FROM openreplay.passes p WHERE p.server_id = take_lanes.server_id AND p.shard = n), 0))
+		FROM generate_series(first_shard, last_shard) n;
+END
+$$;
+COMMENT ON FUNCTION openreplay.take_lanes(integer, integer, integer) IS
+	'Makes this connection the only writer of a server''s lanes, ending a stale one, and tells the last seq of each (0: none). The locks last as long as the connection.';
+
+CREATE FUNCTION openreplay.heartbeat(server_id integer, clock timestamptz) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO openreplay.heartbeats (server_id, clock) VALUES (server_id, clock)
+$$;
+COMMENT ON FUNCTION openreplay.heartbeat(integer, timestamptz) IS
+	'An ingest server tells that all it received up to clock is committed. Sessions end by these clocks, not by the time of day.';
+
+CREATE FUNCTION openreplay.project_snapshot()
+RETURNS TABLE (project_id integer, project_key text, platform text, sample_rate integer, max_session_duration_ms bigint, beacon_size integer)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT p.project_id, p.project_key::text, p.platform::text, p.sample_rate::integer, p.max_session_duration::bigint, p.beacon_size
+	FROM public.projects p WHERE p.active
+$$;
+COMMENT ON FUNCTION openreplay.project_snapshot() IS
+	'What ingest servers keep in memory of every active project. Changes are announced on channel project.';
+
+/*
+ * Called by install() after the product tables exist; same rules.
+ */
+CREATE FUNCTION openreplay.install_engine() RETURNS void
+LANGUAGE plpgsql AS $install$
+BEGIN
+	-- ---- lanes: who may append ----
+
+	IF to_regclass('openreplay.servers') IS NULL THEN
+		CREATE TABLE openreplay.servers (
+		server_id		integer PRIMARY KEY CHECK (server_id BETWEEN 0 AND 65535),
+		name			text NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 200),
+		registered_at	timestamptz NOT NULL DEFAULT now()
+	);
+	END IF;
+	COMMENT ON TABLE openreplay.servers IS
+		'Ingest servers that ever registered. The id is part of session ids and names the server''s lanes; it is never given twice.';
+
+	-- One row every few seconds and server, old ones removed by the worker: "all I received up to clock is committed".
+	IF to_regclass('openreplay.heartbeats') IS NULL THEN
+		CREATE TABLE openreplay.heartbeats (
+		server_id		integer NOT NULL,
+		clock			timestamptz NOT NULL,
+		noted_at		timestamptz NOT NULL DEFAULT clock_timestamp()
+	);
+	END IF;
+	COMMENT ON TABLE openreplay.heartbeats IS
+		'Clocks of the ingest servers'' lanes while nothing arrives. Kept for ten minutes.';
+
+	-- ---- batches: what trackers sent ----
+
+	IF to_regclass('openreplay.batches') IS NULL THEN
+		CREATE TABLE openreplay.batches (
+		seq				bigint NOT NULL,
+		session_id		bigint NOT NULL,
+		received_at		timestamptz NOT NULL,
+		server_id		integer NOT NULL,
+		size_bytes		integer NOT NULL,
+		shard			smallint NOT NULL,
+		kind			"char" NOT NULL,
+		body			bytea NOT NULL
+	) PARTITION BY RANGE (received_at);
+	END IF;
+	-- compressed before it gets here, so TOAST must not try again
+	ALTER TABLE openreplay.batches ALTER COLUMN body SET STORAGE EXTERNAL;
+	-- a session's recording, and its state after a restart
+	IF to_regclass('openreplay.batches_session_idx') IS NULL THEN
+		CREATE INDEX batches_session_idx ON openreplay.batches (session_id);
+	END IF;
+	CREATE OR REPLACE TRIGGER wake_workers AFTER INSERT ON openreplay.batches
+		FOR EACH STATEMENT EXECUTE FUNCTION openreplay.wake_workers();
+	COMMENT ON TABLE openreplay.batches IS
+		'What trackers sent, as they sent it: append-only, in hourly partitions. A lane is (server_id, shard); seq grows strictly within it. The recording of a session is its batches.';
+	COMMENT ON COLUMN openreplay.batches.kind IS 's start entry (JSON), w web batch, m mobile batch';
+	COMMENT ON COLUMN openreplay.batches.size_bytes IS 'size of the inflated body';
+	COMMENT ON COLUMN openreplay.batches.body IS 'one zstd frame';
+
+	-- ---- passes: what was done with them ----
+
+	IF to_regclass('openreplay.passes') IS NULL THEN
+		CREATE TABLE openreplay.passes (
+		seq				bigint NOT NULL,
+		received_at		timestamptz NOT NULL,
+		passed_at		timestamptz NOT NULL DEFAULT clock_timestamp(),
+		messages		bigint NOT NULL,
+		bytes			bigint NOT NULL,
+		server_id		integer NOT NULL,
+		entries			integer NOT NULL,
+		duplicates		integer NOT NULL,
+		broken			integer NOT NULL,
+		parked			integer NOT NULL,
+		rows_written	integer NOT NULL,
+		rows_known		integer NOT NULL,
+		elapsed_ms		real NOT NULL,
+		shard			smallint NOT NULL
+	) PARTITION BY RANGE (passed_at);
+	END IF;
+	-- a lane's position is its highest seq here
+	IF to_regclass('openreplay.passes_lane_idx') IS NULL THEN
+		CREATE INDEX passes_lane_idx ON openreplay.passes (server_id, shard, seq);
+	END IF;
+	COMMENT ON TABLE openreplay.passes IS
+		'One row per lane and pass: position and run history in one. Everything of the lane up to seq is in its tables.';
+	COMMENT ON COLUMN openreplay.passes.received_at IS 'of the entry with that seq: the lane''s clock';
+	COMMENT ON COLUMN openreplay.passes.rows_written IS 'of the whole pass, not of the lane, as are rows_known and elapsed_ms';
+	COMMENT ON COLUMN openreplay.passes.rows_known IS 'rows whose key existed already: resent or overlapping batches';
+
+	IF to_regclass('openreplay.live_sessions') IS NULL THEN
+		CREATE TABLE openreplay.live_sessions (
+		session_id		bigint PRIMARY KEY,
+		last_received_at timestamptz NOT NULL,
+		last_message_ms	bigint NOT NULL,
+		expires_at		timestamptz NOT NULL,
+		ended_at		timestamptz,
+		checkpointed_at	timestamptz NOT NULL DEFAULT clock_timestamp(),
+		project_id		integer NOT NULL,
+		shard			smallint NOT NULL,
+		state			bytea NOT NULL
+	) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 500);
+	END IF;
+	-- the sessions a worker may have to end; no column in it changes but once, so checkpoints stay HOT
+	IF to_regclass('openreplay.live_sessions_shard_idx') IS NULL THEN
+		CREATE INDEX live_sessions_shard_idx ON openreplay.live_sessions (shard) WHERE ended_at IS NULL;
+	END IF;
+	COMMENT ON TABLE openreplay.live_sessions IS
+		'Checkpoints of sessions whose token is still valid. What is newer is in the worker''s memory, and after a restart is derived again from the batches.';
+	COMMENT ON COLUMN openreplay.live_sessions.last_message_ms IS 'highest message time, epoch ms';
+
+	IF to_regclass('openreplay.parked_batches') IS NULL THEN
+		CREATE TABLE openreplay.parked_batches (
+		session_id		bigint NOT NULL,
+		server_id		integer NOT NULL,
+		shard			smallint NOT NULL,
+		seq				bigint NOT NULL,
+		received_at		timestamptz NOT NULL,
+		PRIMARY KEY (session_id, server_id, seq)
+	);
+	END IF;
+	COMMENT ON TABLE openreplay.parked_batches IS
+		'Batches whose session has no start entry yet. They are applied when it arrives, and listed as broken a day after they came.';
+
+	IF to_regclass('openreplay.broken_batch_log') IS NULL THEN
+		CREATE TABLE openreplay.broken_batch_log (
+		found_at		timestamptz NOT NULL DEFAULT clock_timestamp(),
+		received_at		timestamptz NOT NULL,
+		session_id		bigint NOT NULL,
+		seq				bigint NOT NULL,
+		server_id		integer NOT NULL,
+		messages_kept	integer NOT NULL,
+		shard			smallint NOT NULL,
+		kind			"char" NOT NULL,
+		reason			text NOT NULL,
+		body			bytea NOT NULL,
+		PRIMARY KEY (server_id, shard, seq)
+	);
+	END IF;
+	ALTER TABLE openreplay.broken_batch_log ALTER COLUMN body SET STORAGE EXTERNAL;
+	COMMENT ON TABLE openreplay.broken_batch_log IS 'See the view openreplay.broken_batches.';
+
+	-- ---- this installation ----
+
+	IF to_regclass('openreplay.pipeline') IS NULL THEN
+		CREATE TABLE openreplay.pipeline (
+		one				boolean PRIMARY KEY DEFAULT true CHECK (one),
+		system_identifier bigint NOT NULL,
+		database_oid	oid NOT NULL,
+		running			boolean NOT NULL DEFAULT true,
+		changed_at		timestamptz NOT NULL DEFAULT now()
+	);
+	END IF;
+	COMMENT ON TABLE openreplay.pipeline IS
+		'Where workers may run: in this cluster and database. A restored copy names another one and stays paused until openreplay.start().';
+	IF NOT EXISTS (SELECT FROM openreplay.pipeline) THEN
+		PERFORM openreplay.start();
+	END IF;
+
+	-- ---- views ----
+
+	IF to_regclass('openreplay.broken_batches') IS NULL THEN
+		CREATE VIEW openreplay.broken_batches AS
+		SELECT b.found_at, b.received_at, b.session_id, s.project_id, b.server_id, b.shard, b.seq, b.kind, b.reason,
+			   b.messages_kept, b.body
+		FROM openreplay.broken_batch_log b
+		LEFT JOIN public.sessions s USING (session_id);
+	END IF;
+	COMMENT ON VIEW openreplay.broken_batches IS
+		'Batches that could not be read, or not to their end, with the reason. messages_kept is how many messages before the fault were applied. body is one zstd frame; openreplay.decode_batch() reads it as far as it goes.';
+
+	IF to_regclass('openreplay.sessions') IS NULL THEN
+		CREATE VIEW openreplay.sessions AS
+		SELECT s.session_id, s.project_id, s.platform, s.start_ts,
+			   coalesce(s.duration, greatest(l.last_message_ms - s.start_ts, 0)::integer) AS duration,
+			   l.session_id IS NOT NULL AND l.ended_at IS NULL AS is_live,
+			   c.pages_count, c.events_count, c.errors_count, c.issue_score, c.issue_types,
+			   s.user_id, s.user_anonymous_id, s.user_uuid, s.user_os, s.user_os_version, s.user_browser,
+			   s.user_browser_version, s.user_device, s.user_device_type, s.user_device_memory_size,
+			   s.user_device_heap_size, s.user_country, s.user_state, s.user_city, s.timezone, s.screen_width,
+			   s.screen_height, s.tracker_version, s.rev_id, s.referrer, s.base_referrer, s.utm_source, s.utm_medium,
+			   s.utm_campaign, s.metadata_1, s.metadata_2, s.metadata_3, s.metadata_4, s.metadata_5, s.metadata_6,
+			   s.metadata_7, s.metadata_8, s.metadata_9, s.metadata_10
+		FROM public.sessions s
+		LEFT JOIN openreplay.live_sessions l ON l.session_id = s.session_id
+		CROSS JOIN LATERAL (
+			SELECT s.pages_count, s.events_count, s.errors_count, s.issue_score, s.issue_types
+			WHERE l.session_id IS NULL OR l.ended_at IS NOT NULL
+			UNION ALL
+			SELECT n.pages_count, n.events_count, n.errors_count, n.issue_score, n.issue_types::public.issue_type[]
+			FROM openreplay.session_counts(s.session_id, s.start_ts) n
+			WHERE l.session_id IS NOT NULL AND l.ended_at IS NULL
+		) c;
+	END IF;
+	COMMENT ON VIEW openreplay.sessions IS
+		'Sessions, live and ended alike: the counters of a live one are counted from its events, those of an ended one are stored. The duration of a live one is known to the last checkpoint, at most 30 s ago.';
+
+	IF to_regclass('openreplay.lanes') IS NULL THEN
+		CREATE VIEW openreplay.lanes AS
+		SELECT v.server_id, v.name, lane.shard::smallint AS shard, p.seq AS position, p.received_at AS clock,
+			   p.passed_at, n.waiting
+		FROM openreplay.servers v
+		CROSS JOIN generate_series(0, 63) AS lane (shard)
+		LEFT JOIN LATERAL (
+			SELECT q.seq, q.received_at, q.passed_at FROM openreplay.passes q
+			WHERE q.server_id = v.server_id AND q.shard = lane.shard ORDER BY q.seq DESC LIMIT 1
+		) p ON true
+		CROSS JOIN LATERAL (
+			SELECT count(*) AS waiting FROM openreplay.batches b
+			WHERE b.server_id = v.server_id AND b.shard = lane.shard AND b.seq > coalesce(p.seq, 0)
+			AND b.received_at >= coalesce(p.received_at, '-infinity')
+		) n
+		WHERE p.seq IS NOT NULL OR n.waiting > 0;
+	END IF;
+	COMMENT ON VIEW openreplay.lanes IS
+		'How far the pipeline has come in each lane (server, shard): position, and how many entries wait behind it.';
+
+	IF to_regclass('openreplay.status') IS NULL THEN
+		CREATE VIEW openreplay.status AS
+		SELECT (SELECT coalesce(sum(waiting), 0) FROM openreplay.lanes)::bigint AS batches_waiting,
+			   (SELECT count(*) FROM openreplay.live_sessions WHERE ended_at IS NULL) AS live_sessions,
+			   (SELECT count(*) FROM openreplay.parked_batches) AS batches_parked,
+			   (SELECT count(*) FROM openreplay.broken_batch_log) AS batches_broken,
+			   (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'openreplay worker'
+				AND datname = current_database()) AS workers,
+			   (SELECT running AND system_identifier = (pg_control_system()).system_identifier
+				AND database_oid = (SELECT oid FROM pg_database WHERE datname = current_database())
+				FROM openreplay.pipeline) AS running,
+			   (SELECT max(noted_at) FROM openreplay.heartbeats) AS last_heartbeat;
+	END IF;
+	COMMENT ON VIEW openreplay.status IS 'The pipeline at a glance, one row.';
+
+	GRANT INSERT ON openreplay.batches TO openreplay_ingest;
+	GRANT SELECT ON openreplay.batches, openreplay.passes, openreplay.live_sessions, openreplay.servers,
+		openreplay.heartbeats, openreplay.parked_batches, openreplay.broken_batch_log, openreplay.pipeline,
+		openreplay.sessions, openreplay.broken_batches, openreplay.lanes, openreplay.status
+		TO openreplay_reader, openreplay_admin;
+
+	PERFORM openreplay.ensure_batch_partitions();
+	PERFORM openreplay.ensure_pass_partitions();
+END
+$install$;
 COMMENT ON FUNCTION openreplay.install_engine() IS 'Creates the missing tables and views of the engine.';
 
 -- ==== 5. Live state and passes =====================================================================================
 
+CREATE FUNCTION openreplay.process_batches() RETURNS bigint
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'openreplay_process_batches';
+COMMENT ON FUNCTION openreplay.process_batches() IS
+	'Processes all waiting batches of the shards no worker holds, in this transaction, and returns how many entries that were. What workers do all the time, by hand: for tests, and where shared_preload_libraries is out of reach.';
+
+CREATE FUNCTION openreplay.end_sessions(clock timestamptz DEFAULT NULL) RETURNS bigint
+LANGUAGE c AS 'MODULE_PATHNAME', 'openreplay_end_sessions';
+COMMENT ON FUNCTION openreplay.end_sessions(timestamptz) IS
+	'Ends the sessions that have been silent for openreplay.session_timeout by their lanes'' clocks, in the shards no worker holds, and returns how many. With a clock given, that is the time to judge by; call process_batches() first.';
+
+-- The counters of a session, counted. Live sessions show these; the end of a session stores them.
+CREATE FUNCTION openreplay.session_counts(session_id bigint, start_ts bigint)
+RETURNS TABLE (pages_count integer, events_count integer, errors_count integer, issue_score bigint, issue_types text[])
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1 SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY
+	WITH n AS (
+		SELECT (SELECT count(*) FROM events.pages e WHERE e.session_id = session_counts.session_id)::integer AS pages,
+			   ((SELECT count(*) FROM events.clicks e WHERE e.session_id = session_counts.session_id)
+			  + (SELECT count(*) FROM events.inputs e WHERE e.session_id = session_counts.session_id)
+			  + (SELECT count(*) FROM events_ios.taps e WHERE e.session_id = session_counts.session_id)
+			  + (SELECT count(*) FROM events_ios.swipes e WHERE e.session_id = session_counts.session_id)
+			  + (SELECT count(*) FROM events_ios.inputs e WHERE e.session_id = session_counts.session_id))::integer AS others,
+			   ((SELECT count(*) FROM events.errors e JOIN public.errors d USING (error_id)
+				 WHERE e.session_id = session_counts.session_id AND d.source = 'js_exception')
+			  + (SELECT count(*) FROM events_common.crashes e WHERE e.session_id = session_counts.session_id))::integer AS errors
+	), i AS (
+		SELECT array_agg(DISTINCT d.type ORDER BY d.type)::text[] AS types,
+			   coalesce(sum(CASE WHEN d.type IN ('crash', 'dead_click', 'memory', 'cpu') THEN 1000
+								 WHEN d.type IN ('bad_request', 'excessive_scrolling', 'click_rage', 'missing_resource', 'tap_rage') THEN 500
+								 WHEN d.type = 'mouse_thrashing' THEN 50
+								 ELSE 100 END), 0)::bigint AS score
+		FROM events_common.issues e JOIN public.issues d USING (issue_id)
+		WHERE e.session_id = session_counts.session_id
+	)
+	SELECT n.pages, n.pages + n.others, n.errors, session_counts.start_ts / 1000 + i.score + n.errors * 1000,
+		   CASE WHEN n.errors > 0 AND NOT 'js_exception' = ANY (coalesce(i.types, '{}'))
+				THEN coalesce(i.types, '{}') || 'js_exception'::text ELSE coalesce(i.types, '{}') END
+	FROM n, i;
+END
+$$;
+COMMENT ON FUNCTION openreplay.session_counts(bigint, bigint) IS
+	'Page views, events (page views, clicks, inputs; on mobile taps, swipes, inputs), errors, issue score and issue types of a session, counted from its events. The score starts at start_ts / 1000 s; weights per issue type are the documented ones.';
+
 -- ==== 6. Recording =================================================================================================
+
+CREATE FUNCTION openreplay.messages(session_id bigint)
+RETURNS TABLE (index bigint, "timestamp" bigint, tab text, type integer, name text, fields jsonb)
+LANGUAGE c STABLE STRICT ROWS 5000 AS 'MODULE_PATHNAME', 'openreplay_messages';
+COMMENT ON FUNCTION openreplay.messages(bigint) IS
+	'Every message of a session as the tracker sent it, in the order its batches arrived; a batch sent twice is shown once. timestamp is epoch ms, index is PageNo * 2^32 + FirstIndex + n.';
+
+CREATE FUNCTION openreplay.decode_batch(body bytea)
+RETURNS TABLE (index bigint, "timestamp" bigint, tab text, type integer, name text, fields jsonb)
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 500 AS 'MODULE_PATHNAME', 'openreplay_decode_batch';
+COMMENT ON FUNCTION openreplay.decode_batch(bytea) IS
+	'The messages of one batch body: as sent by a tracker, or as stored in openreplay.batches (a zstd frame is recognised). Messages before a fault are returned, and a warning tells the fault.';
 
 -- ==== 7. Installation ==============================================================================================
 
@@ -1971,3 +2440,11 @@ GRANT EXECUTE ON FUNCTION public.openreplay_version(), openreplay.session_id_at(
 	TO openreplay_reader, openreplay_admin;
 GRANT EXECUTE ON FUNCTION public.generate_api_key(integer), openreplay.ensure_session_partitions(timestamptz, integer)
 	TO openreplay_admin;
+
+GRANT EXECUTE ON FUNCTION openreplay.register_server(text), openreplay.take_lanes(integer, integer, integer),
+	openreplay.ensure_batch_partitions(timestamptz, integer), openreplay.heartbeat(integer, timestamptz),
+	openreplay.project_snapshot() TO openreplay_ingest;
+GRANT EXECUTE ON FUNCTION openreplay.messages(bigint), openreplay.decode_batch(bytea), openreplay.shard_of(bigint),
+	openreplay.session_counts(bigint, bigint) TO openreplay_reader, openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.start(), openreplay.stop(), openreplay.process_batches(),
+	openreplay.end_sessions(timestamptz) TO openreplay_admin;

@@ -1,0 +1,81 @@
+/*
+ * openreplay.c - module start: settings, and the launcher's registration
+ *
+ * Without shared_preload_libraries everything works but the background: batches wait for openreplay.process_batches().
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "postmaster/bgworker.h"
+#include "utils/guc.h"
+
+#include "notify/notify.h"
+#include "openreplay.h"
+#include "pipeline/wake.h"
+#include "visit/visit.h"
+
+PG_MODULE_MAGIC;
+
+char	   *openreplay_database;
+int			openreplay_workers;
+int			openreplay_session_timeout_s;
+bool		openreplay_notify_secrets;
+
+extern PGDLLEXPORT void _PG_init(void);
+
+PG_FUNCTION_INFO_V1(openreplay_shard_of);
+
+Datum
+openreplay_shard_of(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT16(session_shard((uint64) PG_GETARG_INT64(0)));
+}
+
+static void
+register_launcher(void)
+{
+	BackgroundWorker launcher = {
+		.bgw_name = "openreplay launcher",
+		.bgw_type = "openreplay launcher",
+		.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION,
+		.bgw_start_time = BgWorkerStart_RecoveryFinished,
+		.bgw_restart_time = 5,
+		.bgw_library_name = "openreplay",
+		.bgw_function_name = "openreplay_launcher_main",
+	};
+
+	RegisterBackgroundWorker(&launcher);
+}
+
+void
+_PG_init(void)
+{
+	DefineCustomBoolVariable("openreplay.notify_secrets",
+							 "Whether notifications carry the values of integrations.options.",
+							 "Anyone who can connect to the database can LISTEN.",
+							 &openreplay_notify_secrets, false, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("openreplay.session_timeout",
+							"A session ends when nothing arrived for this long.",
+							NULL,
+							&openreplay_session_timeout_s, 150, 1, 86400, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+
+	if (!process_shared_preload_libraries_in_progress)
+	{
+		MarkGUCPrefixReserved("openreplay");
+		return;
+	}
+
+	DefineCustomStringVariable("openreplay.database",
+							   "The database whose batches the workers process.",
+							   NULL,
+							   &openreplay_database, "openreplay", PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("openreplay.workers",
+							"Number of pipeline workers; 0 leaves batches waiting.",
+							NULL,
+							&openreplay_workers, 1, 0, OPENREPLAY_MAX_WORKERS, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	MarkGUCPrefixReserved("openreplay");
+
+	request_wake_memory();
+	register_launcher();
+}

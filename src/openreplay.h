@@ -1,0 +1,16 @@
+/*
+ * openreplay.h - settings and names that more than one folder of the module needs
+ */
+#ifndef OPENREPLAY_H
+#define OPENREPLAY_H
+
+#include "postgres.h"
+
+/* Settings; defined and described in openreplay.c. */
+extern char *openreplay_database;
+extern int	openreplay_workers;
+extern int	openreplay_session_timeout_s;
+
+#define OPENREPLAY_MAX_WORKERS 64	/* one per shard */
+
+#endif							/* OPENREPLAY_H */
