@@ -1,0 +1,146 @@
+#!/usr/bin/env bash
+#
+# restore.sh - a filled database survives dump and restore, and DROP EXTENSION
+#
+# Wants a running server and a superuser in PGHOST, PGPORT, PGUSER and PGDATABASE; works in databases of its own that it
+# drops in the end.  Prints "restore: N passed, M failed".
+set -u
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+bin=$("${PG_CONFIG:-pg_config}" --bindir)
+work=$(mktemp -d)
+source=openreplay_restore_source
+targets="openreplay_restore_custom openreplay_restore_parallel openreplay_restore_plain"
+passed=0
+failed=0
+
+sql()
+{
+	"$bin/psql" -XqAt -v ON_ERROR_STOP=1 -d "$@"
+}
+
+drop_databases()
+{
+	local database
+	for database in $source $targets; do
+		sql "${PGDATABASE:-postgres}" -c "SET client_min_messages = warning" -c "DROP DATABASE IF EXISTS $database WITH (FORCE)"
+	done
+}
+trap 'drop_databases; rm -rf "$work"' EXIT
+
+# check WHAT COMMAND...: the command succeeds
+check()
+{
+	local what=$1
+	shift
+	if "$@" > "$work/output" 2>&1; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		echo "restore: not ok: $what"
+		head -n 20 "$work/output"
+	fi
+}
+
+# Every table and partition with its number of rows and a hash of them, and every sequence with its position.
+contents()
+{
+	sql "$1" <<-'SQL'
+		SET TimeZone = 'UTC';
+		SELECT format('SELECT %L, count(*), md5(string_agg(t::text, E''\n'' ORDER BY t::text)) FROM %s t', oid::regclass, oid::regclass)
+		FROM pg_class
+		WHERE relkind IN ('r', 'p') AND relpersistence = 'p'
+			AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+		ORDER BY oid::regclass::text COLLATE "C" \gexec
+		SELECT format('SELECT %L, last_value, is_called FROM %s', oid::regclass, oid::regclass)
+		FROM pg_class WHERE relkind = 'S' ORDER BY oid::regclass::text COLLATE "C" \gexec
+	SQL
+}
+
+# The schema as pg_dump sees it: columns, defaults, partitions, indexes, foreign keys, triggers, grants, comments.
+schema()
+{
+	"$bin/pg_dump" --schema-only "$1" | grep -vE '^\\(un)?restrict '
+}
+
+same()
+{
+	diff -u "$1" "$2"
+}
+
+contents_are()
+{
+	contents "$1" > "$work/contents" && same "$2" "$work/contents"
+}
+
+schema_is()
+{
+	schema "$1" > "$work/schema" && same "$2" "$work/schema"
+}
+
+# is DATABASE QUERY VALUE
+is()
+{
+	local got
+	got=$(sql "$1" -c "$2") || return 1
+	[ "$got" = "$3" ] || { echo "$2: $got instead of $3"; return 1; }
+}
+
+restore_plain()
+{
+	sql "$1" -f "$work/plain.sql" > /dev/null
+}
+
+drop_databases
+sql "${PGDATABASE:-postgres}" -c "CREATE DATABASE $source"
+check "the extension is created" sql $source -c "SET client_min_messages = warning" -c "CREATE EXTENSION openreplay CASCADE"
+check "every table is filled" sql $source -f "$here/restore_fill.sql"
+check "no product table is empty" is $source "
+	SELECT count(*) FROM openreplay.product_tables() AS name
+	WHERE (xpath('/row/n/text()', query_to_xml('SELECT count(*) AS n FROM ' || name, false, true, '')))[1]::text = '0'" 0
+check "nothing but functions belongs to the extension" is $source "
+	SELECT count(*) FROM pg_depend
+	WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND classid <> 'pg_proc'::regclass
+		AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'openreplay')" 0
+contents $source > "$work/source.contents"
+schema $source > "$work/source.schema"
+check "dump, custom format" "$bin/pg_dump" -Fc -f "$work/custom.dump" $source
+check "dump, plain" "$bin/pg_dump" -f "$work/plain.sql" $source
+
+for target in $targets; do
+	sql "${PGDATABASE:-postgres}" -c "CREATE DATABASE $target"
+	case $target in
+		*_custom) check "pg_restore" "$bin/pg_restore" --exit-on-error -d $target "$work/custom.dump" ;;
+		*_parallel) check "pg_restore -j2" "$bin/pg_restore" --exit-on-error -j2 -d $target "$work/custom.dump" ;;
+		*_plain) check "psql" restore_plain $target ;;
+	esac
+	check "$target: contents" contents_are $target "$work/source.contents"
+	check "$target: schema" schema_is $target "$work/source.schema"
+	check "$target: install() runs" sql $target -c "SELECT openreplay.install()"
+	check "$target: install() changed no contents" contents_are $target "$work/source.contents"
+	check "$target: install() changed no schema" schema_is $target "$work/source.schema"
+done
+
+target=openreplay_restore_custom
+check "identities go on" is $target \
+	"INSERT INTO public.projects (name, active) VALUES ('next', true) RETURNING project_id, length(project_key)" "4|20"
+check "sequences go on" is $target \
+	"INSERT INTO public.tags (name, project_id, selector, ignore_click_rage, ignore_dead_click)
+	VALUES ('next', 4, 'a', false, false) RETURNING tag_id" 2
+check "a session takes its events along" is $target "
+	DELETE FROM public.sessions WHERE openreplay.session_time(session_id) < '2020-03-01';
+	SELECT count(*) FROM events_common.customs" 2
+check "new months attach" is $target "SELECT openreplay.ensure_session_partitions('2021-01-01', 0) > 0" t
+
+target=openreplay_restore_parallel
+check "DROP EXTENSION" sql $target -c "SET client_min_messages = warning" -c "DROP EXTENSION openreplay CASCADE"
+check "DROP EXTENSION keeps the rows" contents_are $target "$work/source.contents"
+check "CREATE EXTENSION again" sql $target -c "CREATE EXTENSION openreplay"
+check "CREATE EXTENSION keeps the rows" contents_are $target "$work/source.contents"
+check "CREATE EXTENSION repairs defaults, triggers and views" schema_is $target "$work/source.schema"
+check "repaired defaults work" is $target \
+	"INSERT INTO public.projects (name, active) VALUES ('next', true) RETURNING project_id, length(project_key)" "4|20"
+check "repaired triggers work" is $target \
+	"DELETE FROM public.projects WHERE project_id = 1; SELECT count(*) FROM events.pages" 0
+
+echo "restore: $passed passed, $failed failed"
+[ "$failed" = 0 ]

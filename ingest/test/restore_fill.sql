@@ -1,0 +1,97 @@
+-- One row and more in every product table, for restore.sh: all months, all kinds of columns, values that are easily garbled.
+SET TimeZone = 'UTC';
+
+SELECT openreplay.ensure_session_partitions('2020-02-29 12:00+00', 1);
+SELECT openreplay.session_id_at('2020-02-29 12:00+00') + 1 AS old_session,
+	openreplay.session_id_at('2020-03-31 23:59:59.999+00') + 2 AS march_session,
+	openreplay.session_id_at(now()) + 3 AS new_session \gset
+
+-- accounts
+INSERT INTO public.tenants (name) VALUES ('Überflüssig & Söhne');
+INSERT INTO public.users (email, role, name) VALUES ('owner@example.com', 'owner', 'Owner'), ('member@example.com', 'member', E'Line\nbreak');
+INSERT INTO public.basic_authentication (user_id, password) SELECT user_id, public.crypt('secret', public.gen_salt('bf', 4)) FROM public.users;
+INSERT INTO public.oauth_authentication VALUES (1, 'github', '4711', 'token');
+INSERT INTO public.jira_cloud VALUES (1, 'owner', 'token', 'https://jira.example.com');
+INSERT INTO public.webhooks (endpoint, type, name) VALUES ('https://hooks.example.com/1', 'slack', 'channel');
+INSERT INTO public.notifications (user_id, title, description) VALUES (1, 'title', 'description'), (NULL, 'to all', '');
+INSERT INTO public.user_viewed_notifications VALUES (1, 1);
+INSERT INTO public.announcements (title, description) VALUES ('news', 'description');
+
+-- projects
+INSERT INTO public.projects (name, active, metadata_1) VALUES ('web', true, 'plan'), ('gone', false, NULL);
+INSERT INTO public.projects (name, active, platform) VALUES ('app', true, 'ios');
+INSERT INTO public.projects_conditions (project_id, name, capture_rate) VALUES (1, 'half', 50);
+INSERT INTO public.projects_stats (project_id, events_count) VALUES (1, 5000000000);
+INSERT INTO public.tags (name, project_id, selector, ignore_click_rage, ignore_dead_click) VALUES ('buy', 1, '#buy', false, true);
+INSERT INTO public.integrations VALUES (1, 'dynatrace', '{"token": "t"}', '{"cursor": 1}');
+INSERT INTO public.jobs (description, status, project_id, action, reference_id, start_at)
+	VALUES ('forget', 'scheduled', 1, 'delete_user_data', 'someone', '2030-01-01');
+INSERT INTO public.searches (project_id, user_id, name, filter) VALUES (1, 1, 'search', '{"events": []}');
+INSERT INTO public.saved_searches (name, project_id, user_id, search_data) VALUES ('saved', 1, 1, '{}');
+INSERT INTO public.actions (project_id, user_id, name) VALUES (1, 1, 'action');
+INSERT INTO public.autocomplete VALUES ('/checkout', 'LOCATION', 1), (repeat('long ', 3000), 'CLICK', 1);
+INSERT INTO or_cache.autocomplete_top_values (project_id, event_type, result) VALUES (1, 'LOCATION', '[]');
+INSERT INTO public.feature_flags (project_id, flag_key, flag_type, created_by, deleted_at)
+	VALUES (1, 'flag', 'multi', 1, NULL), (1, 'flag', 'single', 1, '2024-01-01');
+INSERT INTO public.feature_flags_conditions (feature_flag_id, name, rollout_percentage) VALUES (1, 'all', 100);
+INSERT INTO public.feature_flags_variants (feature_flag_id, value, payload) VALUES (1, 'a', '"{\"color\":\"red\"}"');
+INSERT INTO public.ut_tests (project_id, title, status, created_by) VALUES (1, 'test', 'in-progress', 1);
+INSERT INTO public.ut_tests_tasks (test_id, title) VALUES (1, 'task');
+
+-- sessions, in three months
+INSERT INTO public.sessions (session_id, project_id, tracker_version, start_ts, user_uuid, user_os, user_browser, user_device,
+	user_device_type, user_country, issue_types, user_id, metadata_1)
+SELECT id, 1, '14.0.14', (extract(epoch FROM openreplay.session_time(id)) * 1000)::bigint, public.gen_random_uuid(), 'Linux', 'Chrome',
+	'', 'desktop', 'DE', '{click_rage,incident}', 'user ' || id, repeat('gold ', 1000)
+FROM unnest(ARRAY[:old_session, :march_session, :new_session]) AS id;
+INSERT INTO public.user_viewed_sessions VALUES (1, :old_session);
+INSERT INTO public.user_favorite_sessions VALUES (1, :march_session);
+INSERT INTO public.sessions_notes (message, user_id, session_id, project_id) VALUES ('note', 1, :new_session, 1), (NULL, NULL, :old_session, 1);
+INSERT INTO public.assigned_sessions (session_id, issue_id, provider, created_by) VALUES (:new_session, 'ABC-1', 'jira', 1);
+INSERT INTO public.session_integrations (session_id, project_id, provider) VALUES (:new_session, 1, 'sentry');
+INSERT INTO public.sessions_feature_flags VALUES (:new_session, 1, 1);
+INSERT INTO public.ut_tests_signals (session_id, test_id, task_id, status, "timestamp") VALUES (:new_session, 1, 1, 'done', 1);
+
+-- distinct errors, issues, crashes
+INSERT INTO public.errors (error_id, project_id, source, name, message, payload, parent_error_id)
+	VALUES ('1a', 1, 'js_exception', 'Error', 'message', '[]', NULL), ('1b', 1, 'sentry', 'Error', 'merged', '[]', '1a');
+INSERT INTO public.user_favorite_errors VALUES (1, '1a');
+INSERT INTO public.user_viewed_errors VALUES (1, '1b');
+INSERT INTO public.issues (issue_id, project_id, type, context_string)
+	VALUES ('1c', 1, 'incident', 'https://example.com/?' || repeat('q=1&', 2000));
+INSERT INTO public.crashes_ios VALUES ('1d', 3, 'SIGSEGV', 'reason', 'stack');
+
+-- events of each session
+INSERT INTO events.pages (session_id, message_id, "timestamp", host, path, query, ttfb, web_vitals)
+	SELECT session_id, (1::bigint << 48) + 1, start_ts, 'example.com', '/checkout', repeat('a=b&', 2000), 12, '{"LCP": 1.5}' FROM public.sessions;
+INSERT INTO events.clicks (session_id, message_id, "timestamp", label, normalized_x) SELECT session_id, 2, start_ts, 'Buy', 12.34 FROM public.sessions;
+INSERT INTO events.inputs (session_id, message_id, "timestamp", label) SELECT session_id, 3, start_ts, 'email' FROM public.sessions;
+INSERT INTO events.errors SELECT session_id, 4, start_ts, '1a' FROM public.sessions;
+INSERT INTO public.errors_tags (key, value, error_id, session_id, message_id) SELECT 'release', '', '1a', session_id, 4 FROM public.sessions;
+INSERT INTO events.performance SELECT session_id, start_ts, 5, 'example.com', '/', NULL, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3 FROM public.sessions;
+INSERT INTO events.resources (session_id, message_id, "timestamp", type, url, url_host, url_hostpath, success)
+	SELECT session_id, 6, start_ts, 'img', 'https://example.com/a.png', 'example.com', 'example.com/a.png', false FROM public.sessions;
+INSERT INTO events.graphql (session_id, message_id, "timestamp", name, method) SELECT session_id, 7, start_ts, 'query', 'POST' FROM public.sessions;
+INSERT INTO events.state_actions SELECT session_id, 8, start_ts, 'cart/add' FROM public.sessions;
+INSERT INTO events.tags SELECT session_id, start_ts, 9, 1 FROM public.sessions;
+INSERT INTO events.canvas_recordings SELECT session_id, start_ts || '_10', start_ts FROM public.sessions;
+INSERT INTO events_common.requests (session_id, "timestamp", seq_index, url, duration, success, status_code, method)
+	SELECT session_id, start_ts, 11, 'https://example.com/api', 5, false, 500, 'GET' FROM public.sessions;
+INSERT INTO events_common.customs SELECT session_id, start_ts, 12, 'paid', '{"amount": 1.10}' FROM public.sessions;
+INSERT INTO events_common.issues SELECT session_id, start_ts, 13, '1c', '{}' FROM public.sessions;
+INSERT INTO events_common.crashes SELECT session_id, start_ts, 14, '1d' FROM public.sessions;
+INSERT INTO events_ios.taps SELECT session_id, start_ts, 15, 'Buy' FROM public.sessions;
+INSERT INTO events_ios.inputs SELECT session_id, start_ts, 16, 'email' FROM public.sessions;
+INSERT INTO events_ios.swipes (session_id, "timestamp", seq_index, label, direction) SELECT session_id, start_ts, 17, 'list', 'up' FROM public.sessions;
+INSERT INTO events_ios.views SELECT session_id, start_ts, 18, 'Main' FROM public.sessions;
+
+-- cards, dashboards, alerts, screen recordings
+INSERT INTO public.metrics (project_id, user_id, name, metric_value) VALUES (1, 1, 'card', '{click_rage,"a,b"}'), (NULL, NULL, 'for all', '{}');
+INSERT INTO public.metric_series (metric_id, index, name, filter) VALUES (1, 0, 'series', '{}');
+INSERT INTO public.dashboards (project_id, user_id, name) VALUES (1, 1, 'board');
+INSERT INTO public.dashboard_widgets (dashboard_id, metric_id, user_id) VALUES (1, 1, 1), (1, 2, NULL);
+INSERT INTO public.alerts (project_id, series_id, name, detection_method, query) VALUES (1, 1, 'alert', 'threshold', '{}');
+INSERT INTO spots.spots (spot_id, name, user_id, tenant_id, duration, crop, comments) VALUES (1, 'clip', 1, 1, 60000, '{0,1000}', '{"{\"text\": \"x\"}"}');
+INSERT INTO spots.keys VALUES ('key', 1, 1, 3600, '2030-01-01', '2024-01-01', NULL);
+INSERT INTO spots.streams VALUES (1, '#EXTM3U', '#EXTM3U', '2024-01-01', '2030-01-01');
+INSERT INTO spots.tasks VALUES (1, 60000, NULL, 'pending', NULL, '2024-01-01');
