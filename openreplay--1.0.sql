@@ -761,7 +761,7 @@ BEGIN
 			CONSTRAINT web_user_browser_version_constraint CHECK (platform = 'web' OR user_browser_version IS NULL)
 		) PARTITION BY RANGE (session_id);
 		-- every list and chart: a project's sessions of a time range, newest first; counts without visiting the table
-		CREATE INDEX ON public.sessions (project_id, start_ts) INCLUDE (session_id, duration);
+		CREATE INDEX sessions_project_id_start_ts_idx ON public.sessions (project_id, start_ts) INCLUDE (session_id, duration);
 		-- sessions of a user, known or partly known; deleting a user's data
 		CREATE INDEX sessions_user_idx ON public.sessions
 			USING gin (user_id gin_trgm_ops, user_anonymous_id gin_trgm_ops);
@@ -2367,10 +2367,26 @@ COMMENT ON FUNCTION openreplay.decode_batch(bytea) IS
 CREATE FUNCTION openreplay.release_members() RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-	member record;
+	object record;
 BEGIN
+	-- GRANT inside an extension script marks the privileges as the extension's own, and pg_dump leaves them out. Of
+	-- members the mark goes with the membership, so tables that were released long ago become members once more.
+	FOR object IN
+		SELECT i.type, i.identity
+		FROM pg_init_privs p
+		JOIN pg_class c ON c.oid = p.objoid,
+			pg_identify_object(p.classoid, p.objoid, 0) AS i
+		WHERE p.privtype = 'e' AND p.classoid = 'pg_class'::regclass AND p.objsubid = 0
+			AND c.relnamespace::regnamespace::text
+				IN ('openreplay', 'public', 'events', 'events_common', 'events_ios', 'or_cache', 'spots')
+			AND NOT EXISTS (SELECT FROM pg_depend d
+							WHERE d.classid = p.classoid AND d.objid = p.objoid AND d.deptype = 'e')
+	LOOP
+		EXECUTE format('ALTER EXTENSION openreplay ADD %s %s', object.type, object.identity);
+	END LOOP;
+
 	-- Schemas last: what they hold is released by then.
-	FOR member IN
+	FOR object IN
 		SELECT i.type, i.identity
 		FROM pg_depend d
 		JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'openreplay',
@@ -2379,7 +2395,7 @@ BEGIN
 			AND d.classid IN ('pg_class'::regclass, 'pg_type'::regclass, 'pg_namespace'::regclass)
 		ORDER BY i.type = 'schema', d.objid
 	LOOP
-		EXECUTE format('ALTER EXTENSION openreplay DROP %s %s', member.type, member.identity);
+		EXECUTE format('ALTER EXTENSION openreplay DROP %s %s', object.type, object.identity);
 	END LOOP;
 END
 $$;
