@@ -1,0 +1,20 @@
+/*
+ * answers.list.h - answers that are the same for everybody, made once at start
+ *
+ * ANSWER(name, status, error text or NULL).  A text becomes {"error":"text"}; trackers compare "token expired" literally and
+ * the other texts are known from customers' logs, so they do not change.
+ */
+ANSWER(OK, 200, NULL)
+ANSWER(MISSING_TOKEN, 401, "missing token")
+ANSWER(TOKEN_WRONG_FORMAT, 401, "wrong token format")
+ANSWER(TOKEN_WRONG_SIGN, 401, "wrong token sign")
+ANSWER(TOKEN_EXPIRED, 401, "token expired")
+ANSWER(NO_PROJECT_KEY, 403, "ProjectKey value required")
+ANSWER(NOT_A_WEB_PROJECT, 403, "project doesn't support web sessions")
+ANSWER(NOT_FOUND, 404, "page not found")
+ANSWER(WRONG_METHOD, 405, "method not allowed")
+ANSWER(BODY_TOO_LARGE, 413, "http: request body too large")
+ANSWER(BAD_GZIP, 413, "broken gzip body")
+ANSWER(FAILED, 500, "internal error")
+ANSWER(BUSY, 503, "can't save message, try again")
+ANSWER(NO_DATABASE, 503, "database is not available, try again")

@@ -1,0 +1,149 @@
+/*
+ * metrics.c - counters
+ */
+#include "server/metrics.h"
+
+#include <stdatomic.h>
+
+static const unsigned statuses[] = {200, 400, 401, 403, 404, 405, 413, 500, 503};
+#define STATUS_COUNT (sizeof(statuses) / sizeof(statuses[0]))
+
+/* Upper bounds of the histogram buckets. */
+static const unsigned group_bounds[] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 4000};
+#define GROUP_COUNT (sizeof(group_bounds) / sizeof(group_bounds[0]))
+static const unsigned commit_bounds_ms[] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000};
+#define COMMIT_COUNT (sizeof(commit_bounds_ms) / sizeof(commit_bounds_ms[0]))
+
+/* The last column takes statuses that are not listed. */
+static atomic_uint_fast64_t requests[METRIC_ENDPOINTS][STATUS_COUNT + 1];
+static atomic_uint_fast64_t received_bytes;
+static atomic_uint_fast64_t group_sizes[GROUP_COUNT + 1];
+static atomic_uint_fast64_t commit_times[COMMIT_COUNT + 1];
+static atomic_uint_fast64_t commits;
+static atomic_uint_fast64_t commit_us;
+static atomic_uint_fast64_t committed_rows;
+static atomic_uint_fast64_t committed_bytes;
+static atomic_uint_fast64_t commit_failures;
+static atomic_uint_fast64_t dropped_entries;
+
+#define ADD(counter, value) atomic_fetch_add_explicit(&(counter), (value), memory_order_relaxed)
+#define GET(counter) ((unsigned long long) atomic_load_explicit(&(counter), memory_order_relaxed))
+
+static size_t
+bucket_of(const unsigned *bounds, size_t count, uint64_t value)
+{
+	size_t i = 0;
+
+	while (i < count && value > bounds[i])
+		i++;
+	return i;
+}
+
+void
+count_request(unsigned endpoint, unsigned status)
+{
+	size_t column = 0;
+
+	while (column < STATUS_COUNT && statuses[column] != status)
+		column++;
+	ADD(requests[endpoint % METRIC_ENDPOINTS][column], 1);
+}
+
+void
+count_received(size_t bytes)
+{
+	ADD(received_bytes, bytes);
+}
+
+void
+count_commit(size_t rows, size_t bytes, int64_t us)
+{
+	ADD(commits, 1);
+	ADD(commit_us, (uint64_t) us);
+	ADD(committed_rows, rows);
+	ADD(committed_bytes, bytes);
+	ADD(group_sizes[bucket_of(group_bounds, GROUP_COUNT, rows)], 1);
+	ADD(commit_times[bucket_of(commit_bounds_ms, COMMIT_COUNT, (uint64_t) (us + 999) / 1000)], 1);
+}
+
+void
+count_commit_failure(void)
+{
+	ADD(commit_failures, 1);
+}
+
+void
+count_dropped(size_t entries)
+{
+	ADD(dropped_entries, entries);
+}
+
+static void
+write_head(Buffer *text, const char *name, const char *type, const char *help)
+{
+	put_format(text, "# HELP openreplay_ingest_%s %s\n# TYPE openreplay_ingest_%s %s\n", name, help, name, type);
+}
+
+static void
+write_counter(Buffer *text, const char *name, const char *help, unsigned long long value)
+{
+	write_head(text, name, "counter", help);
+	put_format(text, "openreplay_ingest_%s %llu\n", name, value);
+}
+
+void
+write_gauge(Buffer *text, const char *name, const char *help, double value)
+{
+	write_head(text, name, "gauge", help);
+	put_format(text, "openreplay_ingest_%s %.15g\n", name, value);
+}
+
+/* bounds are multiplied by unit; sum is the sum of the observed values in the metric's own unit. */
+static void
+write_histogram(Buffer *text, const char *name, const char *help, const unsigned *bounds, size_t count, double unit,
+				atomic_uint_fast64_t *buckets, double sum)
+{
+	unsigned long long total = 0;
+
+	write_head(text, name, "histogram", help);
+	for (size_t i = 0; i < count; i++)
+	{
+		total += GET(buckets[i]);
+		put_format(text, "openreplay_ingest_%s_bucket{le=\"%g\"} %llu\n", name, bounds[i] * unit, total);
+	}
+	total += GET(buckets[count]);
+	put_format(text,
+			   "openreplay_ingest_%s_bucket{le=\"+Inf\"} %llu\nopenreplay_ingest_%s_sum %.15g\n"
+			   "openreplay_ingest_%s_count %llu\n",
+			   name, total, name, sum, name, total);
+}
+
+void
+write_metrics(Buffer *text, const char *const *endpoint_names)
+{
+	write_head(text, "requests_total", "counter", "Answered requests by endpoint and status.");
+	for (unsigned endpoint = 0; endpoint < METRIC_ENDPOINTS; endpoint++)
+	{
+		for (size_t column = 0; column <= STATUS_COUNT; column++)
+		{
+			unsigned long long count = GET(requests[endpoint][column]);
+
+			if (count == 0 || endpoint_names[endpoint] == NULL)
+				continue;
+			put_format(text, "openreplay_ingest_requests_total{endpoint=\"%s\",status=\"", endpoint_names[endpoint]);
+			if (column < STATUS_COUNT)
+				put_format(text, "%u\"} %llu\n", statuses[column], count);
+			else
+				put_format(text, "other\"} %llu\n", count);
+		}
+	}
+	write_counter(text, "received_bytes_total", "Request body bytes received.", GET(received_bytes));
+	write_counter(text, "committed_rows_total", "Entries committed.", GET(committed_rows));
+	write_counter(text, "committed_bytes_total", "Row bytes committed, compressed.", GET(committed_bytes));
+	write_counter(text, "commit_failures_total", "Commits refused by the database or lost.", GET(commit_failures));
+	write_counter(text, "dropped_entries_total", "Entries told 503 and given up.", GET(dropped_entries));
+	write_histogram(text, "commit_seconds", "Duration of group commits.", commit_bounds_ms, COMMIT_COUNT, 0.001,
+					commit_times, (double) GET(commit_us) / 1e6);
+	write_histogram(text, "group_rows", "Entries in a group commit.", group_bounds, GROUP_COUNT, 1, group_sizes,
+					(double) GET(committed_rows));
+}

@@ -1,0 +1,15 @@
+/*
+ * routes.h - which paths are served, and the handlers behind them
+ */
+#ifndef OPENREPLAY_ROUTES_H
+#define OPENREPLAY_ROUTES_H
+
+#include "server/request.h"
+
+extern const Route routes[];
+extern const size_t route_count;
+
+extern void start_session(Request *request, const uint8_t *body, size_t len); /* start.c */
+extern void take_batch(Request *request, const uint8_t *body, size_t len);	   /* batches.c */
+
+#endif /* OPENREPLAY_ROUTES_H */

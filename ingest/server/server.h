@@ -1,0 +1,20 @@
+/*
+ * server.h - the parts that handlers work with
+ */
+#ifndef OPENREPLAY_SERVER_H
+#define OPENREPLAY_SERVER_H
+
+#include "server/lanes.h"
+#include "server/settings.h"
+#include "server/snapshot.h"
+#include "visit/visit.h"
+
+typedef struct Server
+{
+	Settings settings;
+	Lanes *lanes;
+	Snapshot *snapshot;
+	AgentParser *agents;
+} Server;
+
+#endif /* OPENREPLAY_SERVER_H */

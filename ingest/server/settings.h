@@ -1,0 +1,56 @@
+/*
+ * settings.h - what an operator can set
+ *
+ * Read once at start and constant afterwards, except the log level.
+ */
+#ifndef OPENREPLAY_SETTINGS_H
+#define OPENREPLAY_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/log.h"
+
+typedef struct Settings
+{
+	/* the door */
+	char *http_host;
+	int64_t http_port; /* 0: any free one */
+	int64_t http_threads;
+	int64_t http_timeout_s;
+	int64_t connection_limit;
+	int64_t address_connection_limit; /* 0: none */
+	bool use_cors;
+	char *port_file;
+
+	/* the database */
+	char *database_url;
+	int64_t writers;
+	int64_t commit_timeout_ms;
+	int64_t memory_limit; /* bytes of bodies being received and of entries waiting for their commit */
+
+	/* this server */
+	char *state_dir;
+	char *server_name;
+	bool server_name_given; /* not just the host's name */
+	char *uaparser_file;
+	char *token_secret; /* after load_settings() also when it came from TOKEN_SECRET_FILE */
+	char *token_secret_file;
+	size_t token_secret_len;
+
+	/* what trackers are told and held to */
+	int64_t beacon_size_limit;
+	int64_t json_size_limit;
+	int64_t compression_threshold;
+	int64_t protocol_version; /* 0: not sent */
+
+	char *log_level_name;
+	LogLevel log_level;
+} Settings;
+
+/* path may be NULL.  False with a message in error when anything is missing or wrong. */
+extern bool load_settings(Settings *settings, const char *path, char *error, size_t error_size);
+extern void free_settings(Settings *settings);
+
+#endif /* OPENREPLAY_SETTINGS_H */

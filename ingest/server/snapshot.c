@@ -1,0 +1,409 @@
+/*
+ * snapshot.c - the active projects, in memory
+ *
+ * Readers copy one project out of a sorted array under a mutex; the thread builds a new array aside and swaps it in.  Requests
+ * that wait for a refresh are served together: however many unknown keys arrive, there is one query at a time and at most ten a
+ * second.
+ */
+#include "server/snapshot.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/pq.h"
+
+#define REFRESH_MS 60000
+#define MISSING_MS 5000
+#define MISSING_SLOTS 256
+#define LEAST_INTERVAL_MS 100
+#define RETRY_MS 1000
+#define CALL_TIMEOUT_MS 3000
+#define COMPLAINT_MS 10000
+#define ERROR_SIZE 512
+
+typedef struct MissingKey
+{
+	char key[PROJECT_KEY_SIZE];
+	int64_t until_ms;
+} MissingKey;
+
+struct Snapshot
+{
+	const Settings *settings;
+	pthread_t thread;
+	int wake_fd;
+
+	/* guarded by lock */
+	pthread_mutex_t lock;
+	Project *projects; /* sorted by key */
+	size_t nprojects;
+	bool loaded;
+	bool stopping;
+	bool wanted; /* a refresh was asked for */
+	SnapshotWaiter *waiters;
+	MissingKey missing[MISSING_SLOTS];
+
+	atomic_llong largest_beacon;
+
+	/* the thread's own */
+	PGconn *conn;
+	int64_t refreshed_ms; /* monotonic; when the last attempt began */
+	int64_t next_complaint_ms;
+};
+
+static int
+compare_projects(const void *a, const void *b)
+{
+	return strcmp(((const Project *) a)->key, ((const Project *) b)->key);
+}
+
+static MissingKey *
+missing_slot(Snapshot *snapshot, const char *key)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	for (; *key != '\0'; key++)
+		hash = (hash ^ (unsigned char) *key) * 16777619u;
+	return &snapshot->missing[hash % MISSING_SLOTS];
+}
+
+ProjectLookup
+find_project(Snapshot *snapshot, const char *key, Project *project)
+{
+	ProjectLookup lookup = PROJECT_UNSURE;
+	Project wanted;
+	const Project *found;
+	const MissingKey *missing;
+
+	/* Keys are far shorter; a longer one needs no look. */
+	if (strlen(key) >= sizeof(wanted.key))
+		return PROJECT_MISSING;
+	memcpy(wanted.key, key, strlen(key) + 1);
+
+	pthread_mutex_lock(&snapshot->lock);
+	found = snapshot->nprojects == 0
+				? NULL
+				: bsearch(&wanted, snapshot->projects, snapshot->nprojects, sizeof(Project), compare_projects);
+	missing = missing_slot(snapshot, key);
+	if (found != NULL)
+	{
+		*project = *found;
+		lookup = PROJECT_FOUND;
+	}
+	else if (strcmp(missing->key, key) == 0 && monotonic_ms() < missing->until_ms)
+		lookup = PROJECT_MISSING;
+	pthread_mutex_unlock(&snapshot->lock);
+	return lookup;
+}
+
+void
+remember_missing(Snapshot *snapshot, const char *key)
+{
+	MissingKey *missing;
+
+	if (strlen(key) >= PROJECT_KEY_SIZE)
+		return;
+	pthread_mutex_lock(&snapshot->lock);
+	missing = missing_slot(snapshot, key);
+	memcpy(missing->key, key, strlen(key) + 1);
+	missing->until_ms = monotonic_ms() + MISSING_MS;
+	pthread_mutex_unlock(&snapshot->lock);
+}
+
+static void
+wake_thread(Snapshot *snapshot)
+{
+	uint64_t one = 1;
+
+	while (write(snapshot->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+}
+
+bool
+await_refresh(Snapshot *snapshot, SnapshotWaiter *waiter)
+{
+	bool ok;
+
+	pthread_mutex_lock(&snapshot->lock);
+	ok = !snapshot->stopping;
+	if (ok)
+	{
+		waiter->refreshed = false;
+		waiter->next = snapshot->waiters;
+		snapshot->waiters = waiter;
+		snapshot->wanted = true;
+	}
+	pthread_mutex_unlock(&snapshot->lock);
+	if (ok)
+		wake_thread(snapshot);
+	return ok;
+}
+
+void
+refresh_snapshot(Snapshot *snapshot)
+{
+	pthread_mutex_lock(&snapshot->lock);
+	snapshot->wanted = true;
+	pthread_mutex_unlock(&snapshot->lock);
+	wake_thread(snapshot);
+}
+
+int64_t
+largest_beacon(Snapshot *snapshot)
+{
+	return atomic_load_explicit(&snapshot->largest_beacon, memory_order_relaxed);
+}
+
+bool
+snapshot_loaded(Snapshot *snapshot)
+{
+	bool loaded;
+
+	pthread_mutex_lock(&snapshot->lock);
+	loaded = snapshot->loaded;
+	pthread_mutex_unlock(&snapshot->lock);
+	return loaded;
+}
+
+/* ---- the thread --------------------------------------------------------------------------------------------------- */
+
+static void
+complain(Snapshot *snapshot, const char *what, const char *error)
+{
+	int64_t now_ms = monotonic_ms();
+
+	if (now_ms < snapshot->next_complaint_ms)
+		return;
+	snapshot->next_complaint_ms = now_ms + COMPLAINT_MS;
+	log_warning("%s error=\"%s\"", what, error);
+}
+
+static bool
+connect_snapshot(Snapshot *snapshot, const PqWait *wait, char *error)
+{
+	PGresult *result;
+
+	if (snapshot->conn != NULL)
+		return true;
+	snapshot->conn = pq_connect(snapshot->settings->database_url, "openreplay-ingest snapshot", wait, error, ERROR_SIZE);
+	if (snapshot->conn == NULL)
+		return false;
+	result = pq_query(snapshot->conn, "LISTEN project", 0, NULL, wait, error, ERROR_SIZE);
+	if (result == NULL)
+	{
+		PQfinish(snapshot->conn);
+		snapshot->conn = NULL;
+		return false;
+	}
+	PQclear(result);
+	return true;
+}
+
+/* Copies a row into project; false when the key is longer than any key can be. */
+static bool
+read_project(const PGresult *result, int row, Project *project)
+{
+	int len = snprintf(project->key, sizeof(project->key), "%s", PQgetvalue(result, row, 1));
+
+	project->id = (int32_t) strtol(PQgetvalue(result, row, 0), NULL, 10);
+	snprintf(project->platform, sizeof(project->platform), "%s", PQgetvalue(result, row, 2));
+	project->sample_rate = (int32_t) strtol(PQgetvalue(result, row, 3), NULL, 10);
+	project->max_session_duration_ms = strtoll(PQgetvalue(result, row, 4), NULL, 10);
+	project->beacon_size = strtoll(PQgetvalue(result, row, 5), NULL, 10);
+	return len >= 0 && (size_t) len < sizeof(project->key);
+}
+
+static bool
+load_projects(Snapshot *snapshot, const PqWait *wait, char *error)
+{
+	PGresult *result = pq_query(snapshot->conn,
+								"SELECT project_id, project_key, platform, sample_rate, max_session_duration_ms, "
+								"beacon_size FROM openreplay.project_snapshot()",
+								0, NULL, wait, error, ERROR_SIZE);
+	Project *projects;
+	Project *old;
+	size_t nprojects = 0;
+	int64_t largest = snapshot->settings->beacon_size_limit;
+
+	if (result == NULL)
+		return false;
+	projects = calloc((size_t) PQntuples(result) + 1, sizeof(*projects));
+	if (projects == NULL)
+	{
+		PQclear(result);
+		snprintf(error, ERROR_SIZE, "out of memory");
+		return false;
+	}
+	for (int row = 0; row < PQntuples(result); row++)
+	{
+		if (!read_project(result, row, &projects[nprojects]))
+			continue;
+		if (projects[nprojects].beacon_size > largest)
+			largest = projects[nprojects].beacon_size;
+		nprojects++;
+	}
+	PQclear(result);
+	qsort(projects, nprojects, sizeof(*projects), compare_projects);
+
+	pthread_mutex_lock(&snapshot->lock);
+	if (!snapshot->loaded || snapshot->nprojects != nprojects)
+		log_info("project snapshot projects=%zu", nprojects);
+	old = snapshot->projects;
+	snapshot->projects = projects;
+	snapshot->nprojects = nprojects;
+	snapshot->loaded = true;
+	memset(snapshot->missing, 0, sizeof(snapshot->missing));
+	pthread_mutex_unlock(&snapshot->lock);
+	atomic_store(&snapshot->largest_beacon, largest);
+	free(old);
+	return true;
+}
+
+/* One attempt; whoever waited before it began is woken after it. */
+static bool
+refresh(Snapshot *snapshot)
+{
+	PqWait wait = {CALL_TIMEOUT_MS, NULL, NULL};
+	char error[ERROR_SIZE];
+	SnapshotWaiter *waiters;
+	bool ok;
+
+	pthread_mutex_lock(&snapshot->lock);
+	waiters = snapshot->waiters;
+	snapshot->waiters = NULL;
+	snapshot->wanted = false;
+	pthread_mutex_unlock(&snapshot->lock);
+
+	snapshot->refreshed_ms = monotonic_ms();
+	ok = connect_snapshot(snapshot, &wait, error) && load_projects(snapshot, &wait, error);
+	if (!ok)
+	{
+		complain(snapshot, "cannot read the projects", error);
+		PQfinish(snapshot->conn);
+		snapshot->conn = NULL;
+	}
+	while (waiters != NULL)
+	{
+		SnapshotWaiter *waiter = waiters;
+
+		waiters = waiter->next; /* it may be gone once woken */
+		waiter->refreshed = ok;
+		waiter->wake(waiter);
+	}
+	return ok;
+}
+
+/* Sleeps until a refresh is due or wanted.  False when stopping. */
+static bool
+await_reason(Snapshot *snapshot)
+{
+	for (;;)
+	{
+		int64_t interval_ms = snapshot->conn != NULL ? REFRESH_MS : RETRY_MS;
+		int64_t now_ms = monotonic_ms();
+		uint64_t ignored;
+		bool stopping;
+		PGnotify *notice;
+
+		/* First, because one may have come along with the last query's answer. */
+		while (snapshot->conn != NULL && (notice = PQnotifies(snapshot->conn)) != NULL)
+		{
+			PQfreemem(notice);
+			pthread_mutex_lock(&snapshot->lock);
+			snapshot->wanted = true;
+			pthread_mutex_unlock(&snapshot->lock);
+		}
+
+		pthread_mutex_lock(&snapshot->lock);
+		if (snapshot->wanted)
+			interval_ms = LEAST_INTERVAL_MS;
+		stopping = snapshot->stopping;
+		pthread_mutex_unlock(&snapshot->lock);
+		if (stopping)
+			return false;
+		if (now_ms - snapshot->refreshed_ms >= interval_ms)
+			return true;
+
+		if (!pq_await_input(snapshot->conn, snapshot->wake_fd, snapshot->refreshed_ms + interval_ms - now_ms))
+		{
+			PQfinish(snapshot->conn);
+			snapshot->conn = NULL;
+			continue;
+		}
+		if (read(snapshot->wake_fd, &ignored, sizeof(ignored)) < 0 && errno != EAGAIN && errno != EINTR)
+			log_warning("cannot read the snapshot's wake-up error=\"%m\"");
+	}
+}
+
+static void *
+run_snapshot(void *argument)
+{
+	Snapshot *snapshot = argument;
+	SnapshotWaiter *waiter;
+
+	do
+		refresh(snapshot);
+	while (await_reason(snapshot));
+
+	PQfinish(snapshot->conn);
+	pthread_mutex_lock(&snapshot->lock);
+	while ((waiter = snapshot->waiters) != NULL)
+	{
+		snapshot->waiters = waiter->next;
+		waiter->wake(waiter);
+	}
+	pthread_mutex_unlock(&snapshot->lock);
+	return NULL;
+}
+
+Snapshot *
+open_snapshot(const Settings *settings, char *error, size_t error_size)
+{
+	Snapshot *snapshot = calloc(1, sizeof(*snapshot));
+
+	if (snapshot == NULL)
+	{
+		snprintf(error, error_size, "out of memory");
+		return NULL;
+	}
+	snapshot->settings = settings;
+	atomic_init(&snapshot->largest_beacon, settings->beacon_size_limit);
+	pthread_mutex_init(&snapshot->lock, NULL);
+	snapshot->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (snapshot->wake_fd < 0 || pthread_create(&snapshot->thread, NULL, run_snapshot, snapshot) != 0)
+	{
+		snprintf(error, error_size, "cannot start the snapshot thread: %s", strerror(errno));
+		if (snapshot->wake_fd >= 0)
+			close(snapshot->wake_fd);
+		free(snapshot);
+		return NULL;
+	}
+	return snapshot;
+}
+
+void
+stop_snapshot(Snapshot *snapshot)
+{
+	pthread_mutex_lock(&snapshot->lock);
+	snapshot->stopping = true;
+	pthread_mutex_unlock(&snapshot->lock);
+	wake_thread(snapshot);
+	pthread_join(snapshot->thread, NULL);
+}
+
+void
+close_snapshot(Snapshot *snapshot)
+{
+	close(snapshot->wake_fd);
+	pthread_mutex_destroy(&snapshot->lock);
+	free(snapshot->projects);
+	free(snapshot);
+}

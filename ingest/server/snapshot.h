@@ -1,0 +1,70 @@
+/*
+ * snapshot.h - the active projects, in memory
+ *
+ * Read from the database once and again on each notification and every minute, by a thread with a connection of its own, so
+ * that a session start waits for no query.  A key that is not in the snapshot is looked up once more before it is called
+ * unknown; without a database nothing is ever called unknown.
+ */
+#ifndef OPENREPLAY_SNAPSHOT_H
+#define OPENREPLAY_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/settings.h"
+
+#define PROJECT_KEY_SIZE 64
+#define PROJECT_PLATFORM_SIZE 16
+
+typedef struct Project
+{
+	char key[PROJECT_KEY_SIZE];
+	int32_t id;
+	char platform[PROJECT_PLATFORM_SIZE]; /* "web", "ios", "android" */
+	int32_t sample_rate;				  /* 0 .. 100 */
+	int64_t max_session_duration_ms;
+	int64_t beacon_size; /* bytes, 0: the server's */
+} Project;
+
+typedef enum ProjectLookup
+{
+	PROJECT_FOUND,
+	PROJECT_MISSING, /* the database says so, at most 5 s ago */
+	PROJECT_UNSURE	 /* not in the snapshot: await_refresh() and look again */
+} ProjectLookup;
+
+/* Who waits for a refresh, embedded in the waiter's own struct; wake is called once, from the snapshot's thread. */
+typedef struct SnapshotWaiter
+{
+	struct SnapshotWaiter *next;
+	void (*wake)(struct SnapshotWaiter *waiter);
+	bool refreshed; /* false: the database could not be asked */
+} SnapshotWaiter;
+
+typedef struct Snapshot Snapshot;
+
+extern Snapshot *open_snapshot(const Settings *settings, char *error, size_t error_size);
+
+/* Wakes all waiters, later ones are refused. */
+extern void stop_snapshot(Snapshot *snapshot);
+extern void close_snapshot(Snapshot *snapshot);
+
+/* Thread-safe, no I/O.  Copies the project out when found. */
+extern ProjectLookup find_project(Snapshot *snapshot, const char *key, Project *project);
+
+/* False when stopping: nobody will be woken. */
+extern bool await_refresh(Snapshot *snapshot, SnapshotWaiter *waiter);
+
+/* After a refresh that did not bring the key: remembers that for a moment. */
+extern void remember_missing(Snapshot *snapshot, const char *key);
+
+/* Reads again soon (SIGHUP). */
+extern void refresh_snapshot(Snapshot *snapshot);
+
+/* The largest batch any project may send: the server's limit or a project's beacon_size, whichever is more. */
+extern int64_t largest_beacon(Snapshot *snapshot);
+
+/* True once projects have been read. */
+extern bool snapshot_loaded(Snapshot *snapshot);
+
+#endif /* OPENREPLAY_SNAPSHOT_H */
