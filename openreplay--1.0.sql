@@ -2102,15 +2102,19 @@ BEGIN
 		kind			"char" NOT NULL,
 		body			bytea NOT NULL
 	) PARTITION BY RANGE (received_at);
+		-- compressed before it gets here, so TOAST must not try again
+		ALTER TABLE openreplay.batches ALTER COLUMN body SET STORAGE EXTERNAL;
 	END IF;
-	-- compressed before it gets here, so TOAST must not try again
-	ALTER TABLE openreplay.batches ALTER COLUMN body SET STORAGE EXTERNAL;
 	-- a session's recording, and its state after a restart
 	IF to_regclass('openreplay.batches_session_idx') IS NULL THEN
 		CREATE INDEX batches_session_idx ON openreplay.batches (session_id);
 	END IF;
-	CREATE OR REPLACE TRIGGER wake_workers AFTER INSERT ON openreplay.batches
-		FOR EACH STATEMENT EXECUTE FUNCTION openreplay.wake_workers();
+	-- tested, not replaced: a worker that starts must not wait for the writers, nor they behind it
+	IF NOT EXISTS (SELECT FROM pg_trigger
+				   WHERE tgrelid = 'openreplay.batches'::regclass AND tgname = 'wake_workers') THEN
+		CREATE TRIGGER wake_workers AFTER INSERT ON openreplay.batches
+			FOR EACH STATEMENT EXECUTE FUNCTION openreplay.wake_workers();
+	END IF;
 	COMMENT ON TABLE openreplay.batches IS
 		'What trackers sent, as they sent it: append-only, in hourly partitions. A lane is (server_id, shard); seq grows strictly within it. The recording of a session is its batches.';
 	COMMENT ON COLUMN openreplay.batches.kind IS 's start entry (JSON), w web batch, m mobile batch';
@@ -2195,8 +2199,8 @@ BEGIN
 		body			bytea NOT NULL,
 		PRIMARY KEY (server_id, shard, seq)
 	);
+		ALTER TABLE openreplay.broken_batch_log ALTER COLUMN body SET STORAGE EXTERNAL;
 	END IF;
-	ALTER TABLE openreplay.broken_batch_log ALTER COLUMN body SET STORAGE EXTERNAL;
 	COMMENT ON TABLE openreplay.broken_batch_log IS 'See the view openreplay.broken_batches.';
 
 	-- ---- this installation ----
