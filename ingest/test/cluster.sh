@@ -6,6 +6,7 @@
 #   stop_cluster DIR [MODE]                stops it (mode fast by default)
 #   cluster_dir NAME                       makes and prints a directory that the servers' user can reach
 #   as_server COMMAND...                   runs a command as the user whom servers run as
+#   create_openreplay [DATABASE]           database with the extension and one project: sets PGDATABASE and PROJECT_KEY
 #   start_ingest DIR [KEY=VALUE...]        starts an ingest server on the cluster: sets INGEST_PID and INGEST_URL
 #   stop_ingest                            SIGTERM and wait
 #
@@ -74,15 +75,17 @@ start_cluster()
 		as_server mkdir -m 700 "$dir/socket"
 		printf '%s\n' "port = $port" "listen_addresses = '127.0.0.1'" "unix_socket_directories = '$dir/socket'" \
 			"log_line_prefix = '%m [%p] %b '" "$@" | as_server sh -c 'cat >> "$0"' "$dir/data/postgresql.conf"
+		PGDATABASE=postgres
 	fi
 	PGPASSWORD=$(cat "$dir/password")
-	export PGPASSWORD PGHOST=$dir/socket PGPORT=$port PGUSER=postgres PGDATABASE=${CLUSTER_DATABASE:-postgres}
-	local attempt
+	export PGPASSWORD PGHOST=$dir/socket PGPORT=$port PGUSER=postgres PGDATABASE
 	# After a kill -9 the old children may hold the shared memory for a moment longer.
-	for attempt in 1 2 3 4 5 6 7 8 9 10; do
+	local attempt=0
+	while [ "$attempt" -lt 60 ]; do
 		if as_server "$PG_BIN/pg_ctl" -D "$dir/data" -l "$dir/postgresql.log" -w -t 60 -s start > /dev/null 2>&1 3>&-; then
 			return 0
 		fi
+		attempt=$((attempt + 1))
 		sleep 0.3
 	done
 	tail -n 20 "$dir/postgresql.log" >&2
@@ -92,6 +95,18 @@ start_cluster()
 stop_cluster()
 {
 	as_server "$PG_BIN/pg_ctl" -D "$1/data" -m "${2:-fast}" -w -t 60 -s stop
+}
+
+create_openreplay()
+{
+	local database=${1:-openreplay}
+	"$PG_BIN/psql" -XqAt -v ON_ERROR_STOP=1 -d postgres -c "CREATE DATABASE $database" || return 1
+	export PGDATABASE=$database
+	PROJECT_KEY=$("$PG_BIN/psql" -XqAt -v ON_ERROR_STOP=1 -c "SET client_min_messages = warning" \
+		-c "CREATE EXTENSION openreplay CASCADE" \
+		-c "INSERT INTO public.projects (name, active, metadata_1, metadata_2) VALUES ('trial', true, 'plan', 'cart') RETURNING project_key")
+	export PROJECT_KEY
+	[ -n "$PROJECT_KEY" ]
 }
 
 # The program and its data are copied, because the servers' user may not reach the source tree.  HTTP_PORT stays the same when
