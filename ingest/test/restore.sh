@@ -90,6 +90,20 @@ restore_plain()
 	sql "$1" -f "$work/plain.sql" > /dev/null
 }
 
+# install() while another transaction writes to every table: it must neither wait nor make writers queue behind it.
+install_beside_writers()
+{
+	sql "$1" > "$work/beside" 2>&1 <<-SQL
+		BEGIN;
+		SELECT format('LOCK TABLE %s IN ROW EXCLUSIVE MODE', oid::regclass) FROM pg_class
+		WHERE relkind IN ('r', 'p') AND NOT relispartition
+			AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema', 'pg_toast') \gexec
+		\! $bin/psql -Xq -d $1 -c "SET lock_timeout = '1s'" -c "SELECT openreplay.install()"
+		COMMIT;
+	SQL
+	grep -q '^(1 row)' "$work/beside" || { cat "$work/beside"; return 1; }
+}
+
 # Partitions of the engine are made by the hour: what is compared must be of one and the same.
 left=$((3600 - $(date +%s) % 3600))
 [ $left -gt 60 ] || sleep $((left + 1))
@@ -105,6 +119,7 @@ check "nothing but functions belongs to the extension" is $source "
 	SELECT count(*) FROM pg_depend
 	WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND classid <> 'pg_proc'::regclass
 		AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'openreplay')" 0
+check "install() waits for no writer" install_beside_writers $source
 contents $source > "$work/source.contents"
 schema $source > "$work/source.schema"
 check "dump, custom format" "$bin/pg_dump" -Fc -f "$work/custom.dump" $source
@@ -113,15 +128,15 @@ check "dump, plain" "$bin/pg_dump" -f "$work/plain.sql" $source
 for target in $targets; do
 	sql "${PGDATABASE:-postgres}" -c "CREATE DATABASE $target"
 	case $target in
-		*_custom) check "pg_restore" "$bin/pg_restore" --exit-on-error -d $target "$work/custom.dump" ;;
-		*_parallel) check "pg_restore -j2" "$bin/pg_restore" --exit-on-error -j2 -d $target "$work/custom.dump" ;;
-		*_plain) check "psql" restore_plain $target ;;
+		*_custom) check "pg_restore" "$bin/pg_restore" --exit-on-error -d "$target" "$work/custom.dump" ;;
+		*_parallel) check "pg_restore -j2" "$bin/pg_restore" --exit-on-error -j2 -d "$target" "$work/custom.dump" ;;
+		*_plain) check "psql" restore_plain "$target" ;;
 	esac
-	check "$target: contents" contents_are $target "$work/source.contents"
-	check "$target: schema" schema_is $target "$work/source.schema"
-	check "$target: install() runs" sql $target -c "SELECT openreplay.install()"
-	check "$target: install() changed no contents" contents_are $target "$work/source.contents"
-	check "$target: install() changed no schema" schema_is $target "$work/source.schema"
+	check "$target: contents" contents_are "$target" "$work/source.contents"
+	check "$target: schema" schema_is "$target" "$work/source.schema"
+	check "$target: install() runs" sql "$target" -c "SELECT openreplay.install()"
+	check "$target: install() changed no contents" contents_are "$target" "$work/source.contents"
+	check "$target: install() changed no schema" schema_is "$target" "$work/source.schema"
 done
 
 target=openreplay_restore_custom
@@ -136,11 +151,11 @@ check "a session takes its events along" is $target "
 check "new months attach" is $target "SELECT openreplay.ensure_session_partitions('2021-01-01', 0) > 0" t
 
 target=openreplay_restore_parallel
-check "DROP EXTENSION" sql $target -c "SET client_min_messages = warning" -c "DROP EXTENSION openreplay CASCADE"
-check "DROP EXTENSION keeps the rows" contents_are $target "$work/source.contents"
-check "CREATE EXTENSION again" sql $target -c "CREATE EXTENSION openreplay"
-check "CREATE EXTENSION keeps the rows" contents_are $target "$work/source.contents"
-check "CREATE EXTENSION repairs defaults, triggers and views" schema_is $target "$work/source.schema"
+check "DROP EXTENSION" sql "$target" -c "SET client_min_messages = warning" -c "DROP EXTENSION openreplay CASCADE"
+check "DROP EXTENSION keeps the rows" contents_are "$target" "$work/source.contents"
+check "CREATE EXTENSION again" sql "$target" -c "CREATE EXTENSION openreplay"
+check "CREATE EXTENSION keeps the rows" contents_are "$target" "$work/source.contents"
+check "CREATE EXTENSION repairs defaults, triggers and views" schema_is "$target" "$work/source.schema"
 check "repaired defaults work" is $target \
 	"INSERT INTO public.projects (name, active) VALUES ('next', true) RETURNING project_id, length(project_key)" "4|20"
 check "repaired triggers work" is $target \

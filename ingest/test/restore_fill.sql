@@ -8,8 +8,10 @@ SELECT openreplay.session_id_at('2020-02-29 12:00+00') + 1 AS old_session,
 
 -- accounts
 INSERT INTO public.tenants (name) VALUES ('Überflüssig & Söhne');
-INSERT INTO public.users (email, role, name) VALUES ('owner@example.com', 'owner', 'Owner'), ('member@example.com', 'member', E'Line\nbreak');
-INSERT INTO public.basic_authentication (user_id, password) SELECT user_id, public.crypt('secret', public.gen_salt('bf', 4)) FROM public.users;
+INSERT INTO public.users (email, role, name)
+	VALUES ('owner@example.com', 'owner', 'Owner'), ('member@example.com', 'member', E'Line\nbreak');
+INSERT INTO public.basic_authentication (user_id, password)
+	SELECT user_id, public.crypt('secret', public.gen_salt('bf', 4)) FROM public.users;
 INSERT INTO public.oauth_authentication VALUES (1, 'github', '4711', 'token');
 INSERT INTO public.jira_cloud VALUES (1, 'owner', 'token', 'https://jira.example.com');
 INSERT INTO public.webhooks (endpoint, type, name) VALUES ('https://hooks.example.com/1', 'slack', 'channel');
@@ -22,7 +24,8 @@ INSERT INTO public.projects (name, active, metadata_1) VALUES ('web', true, 'pla
 INSERT INTO public.projects (name, active, platform) VALUES ('app', true, 'ios');
 INSERT INTO public.projects_conditions (project_id, name, capture_rate) VALUES (1, 'half', 50);
 INSERT INTO public.projects_stats (project_id, events_count) VALUES (1, 5000000000);
-INSERT INTO public.tags (name, project_id, selector, ignore_click_rage, ignore_dead_click) VALUES ('buy', 1, '#buy', false, true);
+INSERT INTO public.tags (name, project_id, selector, ignore_click_rage, ignore_dead_click)
+	VALUES ('buy', 1, '#buy', false, true);
 INSERT INTO public.integrations VALUES (1, 'dynatrace', '{"token": "t"}', '{"cursor": 1}');
 INSERT INTO public.jobs (description, status, project_id, action, reference_id, start_at)
 	VALUES ('forget', 'scheduled', 1, 'delete_user_data', 'someone', '2030-01-01');
@@ -46,11 +49,13 @@ SELECT id, 1, '14.0.14', (extract(epoch FROM openreplay.session_time(id)) * 1000
 FROM unnest(ARRAY[:old_session, :march_session, :new_session]) AS id;
 INSERT INTO public.user_viewed_sessions VALUES (1, :old_session);
 INSERT INTO public.user_favorite_sessions VALUES (1, :march_session);
-INSERT INTO public.sessions_notes (message, user_id, session_id, project_id) VALUES ('note', 1, :new_session, 1), (NULL, NULL, :old_session, 1);
+INSERT INTO public.sessions_notes (message, user_id, session_id, project_id)
+	VALUES ('note', 1, :new_session, 1), (NULL, NULL, :old_session, 1);
 INSERT INTO public.assigned_sessions (session_id, issue_id, provider, created_by) VALUES (:new_session, 'ABC-1', 'jira', 1);
 INSERT INTO public.session_integrations (session_id, project_id, provider) VALUES (:new_session, 1, 'sentry');
 INSERT INTO public.sessions_feature_flags VALUES (:new_session, 1, 1);
-INSERT INTO public.ut_tests_signals (session_id, test_id, task_id, status, "timestamp") VALUES (:new_session, 1, 1, 'done', 1);
+INSERT INTO public.ut_tests_signals (session_id, test_id, task_id, status, "timestamp")
+	VALUES (:new_session, 1, 1, 'done', 1);
 
 -- distinct errors, issues, crashes
 INSERT INTO public.errors (error_id, project_id, source, name, message, payload, parent_error_id)
@@ -64,14 +69,19 @@ INSERT INTO public.crashes_ios VALUES ('1d', 3, 'SIGSEGV', 'reason', 'stack');
 -- events of each session
 INSERT INTO events.pages (session_id, message_id, "timestamp", host, path, query, ttfb, web_vitals)
 	SELECT session_id, (1::bigint << 48) + 1, start_ts, 'example.com', '/checkout', repeat('a=b&', 2000), 12, '{"LCP": 1.5}' FROM public.sessions;
-INSERT INTO events.clicks (session_id, message_id, "timestamp", label, normalized_x) SELECT session_id, 2, start_ts, 'Buy', 12.34 FROM public.sessions;
-INSERT INTO events.inputs (session_id, message_id, "timestamp", label) SELECT session_id, 3, start_ts, 'email' FROM public.sessions;
+INSERT INTO events.clicks (session_id, message_id, "timestamp", label, normalized_x)
+	SELECT session_id, 2, start_ts, 'Buy', 12.34 FROM public.sessions;
+INSERT INTO events.inputs (session_id, message_id, "timestamp", label)
+	SELECT session_id, 3, start_ts, 'email' FROM public.sessions;
 INSERT INTO events.errors SELECT session_id, 4, start_ts, '1a' FROM public.sessions;
-INSERT INTO public.errors_tags (key, value, error_id, session_id, message_id) SELECT 'release', '', '1a', session_id, 4 FROM public.sessions;
-INSERT INTO events.performance SELECT session_id, start_ts, 5, 'example.com', '/', NULL, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3 FROM public.sessions;
+INSERT INTO public.errors_tags (key, value, error_id, session_id, message_id)
+	SELECT 'release', '', '1a', session_id, 4 FROM public.sessions;
+INSERT INTO events.performance
+	SELECT session_id, start_ts, 5, 'example.com', '/', NULL, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3 FROM public.sessions;
 INSERT INTO events.resources (session_id, message_id, "timestamp", type, url, url_host, url_hostpath, success)
 	SELECT session_id, 6, start_ts, 'img', 'https://example.com/a.png', 'example.com', 'example.com/a.png', false FROM public.sessions;
-INSERT INTO events.graphql (session_id, message_id, "timestamp", name, method) SELECT session_id, 7, start_ts, 'query', 'POST' FROM public.sessions;
+INSERT INTO events.graphql (session_id, message_id, "timestamp", name, method)
+	SELECT session_id, 7, start_ts, 'query', 'POST' FROM public.sessions;
 INSERT INTO events.state_actions SELECT session_id, 8, start_ts, 'cart/add' FROM public.sessions;
 INSERT INTO events.tags SELECT session_id, start_ts, 9, 1 FROM public.sessions;
 INSERT INTO events.canvas_recordings SELECT session_id, start_ts || '_10', start_ts FROM public.sessions;
@@ -82,16 +92,25 @@ INSERT INTO events_common.issues SELECT session_id, start_ts, 13, '1c', '{}' FRO
 INSERT INTO events_common.crashes SELECT session_id, start_ts, 14, '1d' FROM public.sessions;
 INSERT INTO events_ios.taps SELECT session_id, start_ts, 15, 'Buy' FROM public.sessions;
 INSERT INTO events_ios.inputs SELECT session_id, start_ts, 16, 'email' FROM public.sessions;
-INSERT INTO events_ios.swipes (session_id, "timestamp", seq_index, label, direction) SELECT session_id, start_ts, 17, 'list', 'up' FROM public.sessions;
+INSERT INTO events_ios.swipes (session_id, "timestamp", seq_index, label, direction)
+	SELECT session_id, start_ts, 17, 'list', 'up' FROM public.sessions;
 INSERT INTO events_ios.views SELECT session_id, start_ts, 18, 'Main' FROM public.sessions;
 
 -- cards, dashboards, alerts, screen recordings
-INSERT INTO public.metrics (project_id, user_id, name, metric_value) VALUES (1, 1, 'card', '{click_rage,"a,b"}'), (NULL, NULL, 'for all', '{}');
+INSERT INTO public.metrics (project_id, user_id, name, metric_value)
+	VALUES (1, 1, 'card', '{click_rage,"a,b"}'), (NULL, NULL, 'for all', '{}');
 INSERT INTO public.metric_series (metric_id, index, name, filter) VALUES (1, 0, 'series', '{}');
 INSERT INTO public.dashboards (project_id, user_id, name) VALUES (1, 1, 'board');
 INSERT INTO public.dashboard_widgets (dashboard_id, metric_id, user_id) VALUES (1, 1, 1), (1, 2, NULL);
 INSERT INTO public.alerts (project_id, series_id, name, detection_method, query) VALUES (1, 1, 'alert', 'threshold', '{}');
-INSERT INTO spots.spots (spot_id, name, user_id, tenant_id, duration, crop, comments) VALUES (1, 'clip', 1, 1, 60000, '{0,1000}', '{"{\"text\": \"x\"}"}');
+INSERT INTO spots.spots (spot_id, name, user_id, tenant_id, duration, crop, comments)
+	VALUES (1, 'clip', 1, 1, 60000, '{0,1000}', '{"{\"text\": \"x\"}"}');
 INSERT INTO spots.keys VALUES ('key', 1, 1, 3600, '2030-01-01', '2024-01-01', NULL);
 INSERT INTO spots.streams VALUES (1, '#EXTM3U', '#EXTM3U', '2024-01-01', '2030-01-01');
 INSERT INTO spots.tasks VALUES (1, 60000, NULL, 'pending', NULL, '2024-01-01');
+
+-- a lane of an ingest server
+SELECT openreplay.register_server('restore') AS server \gset
+SELECT openreplay.heartbeat(:server, now());
+INSERT INTO openreplay.batches (seq, session_id, received_at, server_id, size_bytes, shard, kind, body)
+	VALUES (1, :new_session, now(), :server, 4, openreplay.shard_of(:new_session), 'w', '\x28b52ffd');
