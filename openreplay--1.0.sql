@@ -1786,11 +1786,16 @@ BEGIN
 	DELETE FROM events_ios.inputs WHERE session_id = OLD.session_id;
 	DELETE FROM events_ios.swipes WHERE session_id = OLD.session_id;
 	DELETE FROM events_ios.views WHERE session_id = OLD.session_id;
+	DELETE FROM openreplay.live_sessions WHERE session_id = OLD.session_id;
+	DELETE FROM openreplay.parked_batches WHERE session_id = OLD.session_id;
+	DELETE FROM openreplay.broken_batch_log WHERE session_id = OLD.session_id;
+	DELETE FROM openreplay.batches WHERE session_id = OLD.session_id
+		AND received_at >= openreplay.session_time(OLD.session_id) - interval '1 day';
 	RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION openreplay.delete_session_events() IS
-	'Row trigger on sessions: deletes what was recorded with the session from every event table.';
+	'Row trigger on sessions: deletes what was recorded with the session from every event table, and its recording.';
 
 CREATE FUNCTION openreplay.install_links() RETURNS void
 LANGUAGE plpgsql AS $$
@@ -2316,6 +2321,24 @@ CREATE FUNCTION openreplay.end_sessions(clock timestamptz DEFAULT NULL) RETURNS 
 LANGUAGE c AS 'MODULE_PATHNAME', 'openreplay_end_sessions';
 COMMENT ON FUNCTION openreplay.end_sessions(timestamptz) IS
 	'Ends the sessions that have been silent for openreplay.session_timeout by their lanes'' clocks, in the shards no worker holds, and returns how many. With a clock given, that is the time to judge by; call process_batches() first.';
+
+CREATE FUNCTION openreplay.expire_live_state() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	DELETE FROM openreplay.heartbeats WHERE noted_at < now() - interval '10 minutes';
+	DELETE FROM openreplay.live_sessions WHERE ended_at IS NOT NULL AND expires_at < now() - interval '10 minutes';
+	WITH late AS (
+		DELETE FROM openreplay.parked_batches WHERE received_at < now() - interval '1 day' RETURNING *
+	)
+	INSERT INTO openreplay.broken_batch_log (received_at, session_id, seq, server_id, messages_kept, shard, kind, reason, body)
+	SELECT b.received_at, b.session_id, b.seq, b.server_id, 0, b.shard, b.kind, 'no start entry came within a day', b.body
+	FROM late JOIN openreplay.batches b USING (server_id, shard, seq, received_at)
+	ON CONFLICT DO NOTHING;
+END
+$$;
+COMMENT ON FUNCTION openreplay.expire_live_state() IS
+	'Removes heartbeats after ten minutes and the state of ended sessions once their token has expired; lists batches as broken whose session did not start within a day. Workers call it every few minutes.';
 
 -- The counters of a session, counted. Live sessions show these; the end of a session stores them.
 CREATE FUNCTION openreplay.session_counts(session_id bigint, start_ts bigint)

@@ -8,6 +8,7 @@
 
 #include "postgres.h"
 #include "common/jsonapi.h"
+#include "mb/pg_wchar.h"
 #include "utils/json.h"
 #if PG_VERSION_NUM < 160000
 #include "utils/jsonfuncs.h"

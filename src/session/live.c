@@ -210,6 +210,7 @@ checkpoint_session(LiveSession *session, Rows *rows)
 	pq_sendint32(&out, CHECKPOINT_VERSION);
 	pq_sendint32(&out, session->project_id);
 	pq_sendint8(&out, session->mobile);
+	pq_sendint8(&out, session->exact_points);
 	pq_sendint64(&out, session->start_ms);
 	pq_sendint64(&out, session->expires_ms);
 	pq_sendint64(&out, session->clock_ms);
@@ -276,6 +277,7 @@ restore_checkpoint(LiveSession *session, const char *data, size_t len)
 		return false;
 	session->project_id = (int32) pq_getmsgint(&in, 4);
 	session->mobile = pq_getmsgbyte(&in) != 0;
+	session->exact_points = pq_getmsgbyte(&in) != 0;
 	session->start_ms = pq_getmsgint64(&in);
 	session->expires_ms = pq_getmsgint64(&in);
 	session->clock_ms = pq_getmsgint64(&in);

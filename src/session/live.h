@@ -40,6 +40,7 @@ typedef struct LiveSession
 	MemoryContext context;		/* owns what the pointers point to */
 	int32		project_id;
 	bool		mobile;
+	bool		exact_points;	/* the tracker sends click coordinates in hundredths of a percent, always */
 	bool		ended;			/* and nothing came since */
 	bool		dirty;			/* differs from its checkpoint */
 	bool		checkpoint_now; /* must be written in this transaction: a tab got its ordinal */

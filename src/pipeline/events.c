@@ -1,0 +1,393 @@
+/*
+ * events.c - from message to rows: one function a message, and the table that names them
+ *
+ * What each column holds, how long texts may be and which messages are skipped follows the documented tables; where an older
+ * system was wrong (a click's row keyed by a folded number, an input's by its node) the row is keyed by message_id().
+ */
+#include "postgres.h"
+
+#include "assets/url.h"
+#include "heuristics/identity.h"
+#include "pipeline/errors.h"
+#include "pipeline/events.h"
+#include "pipeline/issues.h"
+
+#define MAX_HOST 300
+#define MAX_NAME 2000			/* also labels and paths */
+#define MAX_TEXT 8000			/* also URLs, queries, selectors */
+
+int64
+message_id(const BatchContext *context, const WireMessage *message)
+{
+	return (int64) ((message->index + ((uint64) context->tab << 48)) & PG_INT64_MAX);
+}
+
+int32
+seq_index(int64 id)
+{
+	return (int32) (id % PG_INT32_MAX);
+}
+
+static WireString
+wire_of(UrlText text)
+{
+	return wire_string(text.data, text.len);
+}
+
+static bool
+split(BatchContext *context, WireString url, UrlParts *parts)
+{
+	return split_url(url.data, url.len, MemoryContextAlloc(context->pass->entry_context, URL_BUFFER_SIZE(url.len)), parts);
+}
+
+static Rows *
+start_event(BatchContext *context, RowTable table, const WireMessage *message, int64 timestamp)
+{
+	Rows	   *rows = context->pass->rows;
+
+	row_start(rows, table);
+	put_int64(rows, context->session->session_id);
+	put_int64(rows, message_id(context, message));
+	put_int64(rows, timestamp);
+	return rows;
+}
+
+static Rows *
+start_common_event(BatchContext *context, RowTable table, const WireMessage *message)
+{
+	Rows	   *rows = context->pass->rows;
+
+	row_start(rows, table);
+	put_int64(rows, context->session->session_id);
+	put_int64(rows, message->timestamp);
+	put_int32(rows, seq_index(message_id(context, message)));
+	return rows;
+}
+
+/* Unsigned wire numbers as signed ones, clamped. */
+static int64
+number(uint64 value)
+{
+	return (int64) Min(value, (uint64) PG_INT64_MAX);
+}
+
+/* ---- clicks and inputs ---- */
+
+/*
+ * Trackers send hundredths of a percent of the page's size.  Those before 14.0.3 sent whole percents at times, and 101 for
+ * "not known"; the oldest message has no coordinates at all.
+ */
+static void
+put_point(Rows *rows, const BatchContext *context, const WireMessage *message, const WireValue *values)
+{
+	uint64		x = values[MouseClick_NormalizedX].u;
+	uint64		y = values[MouseClick_NormalizedY].u;
+
+	if (message->wire_type == MSG_MouseClickDeprecated || (!context->session->exact_points && (x == 101 || y == 101)))
+	{
+		put_null(rows);
+		put_null(rows);
+		return;
+	}
+	if (!context->session->exact_points && x <= 100 && y <= 100)
+	{
+		x *= 100;
+		y *= 100;
+	}
+	put_int32(rows, number(x));
+	put_int32(rows, number(y));
+}
+
+static void
+write_click(BatchContext *context, const WireMessage *message, const WireValue *values)
+{
+	WireString	label = values[MouseClick_Label].s;
+	UrlParts	parts;
+	Rows	   *rows;
+	char	   *url;
+
+	if (label.len == 0)
+		return;
+	if (!split(context, message->url, &parts))
+		parts = (UrlParts) {{"", 0}, {"", 0}, {"", 0}};
+	url = MemoryContextAlloc(context->pass->entry_context, parts.host.len + parts.path.len + 1);
+	memcpy(url, parts.host.data, parts.host.len);
+	memcpy(url + parts.host.len, parts.path.data, parts.path.len);
+
+	rows = start_event(context, ROWS_CLICKS, message, message->timestamp);
+	put_text(rows, label, MAX_NAME);
+	put_text(rows, values[MouseClick_Selector].s, MAX_TEXT);
+	put_text(rows, wire_string(url, parts.host.len + parts.path.len), MAX_NAME);
+	put_text(rows, wire_of(parts.path), MAX_NAME);
+	put_int32(rows, number(values[MouseClick_HesitationTime].u));
+	put_point(rows, context, message, values);
+	suggest(context->pass, context->project->project_id, "CLICK", label);
+}
+
+/* Measured times beyond an integer are measuring errors. */
+static int64
+input_time(int64 ms)
+{
+	return ms >= 0 && ms <= PG_INT32_MAX ? ms : 0;
+}
+
+static void
+write_input(BatchContext *context, const WireMessage *message, const WireValue *values)
+{
+	WireString	label = values[InputChange_Label].s;
+	Rows	   *rows;
+
+	if (label.len == 0)
+		return;
+	rows = start_event(context, ROWS_INPUTS, message, message->timestamp);
+	put_text(rows, label, MAX_NAME);
+	put_int32(rows, input_time(values[InputChange_InputDuration].i));
+	put_int32(rows, input_time(values[InputChange_HesitationTime].i));
+	suggest(context->pass, context->project->project_id, "INPUT", label);
+}
+
+/* ---- requests and resources ---- */
+
+static void
+put_method(Rows *rows, WireString method)
+{
+	static const char *const methods[] = {
+		"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
+	};
+
+	for (int i = 0; i < lengthof(methods); i++)
+	{
+		if (method.len == strlen(methods[i]) && pg_strncasecmp(method.data, methods[i], method.len) == 0)
+		{
+			put_cstring(rows, methods[i]);
+			return;
+		}
+	}
+	put_null(rows);
+}
+
+static void
+put_payload(Rows *rows, const BatchContext *context, WireString payload)
+{
+	if (context->project->save_payloads)
+		put_text(rows, payload, 0);
+	else
+		put_null(rows);
+}
+
+static void
+write_request(BatchContext *context, const WireMessage *message, const WireValue *values)
+{
+	WireString	url = values[NetworkRequest_URL].s;
+	uint64		status = values[NetworkRequest_Status].u;
+	UrlParts	parts;
+	Rows	   *rows;
+
+	if (!split(context, url, &parts))
+		return;
+	rows = start_common_event(context, ROWS_REQUESTS, message);
+	put_text(rows, url, MAX_TEXT);
+	put_text(rows, wire_of(parts.host), MAX_HOST);
+	put_text(rows, wire_of(parts.path), MAX_NAME);
+	put_text(rows, wire_of(parts.query), MAX_TEXT);
+	put_payload(rows, context, values[NetworkRequest_Request].s);
+	put_payload(rows, context, values[NetworkRequest_Response].s);
+	if (status <= PG_INT16_MAX)
+		put_int16(rows, (int64) status);
+	else
+		put_null(rows);
+	put_method(rows, values[NetworkRequest_Method].s);
+	put_int32(rows, number(values[NetworkRequest_Duration].u));
+	put_bool(rows, status < 400);
+	put_int64(rows, number(values[NetworkRequest_TransferredBodySize].u));
+	suggest(context->pass, context->project->project_id, "REQUEST", wire_of(parts.path));
+}
+
+static bool
+text_is(WireString text, const char *expected)
+{
+	return text.len == strlen(expected) && memcmp(text.data, expected, text.len) == 0;
+}
+
+static const char *
+resource_type(WireString initiator, UrlText path)
+{
+	static const struct
+	{
+		const char *ending;
+		const char *type;
+	}			endings[] = {
+		{"css", "stylesheet"}, {"js", "script"}, {"png", "img"}, {"gif", "img"}, {"jpg", "img"}, {"jpeg", "img"},
+		{"svg", "img"}, {"mp4", "media"}, {"mkv", "media"}, {"ogg", "media"}, {"webm", "media"}, {"avi", "media"},
+		{"mp3", "media"},
+	};
+	const char *dot = path.len > 0 ? memrchr(path.data, '.', path.len) : NULL;
+
+	if (text_is(initiator, "xmlhttprequest") || text_is(initiator, "fetch"))
+		return "fetch";
+	if (text_is(initiator, "img"))
+		return "img";
+	for (int i = 0; dot != NULL && i < lengthof(endings); i++)
+		if (text_is(wire_string(dot + 1, (size_t) (path.data + path.len - dot - 1)), endings[i].ending))
+			return endings[i].type;
+	return "other";
+}
+
+static void
+write_resource(BatchContext *context, const WireMessage *message, const WireValue *values)
+{
+	WireString	url = values[ResourceTiming_URL].s;
+	UrlText		hostpath = strip_query(url.data, url.len);
+	UrlParts	parts;
+	Rows	   *rows;
+
+	if (!split(context, url, &parts))
+		return;
+	rows = start_event(context, ROWS_RESOURCES, message, number(values[ResourceTiming_Timestamp].u));
+	put_cstring(rows, resource_type(values[ResourceTiming_Initiator].s, parts.path));
+	put_text(rows, url, MAX_TEXT);
+	put_text(rows, wire_of(parts.host), MAX_HOST);
+	put_text(rows, wire_of(hostpath), MAX_NAME);
+	put_bool(rows, values[ResourceTiming_Duration].u != 0);
+	put_int16(rows, 0);
+	put_int64_or_null(rows, number(values[ResourceTiming_Duration].u));
+	put_int64_or_null(rows, number(values[ResourceTiming_TTFB].u));
+	put_int64_or_null(rows, number(values[ResourceTiming_HeaderSize].u));
+	put_int32_or_null(rows, number(values[ResourceTiming_EncodedBodySize].u));
+	put_int32_or_null(rows, number(values[ResourceTiming_DecodedBodySize].u));
+}
+
+static void
+write_graphql(BatchContext *context, const WireMessage *message, const WireValue *values)
+{
+	WireString	name = values[GraphQL_OperationName].s;
+	Rows	   *rows = start_event(context, ROWS_GRAPHQL, message, message->timestamp);
+
+	put_text(rows, name, MAX_NAME);
+	put_payload(rows, context, values[GraphQL_Variables].s);
+	put_payload(rows, context, values[GraphQL_Response].s);
+	suggest(context->pass, context->project->project_id, "GRAPHQL", name);
+}
+
+/* ---- what the site's own code tells ---- */
+
+static void
+write_custom(BatchContext *context, const WireMessage *message, const WireValue *values, const char *level)
+{
+	WireString	name = values[CustomEvent_Name].s;
+	WireString	payload = values[CustomEvent_Payload].s;
+	Rows	   *rows = start_common_event(context, ROWS_CUSTOMS, message);
+
+	put_text(rows, name, MAX_NAME);
+	put_json(rows, payload, "{}");
+	put_cstring(rows, level);
+	/* every custom event is an issue of type custom as well: the search for issues relies on it */
+	write_issue(context, "custom", name, message->timestamp, message_id(context, message), payload);
+}
+
+static void
+write_custom_event(BatchContext *context, const WireMessage *message, const WireValue *values)
+{
+	write_custom(context, message, values, "info");
+	suggest(context->pass, context->project->project_id, "CUSTOM", values[CustomEvent_Name].s);
+}
+
+static void
+write_custom_issue(BatchContext *context, const WireMessage *message, const WireValue *values)
+{
+	write_custom(context, message, values, "error");
+}
+
+static void
+write_state_action(BatchContext *context, const WireMessage *message, const WireValue *values)
+{
+	WireString	name = values[StateAction_Type].s;
+	Rows	   *rows = start_event(context, ROWS_STATE_ACTIONS, message, message->timestamp);
+
+	put_text(rows, name, MAX_NAME);
+	suggest(context->pass, context->project->project_id, "STATEACTION", name);
+}
+
+static void
+write_user_id(BatchContext *context, const WireMessage *message, const WireValue *values)
+{
+	WireString	id = values[UserID_ID].s;
+
+	if (id.len == 0)
+		return;
+	note_identity(context->pass, context->session->session_id, IDENTITY_USER_ID, id);
+	suggest(context->pass, context->project->project_id, "USERID", id);
+}
+
+static void
+write_anonymous_id(BatchContext *context, const WireMessage *message, const WireValue *values)
+{
+	WireString	id = values[UserAnonymousID_ID].s;
+
+	if (id.len == 0)
+		return;
+	note_identity(context->pass, context->session->session_id, IDENTITY_ANONYMOUS_ID, id);
+	suggest(context->pass, context->project->project_id, "USERANONYMOUSID", id);
+}
+
+static void
+write_metadata(BatchContext *context, const WireMessage *message, const WireValue *values)
+{
+	for (int i = 0; i < 10; i++)
+	{
+		const char *name = context->project->metadata[i];
+
+		if (name == NULL || !text_is(values[Metadata_Key].s, name))
+			continue;
+		note_identity(context->pass, context->session->session_id, IDENTITY_METADATA_1 + i, values[Metadata_Value].s);
+		return;
+	}
+}
+
+/* ---- what the tracker noticed ---- */
+
+static void
+write_mouse_thrashing(BatchContext *context, const WireMessage *message, const WireValue *values)
+{
+	write_thrashing_issue(context, message->url, number(values[MouseThrashing_Timestamp].u), message_id(context, message));
+}
+
+static void
+write_canvas(BatchContext *context, const WireMessage *message, const WireValue *values)
+{
+	Rows	   *rows = context->pass->rows;
+	WireString	node = values[CanvasNode_NodeId].s;
+	char		id[128];
+
+	snprintf(id, sizeof(id), INT64_FORMAT "_%.*s", number(values[CanvasNode_Timestamp].u), (int) Min(node.len, 64), node.data);
+	row_start(rows, ROWS_CANVAS);
+	put_int64(rows, context->session->session_id);
+	put_text(rows, wire_string(id, strlen(id)), 0);
+	put_int64(rows, number(values[CanvasNode_Timestamp].u));
+}
+
+static void
+write_tag(BatchContext *context, const WireMessage *message, const WireValue *values)
+{
+	Rows	   *rows = start_common_event(context, ROWS_TAGS, message);
+
+	put_int32(rows, values[TagTrigger_TagId].i);
+}
+
+const MessageWriter message_writers[WIRE_TYPE_COUNT] = {
+	[MSG_MouseClick] = write_click,
+	[MSG_InputChange] = write_input,
+	[MSG_NetworkRequest] = write_request,
+	[MSG_ResourceTiming] = write_resource,
+	[MSG_GraphQL] = write_graphql,
+	[MSG_JSException] = write_exception,
+	[MSG_CustomEvent] = write_custom_event,
+	[MSG_CustomIssue] = write_custom_issue,
+	[MSG_StateAction] = write_state_action,
+	[MSG_UserID] = write_user_id,
+	[MSG_UserAnonymousID] = write_anonymous_id,
+	[MSG_Metadata] = write_metadata,
+	[MSG_MouseThrashing] = write_mouse_thrashing,
+	[MSG_CanvasNode] = write_canvas,
+	[MSG_TagTrigger] = write_tag,
+};

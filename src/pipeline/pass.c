@@ -1,0 +1,689 @@
+/*
+ * pass.c - one pass: what waits in the lanes becomes rows, in one transaction
+ *
+ * Rows, positions and checkpoints commit together, so a batch takes effect exactly once, whenever we are killed.  A pass runs
+ * in a subtransaction: when some entry makes it fail, everything is undone, entries are tried one by one, and the one that
+ * fails alone is put aside as broken with the error's text; its neighbours lose nothing.
+ */
+#include "postgres.h"
+
+#include <zstd.h>
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "portability/instr_time.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+
+#include "pipeline/pass.h"
+
+#define PASS_ENTRIES 1000				/* at most, so that a pass stays below a second */
+#define MAX_INFLATED_BYTES (64 * 1024 * 1024)	/* the server's own cap is lower */
+#define KEPT_BUFFER_BYTES (8 * 1024 * 1024)
+
+/* ---- sessions and projects of the pass ---- */
+
+static Datum
+id_array(const int64 *ids, int count)
+{
+	Datum	   *values = palloc(Max(count, 1) * sizeof(Datum));
+
+	for (int i = 0; i < count; i++)
+		values[i] = Int64GetDatum(ids[i]);
+	return PointerGetDatum(construct_array(values, count, INT8OID, 8, true, TYPALIGN_DOUBLE));
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	int64		x = *(const int64 *) a;
+	int64		y = *(const int64 *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* The sessions that have batches in this pass, once each. */
+static int64 *
+sessions_of_pass(Pass *pass, int *count)
+{
+	int64	   *ids = MemoryContextAlloc(pass->context, Max(pass->nentries, 1) * sizeof(int64));
+	int			n = 0;
+
+	for (int i = 0; i < pass->nentries; i++)
+		if (pass->entries[i].kind != ENTRY_START)
+			ids[n++] = pass->entries[i].session_id;
+	qsort(ids, n, sizeof(int64), compare_ids);
+	*count = 0;
+	for (int i = 0; i < n; i++)
+		if (i == 0 || ids[i] != ids[*count - 1])
+			ids[(*count)++] = ids[i];
+	return ids;
+}
+
+/* Batches applied after the checkpoint, before this pass: applied again to the state only. */
+static void
+derive_again(Pass *pass, const int64 *ids, int count)
+{
+	int			nentries;
+	Entry	   *entries;
+
+	if (count == 0)
+		return;
+	entries = read_entries_of(pass, ids, count, false, &nentries);
+	for (int i = 0; i < nentries; i++)
+	{
+		Entry	   *entry = &entries[i];
+		LiveSession *session = find_live_session(pass->pipeline->sessions, entry->session_id);
+		Lane	   *lane = lane_of(pass->pipeline, entry->server_id, entry->shard);
+
+		if (session == NULL || lane == NULL || entry->seq > lane->seq || entry->kind == ENTRY_START ||
+			is_applied(session, entry->server_id, entry->seq))
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		apply_batch(pass, session, entry, false);
+		MemoryContextReset(pass->entry_context);
+	}
+}
+
+/* Brings sessions into memory that are live but not there. */
+static void
+load_sessions(Pass *pass, const int64 *ids, int count)
+{
+	LiveSessions *sessions = pass->pipeline->sessions;
+	int64	   *missing = MemoryContextAlloc(pass->context, Max(count, 1) * sizeof(int64));
+	int			nmissing = 0;
+	int			nloaded = 0;
+	Oid			types[] = {INT8ARRAYOID};
+	Datum		arguments[1];
+
+	for (int i = 0; i < count; i++)
+		if (find_live_session(sessions, ids[i]) == NULL)
+			missing[nmissing++] = ids[i];
+	if (nmissing == 0)
+		return;
+	arguments[0] = id_array(missing, nmissing);
+	SPI_execute_with_args("SELECT session_id, state, last_received_at, checkpointed_at, ended_at FROM openreplay.live_sessions"
+						  " WHERE session_id = ANY ($1)", 1, types, arguments, NULL, false, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+		int64		id = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
+		bytea	   *state = DatumGetByteaPP(SPI_getbinval(tuple, desc, 2, &isnull));
+		LiveSession *session = add_live_session(sessions, id);
+
+		if (!restore_checkpoint(session, VARDATA_ANY(state), VARSIZE_ANY_EXHDR(state)))
+		{
+			/* written by another version: its first batch makes it anew */
+			forget_live_session(sessions, id);
+			ereport(WARNING,
+					errmsg("the state of session " INT64_FORMAT " was written by another version", id),
+					errhint("Its rows stay; what arrives from now on is kept as broken. Let sessions end before an upgrade."));
+			continue;
+		}
+		session->last_received_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull));
+		session->checkpointed_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 4, &isnull));
+		SPI_getbinval(tuple, desc, 5, &isnull);
+		session->ended = !isnull;
+		missing[nloaded++] = id;
+	}
+	SPI_freetuptable(SPI_tuptable);
+	derive_again(pass, missing, nloaded);
+}
+
+/*
+ * Locks the rows of sessions against deletion until commit, which stands for the foreign keys that event tables do not have.
+ * Sessions whose row is gone were deleted: their state goes too, and so what arrives for them is parked and later broken.
+ */
+static void
+lock_sessions(Pass *pass, const int64 *ids, int count)
+{
+	Oid			types[] = {INT8ARRAYOID};
+	Datum		arguments[] = {id_array(ids, count)};
+	int64	   *found;
+	uint64		nfound;
+
+	if (count == 0)
+		return;
+	SPI_execute_with_args("SELECT session_id FROM public.sessions WHERE session_id = ANY ($1) ORDER BY session_id FOR KEY SHARE",
+						  1, types, arguments, NULL, false, 0);
+	nfound = SPI_processed;
+	found = palloc(Max(nfound, 1) * sizeof(int64));
+	for (uint64 i = 0; i < nfound; i++)
+	{
+		bool		isnull;
+
+		found[i] = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+	}
+	SPI_freetuptable(SPI_tuptable);
+	for (int i = 0; i < count; i++)
+		if (bsearch(&ids[i], found, nfound, sizeof(int64), compare_ids) == NULL)
+			forget_live_session(pass->pipeline->sessions, ids[i]);
+}
+
+void
+prepare_sessions(Pass *pass, int64 *session_ids, int count)
+{
+	qsort(session_ids, count, sizeof(int64), compare_ids);
+	load_sessions(pass, session_ids, count);
+	lock_sessions(pass, session_ids, count);
+}
+
+Project *
+find_project(Pass *pass, int32 project_id)
+{
+	bool		found;
+	Project    *project = hash_search(pass->projects, &project_id, HASH_ENTER, &found);
+	Oid			types[] = {INT4OID};
+	Datum		arguments[] = {Int32GetDatum(project_id)};
+
+	if (found)
+		return project;
+	memset((char *) project + sizeof(int32), 0, sizeof(Project) - sizeof(int32));
+	SPI_execute_with_args("SELECT active, save_request_payloads, metadata_1, metadata_2, metadata_3, metadata_4, metadata_5,"
+						  " metadata_6, metadata_7, metadata_8, metadata_9, metadata_10"
+						  " FROM public.projects WHERE project_id = $1",
+						  1, types, arguments, NULL, false, 1);
+	if (SPI_processed == 1)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[0];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+
+		project->known = true;
+		project->active = DatumGetBool(SPI_getbinval(tuple, desc, 1, &isnull));
+		project->save_payloads = DatumGetBool(SPI_getbinval(tuple, desc, 2, &isnull));
+		for (int i = 0; i < 10; i++)
+		{
+			char	   *name = SPI_getvalue(tuple, desc, 3 + i);
+
+			project->metadata[i] = name ? MemoryContextStrdup(pass->context, name) : NULL;
+		}
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return project;
+}
+
+/* ---- entries ---- */
+
+bool
+inflate_entry(Pass *pass, const Entry *entry, const uint8 **data, size_t *len, const char **reason)
+{
+	MemoryContext old = MemoryContextSwitchTo(pass->entry_context);
+	bytea	   *body = (bytea *) PG_DETOAST_DATUM_PACKED(PointerGetDatum(entry->body));
+	unsigned long long size = ZSTD_getFrameContentSize(VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body));
+	size_t		result;
+
+	MemoryContextSwitchTo(old);
+	if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN)
+	{
+		*reason = "the stored body is no zstd frame with a content size";
+		return false;
+	}
+	if (size > MAX_INFLATED_BYTES)
+	{
+		*reason = "the body is larger than 64 MiB";
+		return false;
+	}
+	if (size + 1 > pass->buffer_size)
+	{
+		if (pass->buffer != NULL)
+			pfree(pass->buffer);
+		pass->buffer_size = Max(size + 1, 256 * 1024);
+		pass->buffer = MemoryContextAllocHuge(pass->context, pass->buffer_size);
+	}
+	result = ZSTD_decompress(pass->buffer, pass->buffer_size, VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body));
+	if (ZSTD_isError(result))
+	{
+		*reason = "the stored body cannot be inflated";
+		return false;
+	}
+	*data = pass->buffer;
+	*len = result;
+	return true;
+}
+
+void
+report_broken(Pass *pass, const Entry *entry, const char *reason, int messages_kept)
+{
+	Lane	   *lane = lane_of(pass->pipeline, entry->server_id, entry->shard);
+	MemoryContext old = MemoryContextSwitchTo(pass->context);
+	bytea	   *body = (bytea *) PG_DETOAST_DATUM_PACKED(PointerGetDatum(entry->body));
+	char		kind[2] = {entry->kind, '\0'};
+
+	MemoryContextSwitchTo(old);
+	if (lane != NULL)
+		lane->broken++;
+	row_start(pass->rows, ROWS_BROKEN);
+	put_timestamp(pass->rows, entry->received_at);
+	put_int64(pass->rows, entry->session_id);
+	put_int64(pass->rows, entry->seq);
+	put_int32(pass->rows, entry->server_id);
+	put_int32(pass->rows, messages_kept);
+	put_int16(pass->rows, entry->shard);
+	put_cstring(pass->rows, kind);
+	put_cstring(pass->rows, reason);
+	put_bytes(pass->rows, VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body));
+}
+
+void
+report_duplicate(Pass *pass, const Entry *entry)
+{
+	Lane	   *lane = lane_of(pass->pipeline, entry->server_id, entry->shard);
+
+	if (pass->duplicates == NULL)
+		pass->duplicates = MemoryContextAlloc(pass->context, 16 * sizeof(Entry));
+	else if (pass->nduplicates >= 16 && (pass->nduplicates & (pass->nduplicates - 1)) == 0)
+		pass->duplicates = repalloc(pass->duplicates, 2 * pass->nduplicates * sizeof(Entry));
+	pass->duplicates[pass->nduplicates++] = *entry;
+	if (lane != NULL)
+		lane->duplicates++;
+}
+
+static void
+park(Pass *pass, const Entry *entry, Lane *lane)
+{
+	lane->parked++;
+	row_start(pass->rows, ROWS_PARKED);
+	put_int64(pass->rows, entry->session_id);
+	put_int32(pass->rows, entry->server_id);
+	put_int16(pass->rows, entry->shard);
+	put_int64(pass->rows, entry->seq);
+	put_timestamp(pass->rows, entry->received_at);
+}
+
+static void
+process_batch(Pass *pass, const Entry *entry)
+{
+	LiveSession *session = find_live_session(pass->pipeline->sessions, entry->session_id);
+
+	if (session != NULL)
+		apply_batch(pass, session, entry, true);
+	else
+		park(pass, entry, lane_of(pass->pipeline, entry->server_id, entry->shard));
+}
+
+/* What came before the session's start entry did. */
+static void
+process_parked(Pass *pass, int64 session_id)
+{
+	int			nentries;
+	Entry	   *entries = read_entries_of(pass, &session_id, 1, true, &nentries);
+
+	for (int i = 0; i < nentries; i++)
+		process_batch(pass, &entries[i]);
+}
+
+static void
+process_entry(Pass *pass, const Entry *entry)
+{
+	Lane	   *lane = lane_of(pass->pipeline, entry->server_id, entry->shard);
+	const char *reason;
+
+	lane->entries++;
+	lane->seq = entry->seq;
+	lane->received_at = Max(lane->received_at, entry->received_at);
+	switch (entry->kind)
+	{
+		case ENTRY_START:
+			if (start_session(pass, entry, &reason))
+				process_parked(pass, entry->session_id);
+			else
+				report_broken(pass, entry, reason, 0);
+			break;
+		case ENTRY_WEB:
+		case ENTRY_MOBILE:
+			process_batch(pass, entry);
+			break;
+		default:
+			report_broken(pass, entry, "unknown kind of entry", 0);
+	}
+	MemoryContextReset(pass->entry_context);
+}
+
+/* ---- the pass ---- */
+
+static struct HTAB *
+int_keyed_table(MemoryContext context, const char *name, Size keysize, Size entrysize)
+{
+	HASHCTL		control = {.keysize = keysize, .entrysize = entrysize, .hcxt = context};
+
+	return hash_create(name, 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+static Pass *
+begin_pass(Pipeline *pipeline)
+{
+	MemoryContext context = AllocSetContextCreate(pipeline->context, "openreplay pass", ALLOCSET_DEFAULT_SIZES);
+	Pass	   *pass = MemoryContextAllocZero(context, sizeof(Pass));
+
+	pass->pipeline = pipeline;
+	pass->context = context;
+	pass->entry_context = AllocSetContextCreate(context, "openreplay entry", ALLOCSET_DEFAULT_SIZES);
+	pass->rows = create_rows(context);
+	pass->projects = int_keyed_table(context, "projects", sizeof(int32), sizeof(Project));
+	return pass;
+}
+
+void
+touch_session(Pass *pass, LiveSession *session)
+{
+	if (pass->ntouched > 0 && pass->touched[pass->ntouched - 1] == session->session_id)
+		return;
+	if (pass->ntouched == pass->touched_size)
+	{
+		pass->touched_size = pass->touched_size ? pass->touched_size * 2 : 64;
+		pass->touched = pass->touched ? repalloc(pass->touched, pass->touched_size * sizeof(int64))
+			: MemoryContextAlloc(pass->context, pass->touched_size * sizeof(int64));
+	}
+	pass->touched[pass->ntouched++] = session->session_id;
+}
+
+/* Checkpoints of the sessions of this pass that are due; those that fall silent are saved by save_checkpoints(). */
+static void
+put_checkpoints(Pass *pass)
+{
+	TimestampTz due_before = pass->pipeline->keeps_state
+		? GetCurrentTimestamp() - CHECKPOINT_INTERVAL_MS * INT64CONST(1000) : PG_INT64_MAX;
+
+	for (int i = 0; i < pass->ntouched; i++)
+	{
+		LiveSession *session = find_live_session(pass->pipeline->sessions, pass->touched[i]);
+
+		if (session != NULL &&
+			(session->checkpoint_now || (session->dirty && session->checkpointed_at < due_before)))
+			checkpoint_session(session, pass->rows);
+	}
+}
+
+static void
+delete_duplicates(Pass *pass)
+{
+	static SPIPlanPtr plan;
+	Oid			types[] = {INT4ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID};
+	int			n = pass->nduplicates;
+	Datum	   *columns[4];
+	Datum		arguments[4];
+
+	if (n == 0)
+		return;
+	for (int c = 0; c < 4; c++)
+		columns[c] = palloc(n * sizeof(Datum));
+	for (int i = 0; i < n; i++)
+	{
+		columns[0][i] = Int32GetDatum(pass->duplicates[i].server_id);
+		columns[1][i] = Int16GetDatum(pass->duplicates[i].shard);
+		columns[2][i] = Int64GetDatum(pass->duplicates[i].seq);
+		columns[3][i] = TimestampTzGetDatum(pass->duplicates[i].received_at);
+	}
+	arguments[0] = PointerGetDatum(construct_array(columns[0], n, INT4OID, 4, true, TYPALIGN_INT));
+	arguments[1] = PointerGetDatum(construct_array(columns[1], n, INT2OID, 2, true, TYPALIGN_SHORT));
+	arguments[2] = PointerGetDatum(construct_array(columns[2], n, INT8OID, 8, true, TYPALIGN_DOUBLE));
+	arguments[3] = PointerGetDatum(construct_array(columns[3], n, TIMESTAMPTZOID, 8, true, TYPALIGN_DOUBLE));
+	if (plan == NULL)
+	{
+		plan = SPI_prepare("DELETE FROM openreplay.batches b USING unnest($1, $2, $3, $4) AS d (server_id, shard, seq, received_at)"
+						   " WHERE b.server_id = d.server_id AND b.shard = d.shard AND b.seq = d.seq"
+						   " AND b.received_at = d.received_at", 4, types);
+		SPI_keepplan(plan);
+	}
+	SPI_execute_plan(plan, arguments, NULL, false, 0);
+}
+
+static void
+put_positions(Pass *pass, double elapsed_ms)
+{
+	Lanes	   *lanes = &pass->pipeline->lanes;
+
+	for (int i = 0; i < lanes->count; i++)
+	{
+		Lane	   *lane = &lanes->lanes[i];
+
+		if (lane->entries == 0)
+			continue;
+		row_start(pass->rows, ROWS_PASSES);
+		put_int64(pass->rows, lane->seq);
+		put_timestamp(pass->rows, lane->received_at);
+		put_int64(pass->rows, lane->messages);
+		put_int64(pass->rows, lane->bytes);
+		put_int32(pass->rows, lane->server_id);
+		put_int32(pass->rows, lane->entries);
+		put_int32(pass->rows, lane->duplicates);
+		put_int32(pass->rows, lane->broken);
+		put_int32(pass->rows, lane->parked);
+		put_int32(pass->rows, pass->rows_written);
+		put_int32(pass->rows, pass->rows_known);
+		put_float4(pass->rows, (float) elapsed_ms);
+		put_int16(pass->rows, lane->shard);
+	}
+}
+
+static void
+reset_lane_counts(Pipeline *pipeline)
+{
+	for (int i = 0; i < pipeline->lanes.count; i++)
+	{
+		Lane	   *lane = &pipeline->lanes.lanes[i];
+
+		lane->entries = lane->duplicates = lane->broken = lane->parked = 0;
+		lane->messages = lane->bytes = 0;
+	}
+}
+
+void
+finish_pass(Pass *pass)
+{
+	put_identities(pass);
+	put_checkpoints(pass);
+	write_rows(pass->rows, &pass->rows_written, &pass->rows_known);
+	delete_duplicates(pass);
+}
+
+static void
+pass_over(Pass *pass, int limit)
+{
+	instr_time	start;
+	instr_time	elapsed;
+	int			count;
+	int64	   *ids;
+
+	INSTR_TIME_SET_CURRENT(start);
+	read_entries(pass, limit);
+	if (pass->nentries == 0)
+		return;
+	ids = sessions_of_pass(pass, &count);
+	prepare_sessions(pass, ids, count);
+	for (int i = 0; i < pass->nentries; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		process_entry(pass, &pass->entries[i]);
+	}
+	finish_pass(pass);
+	INSTR_TIME_SET_CURRENT(elapsed);
+	INSTR_TIME_SUBTRACT(elapsed, start);
+	put_positions(pass, INSTR_TIME_GET_MILLISEC(elapsed));
+	write_rows(pass->rows, &pass->rows_written, &pass->rows_known);
+	pass->entries_done = pass->nentries;
+}
+
+/* Puts the next entry aside; the rest of its session goes on without it. */
+static void
+put_aside(Pass *pass, const char *reason)
+{
+	read_entries(pass, 1);
+	if (pass->nentries == 1)
+	{
+		Entry	   *entry = &pass->entries[0];
+		Lane	   *lane = lane_of(pass->pipeline, entry->server_id, entry->shard);
+
+		lane->entries++;
+		lane->seq = entry->seq;
+		lane->received_at = Max(lane->received_at, entry->received_at);
+		report_broken(pass, entry, reason, 0);
+		put_positions(pass, 0);
+		write_rows(pass->rows, &pass->rows_written, &pass->rows_known);
+		pass->entries_done = 1;
+	}
+}
+
+/* Faults of the moment, not of an entry: the same pass may succeed later. */
+static bool
+is_transient(int sqlerrcode)
+{
+	switch (ERRCODE_TO_CATEGORY(sqlerrcode))
+	{
+		case MAKE_SQLSTATE('4', '0', '0', '0', '0'):	/* transaction rollback: deadlock, serialization */
+		case MAKE_SQLSTATE('5', '3', '0', '0', '0'):	/* insufficient resources: disk full, out of memory */
+		case MAKE_SQLSTATE('5', '5', '0', '0', '0'):	/* lock not available */
+		case MAKE_SQLSTATE('5', '7', '0', '0', '0'):	/* operator intervention: cancel, shutdown */
+		case MAKE_SQLSTATE('5', '8', '0', '0', '0'):	/* system errors */
+		case MAKE_SQLSTATE('4', '2', '0', '0', '0'):	/* a missing table or right: nothing an entry could cause */
+			return true;
+	}
+	return false;
+}
+
+static void
+ordinary_work(Pass *pass, const void *arg)
+{
+	pass_over(pass, *(const int *) arg);
+}
+
+static void
+put_aside_work(Pass *pass, const void *arg)
+{
+	put_aside(pass, arg);
+}
+
+/*
+ * Runs work in a subtransaction.  Returns the entries done, or -1 and the error's text after everything was undone; with
+ * error NULL every error is raised again.
+ */
+static int64
+try_pass(Pipeline *pipeline, PassWork work, const void *arg, char **error)
+{
+	MemoryContext old_context = CurrentMemoryContext;
+	ResourceOwner old_owner = CurrentResourceOwner;
+	Lanes		saved = pipeline->lanes;
+	Pass	   *volatile pass = NULL;
+	int64		done;
+
+	saved.lanes = MemoryContextAlloc(pipeline->context, Max(saved.count, 1) * sizeof(Lane));
+	if (saved.count > 0)
+		memcpy(saved.lanes, pipeline->lanes.lanes, saved.count * sizeof(Lane));
+
+	BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		MemoryContextSwitchTo(old_context);
+		SPI_connect();
+		pass = begin_pass(pipeline);
+		work(pass, arg);
+		SPI_finish();
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(old_context);
+		CurrentResourceOwner = old_owner;
+		done = pass->entries_done;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *data;
+
+		MemoryContextSwitchTo(old_context);
+		data = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(old_context);
+		CurrentResourceOwner = old_owner;
+
+		/* memory is ahead of the tables now */
+		forget_all_live_sessions(pipeline->sessions);
+		hash_destroy(pipeline->suggestions);
+		pipeline->suggestions = int_keyed_table(pipeline->context, "suggestions", sizeof(uint64), sizeof(uint64));
+		memcpy(pipeline->lanes.lanes, saved.lanes, saved.count * sizeof(Lane));
+		pipeline->lanes.count = saved.count;
+		pipeline->lanes.first = saved.first;
+		if (error == NULL || is_transient(data->sqlerrcode))
+			ReThrowError(data);
+		*error = pstrdup(data->message);
+		FreeErrorData(data);
+		done = -1;
+	}
+	PG_END_TRY();
+
+	pfree(saved.lanes);
+	reset_lane_counts(pipeline);
+	if (pass != NULL)
+		MemoryContextDelete(pass->context);
+	if (!pipeline->keeps_state)
+		forget_all_live_sessions(pipeline->sessions);
+	return done;
+}
+
+/* One entry after the other until the one that fails is found and put aside. */
+static int64
+isolate(Pipeline *pipeline)
+{
+	int64		total = 0;
+
+	for (int i = 0; i < PASS_ENTRIES; i++)
+	{
+		int			one = 1;
+		char	   *error = NULL;
+		int64		done = try_pass(pipeline, ordinary_work, &one, &error);
+
+		if (done == 0)
+			break;
+		if (done < 0)
+		{
+			ereport(LOG, errmsg("an entry could not be processed and is kept as broken: %s", error));
+			return total + try_pass(pipeline, put_aside_work, error, &error);
+		}
+		total += done;
+	}
+	return total;
+}
+
+int64
+do_pass(Pipeline *pipeline, PassWork work, const void *arg)
+{
+	return try_pass(pipeline, work, arg, NULL);
+}
+
+int64
+run_pass(Pipeline *pipeline)
+{
+	int			limit = PASS_ENTRIES;
+	char	   *error = NULL;
+	int64		done = try_pass(pipeline, ordinary_work, &limit, &error);
+
+	return done >= 0 ? done : isolate(pipeline);
+}
+
+Pipeline *
+create_pipeline(MemoryContext parent, uint64 shards, bool keeps_state)
+{
+	MemoryContext context = AllocSetContextCreate(parent, "openreplay pipeline", ALLOCSET_DEFAULT_SIZES);
+	Pipeline   *pipeline = MemoryContextAllocZero(context, sizeof(Pipeline));
+
+	if (GetDatabaseEncoding() != PG_UTF8)
+		ereport(ERROR,
+				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("openreplay needs a database with encoding UTF8"),
+				errhint("Create the database with ENCODING 'UTF8' TEMPLATE template0."));
+	pipeline->context = context;
+	pipeline->shards = shards;
+	pipeline->keeps_state = keeps_state;
+	pipeline->sessions = create_live_sessions(context);
+	pipeline->suggestions = int_keyed_table(context, "suggestions", sizeof(uint64), sizeof(uint64));
+	return pipeline;
+}

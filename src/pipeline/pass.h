@@ -1,0 +1,209 @@
+/*
+ * pass.h - one pass over waiting batches, and what its parts share
+ *
+ * Private to src/pipeline and src/session.  A pass: entries are read from the lanes (lanes.c), start entries become sessions
+ * (session/start.c), batches become rows (apply.c, events.c, pages.c), idle sessions end (session/end.c), and everything is
+ * written by rows.c - in the caller's transaction.
+ */
+#ifndef OPENREPLAY_PASS_H
+#define OPENREPLAY_PASS_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "pipeline/rows.h"
+#include "session/live.h"
+#include "visit/visit.h"
+
+/* Milliseconds since the Unix epoch, as messages count, and PostgreSQL's microseconds since 2000. */
+#define POSTGRES_EPOCH_MS INT64CONST(946684800000)
+#define TIMESTAMP_TO_MS(timestamp) ((timestamp) / 1000 + POSTGRES_EPOCH_MS)
+#define MS_TO_TIMESTAMP(ms) (((ms) - POSTGRES_EPOCH_MS) * 1000)
+
+/* Kinds of entries in openreplay.batches. */
+#define ENTRY_START 's'
+#define ENTRY_WEB 'w'
+#define ENTRY_MOBILE 'm'
+
+/* One row of openreplay.batches, in the memory of the pass. */
+typedef struct Entry
+{
+	int64		seq;
+	int64		session_id;
+	TimestampTz received_at;
+	int32		server_id;
+	int16		shard;
+	char		kind;
+	struct varlena *body;		/* possibly toasted, one zstd frame */
+} Entry;
+
+/* A lane as the pass knows it: its position, and what this pass did in it. */
+typedef struct Lane
+{
+	int32		server_id;
+	int16		shard;
+	int64		seq;			/* done up to here */
+	TimestampTz received_at;	/* of that entry; the lane's clock */
+	int			entries;
+	int			duplicates;
+	int			broken;
+	int			parked;
+	int64		messages;
+	int64		bytes;
+} Lane;
+
+typedef struct Lanes
+{
+	Lane	   *lanes;
+	int			count;
+	int			allocated;
+	int			first;			/* where reading starts next time: lanes take turns */
+} Lanes;
+
+/* Settings of a project that change what is written. */
+typedef struct Project
+{
+	int32		project_id;		/* hash key */
+	bool		known;
+	bool		active;
+	bool		save_payloads;
+	char	   *metadata[10];	/* names of the metadata columns, NULL where free */
+} Project;
+
+/* What lasts from pass to pass: of a worker, or of one call of process_batches(). */
+typedef struct Pipeline
+{
+	MemoryContext context;
+	uint64		shards;			/* bit n: shard n is ours */
+	Lanes		lanes;
+	LiveSessions *sessions;
+	struct HTAB *suggestions;	/* hashes of autocomplete values written lately */
+	bool		keeps_state;	/* sessions stay in memory between passes (a worker) */
+} Pipeline;
+
+/* One pass. */
+typedef struct Pass
+{
+	Pipeline   *pipeline;
+	MemoryContext context;		/* of the pass */
+	MemoryContext entry_context;	/* of the entry at hand, reset after each */
+	Rows	   *rows;
+	struct HTAB *projects;		/* read once per pass */
+	struct HTAB *identities;	/* changes to sessions rows, one per session */
+	Entry	   *entries;
+	int			nentries;
+	Entry	   *duplicates;		/* rows to delete */
+	int			nduplicates;
+	int64	   *touched;		/* sessions that changed, possibly more than once */
+	int			ntouched;
+	int			touched_size;
+	uint8	   *buffer;			/* inflated body */
+	size_t		buffer_size;
+	int64		entries_done;
+	int64		rows_written;
+	int64		rows_known;
+} Pass;
+
+/* ---- lanes.c ---- */
+
+extern void read_lane_positions(Pipeline *pipeline);
+extern void find_new_lanes(Pipeline *pipeline);
+extern Lane *lane_of(Pipeline *pipeline, int32 server_id, int16 shard);
+
+/* Reads up to limit entries behind the lanes' positions, lanes in turns; in lane order. */
+extern void read_entries(Pass *pass, int limit);
+
+/* Entries of sessions whose batches are not all in their checkpoint: those of each session after it. */
+extern Entry *read_entries_of(Pass *pass, const int64 *session_ids, int count, bool from_parked, int *nentries);
+
+/* ---- pass.c ---- */
+
+extern Pipeline *create_pipeline(MemoryContext parent, uint64 shards, bool keeps_state);
+
+/* Processes what waits, at most one pass worth; returns how many entries. */
+extern int64 run_pass(Pipeline *pipeline);
+
+/*
+ * Runs work in a subtransaction with SPI connected.  Returns pass->entries_done; on an error that may be gone next time, or
+ * that work cannot be blamed on one entry, the error is raised again after everything was undone.
+ */
+typedef void (*PassWork) (Pass *pass, const void *arg);
+extern int64 do_pass(Pipeline *pipeline, PassWork work, const void *arg);
+
+/* Brings the live state of these sessions into memory and locks their rows; deleted ones are forgotten. */
+extern void prepare_sessions(Pass *pass, int64 *session_ids, int count);
+
+/* Inflates an entry's body into the pass's buffer; false and a reason when it is no zstd frame of legal size. */
+extern bool inflate_entry(Pass *pass, const Entry *entry, const uint8 **data, size_t *len, const char **reason);
+
+/* To be called with every session that this pass changes. */
+extern void touch_session(Pass *pass, LiveSession *session);
+
+extern void report_duplicate(Pass *pass, const Entry *entry);
+extern void report_broken(Pass *pass, const Entry *entry, const char *reason, int messages_kept);
+extern Project *find_project(Pass *pass, int32 project_id);
+
+/* Writes everything collected so far. */
+extern void finish_pass(Pass *pass);
+
+/* ---- apply.c ---- */
+
+/* Applies one batch to its session; write is false when state is derived again and rows exist already. */
+extern void apply_batch(Pass *pass, LiveSession *session, const Entry *entry, bool write);
+
+/* ---- pages.c ---- */
+
+/* Does what the page builder asks for (PAGE_VIEW_SHOW ...) of a tab, but for in-app navigations. */
+extern void write_pages(Pass *pass, LiveSession *session, LiveTab *tab, const PageView *previous, unsigned todo);
+
+/* A page view without timings. */
+extern void write_navigation(Pass *pass, LiveSession *session, int64 message_id, int64 timestamp, WireString url,
+							 WireString referrer);
+
+/* At the end of the session: what is half-built is shown. */
+extern void flush_pages(Pass *pass, LiveSession *session);
+
+/* ---- identities.c ---- */
+
+typedef enum IdentityField
+{
+	IDENTITY_USER_ID,
+	IDENTITY_ANONYMOUS_ID,
+	IDENTITY_REFERRER,
+	IDENTITY_UTM_SOURCE,
+	IDENTITY_UTM_MEDIUM,
+	IDENTITY_UTM_CAMPAIGN,
+	IDENTITY_METADATA_1,
+	IDENTITY_FIELDS = IDENTITY_METADATA_1 + 10
+} IdentityField;
+
+/* Notes a change of the session's row; the last one wins, of referrers the first. */
+extern void note_identity(Pass *pass, int64 session_id, IdentityField field, WireString value);
+extern void put_identities(Pass *pass);
+
+/* ---- autocomplete.c ---- */
+
+extern void suggest(Pass *pass, int32 project_id, const char *type, WireString value);
+
+/* ---- session/start.c ---- */
+
+/* Makes the session of a start entry: its row and its live state.  False: the entry is broken, reason tells. */
+extern bool start_session(Pass *pass, const Entry *entry, const char **reason);
+
+/* ---- session/end.c ---- */
+
+/* Clocks of the lanes, to be read before the last batches are: index is the shard. */
+typedef struct LaneClocks
+{
+	TimestampTz clocks[VISIT_SHARDS];
+} LaneClocks;
+
+extern void read_lane_clocks(Pipeline *pipeline, LaneClocks *clocks);
+
+/* Ends what was silent for the timeout by these clocks, in a pass of its own; returns how many sessions. */
+extern int64 end_idle_sessions(Pipeline *pipeline, const LaneClocks *clocks);
+
+/* Writes checkpoints that are due (all: every changed one) and drops sessions that need no memory. */
+extern void save_checkpoints(Pipeline *pipeline, bool all);
+
+#endif							/* OPENREPLAY_PASS_H */

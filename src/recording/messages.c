@@ -1,0 +1,207 @@
+/*
+ * messages.c - decoded messages in SQL
+ *
+ * openreplay.messages() shows a session as its batches tell it, openreplay.decode_batch() one body.  Both show what was sent
+ * (wire types and their fields), not what it was turned into.
+ */
+#include "postgres.h"
+
+#include <zstd.h>
+
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/hsearch.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "pipeline/rows.h"
+#include "visit/visit.h"
+#include "wire/wire.h"
+
+#define COLUMNS 6
+#define MAX_BODY_BYTES (64 * 1024 * 1024)
+
+PG_FUNCTION_INFO_V1(openreplay_messages);
+PG_FUNCTION_INFO_V1(openreplay_decode_batch);
+
+static void
+append_value(StringInfo json, WireKind kind, WireValue value)
+{
+	switch (kind)
+	{
+		case WIRE_BOOLEAN:
+			appendStringInfoString(json, value.b ? "true" : "false");
+			break;
+		case WIRE_UINT:
+			appendStringInfo(json, UINT64_FORMAT, value.u);
+			break;
+		case WIRE_INT:
+			appendStringInfo(json, INT64_FORMAT, value.i);
+			break;
+		case WIRE_STRING:
+			escape_json(json, text_to_cstring(clean_client_text(value.s, 0)));
+			break;
+	}
+}
+
+static Datum
+fields_of(const WireMessage *message)
+{
+	const WireType *type = wire_type(message->wire_type);
+	WireValue	values[WIRE_MAX_FIELDS];
+	StringInfoData json;
+
+	wire_decode_sent(message, values);
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '{');
+	for (int i = 0; i < type->nfields; i++)
+	{
+		appendStringInfo(&json, "%s\"%s\":", i ? "," : "", type->fields[i].name);
+		append_value(&json, type->fields[i].kind, values[i]);
+	}
+	appendStringInfoChar(&json, '}');
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
+}
+
+/* Appends the messages of one batch; returns why it ended early, or NULL. */
+static const char *
+put_batch(ReturnSetInfo *result, const uint8_t *data, size_t len, WirePlatform platform)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "openreplay message", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old;
+	WireBatch	batch;
+	WireMessage message;
+
+	wire_batch_open(&batch, data, len, platform, wire_string("", 0));
+	while (wire_batch_next(&batch, &message))
+	{
+		Datum		values[COLUMNS];
+		bool		nulls[COLUMNS] = {0};
+
+		CHECK_FOR_INTERRUPTS();
+		old = MemoryContextSwitchTo(context);
+		values[0] = Int64GetDatum((int64) (message.index & PG_INT64_MAX));
+		values[1] = Int64GetDatum(message.timestamp);
+		values[2] = PointerGetDatum(clean_client_text(message.tab, 200));
+		nulls[2] = message.tab.len == 0;
+		values[3] = Int32GetDatum(message.wire_type);
+		values[4] = CStringGetTextDatum(wire_type(message.wire_type)->name);
+		values[5] = fields_of(&message);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(context);
+	}
+	MemoryContextDelete(context);
+	return batch.error == WIRE_OK ? NULL : wire_error_text(batch.error);
+}
+
+/* A stored body is one zstd frame; anything else is taken as it is. */
+static const uint8_t *
+inflate(const char *data, size_t size, size_t *len)
+{
+	unsigned long long inflated = ZSTD_getFrameContentSize(data, size);
+	uint8_t    *out;
+	size_t		result;
+
+	if (inflated == ZSTD_CONTENTSIZE_ERROR || inflated == ZSTD_CONTENTSIZE_UNKNOWN || inflated > MAX_BODY_BYTES)
+	{
+		*len = size;
+		return (const uint8_t *) data;
+	}
+	out = palloc(Max(inflated, 1));
+	result = ZSTD_decompress(out, inflated, data, size);
+	if (ZSTD_isError(result))
+		ereport(ERROR,
+				errcode(ERRCODE_DATA_CORRUPTED),
+				errmsg("the body is a damaged zstd frame: %s", ZSTD_getErrorName(result)));
+	*len = result;
+	return out;
+}
+
+Datum
+openreplay_decode_batch(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	bytea	   *body = PG_GETARG_BYTEA_PP(0);
+	size_t		len;
+	const uint8_t *data;
+	const char *fault;
+
+	InitMaterializedSRF(fcinfo, 0);
+	data = inflate(VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body), &len);
+	fault = put_batch(result, data, len, len > 0 && data[0] == MSG_MobileBatchMeta ? WIRE_MOBILE : WIRE_WEB);
+	if (fault != NULL)
+		ereport(WARNING,
+				errmsg("the batch could not be read to its end: %s", fault),
+				errdetail("The messages before the fault are returned."));
+	return (Datum) 0;
+}
+
+/* Remembers a body; false when the same bytes were shown before. */
+static bool
+note_body(HTAB *shown, const uint8_t *data, size_t len)
+{
+	uint64		hash = hash_bytes_extended(data, (int) len, 0);
+	bool		found;
+
+	hash_search(shown, &hash, HASH_ENTER, &found);
+	return !found;
+}
+
+Datum
+openreplay_messages(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	int64		session_id = PG_GETARG_INT64(0);
+	HASHCTL		control = {.keysize = sizeof(uint64), .entrysize = sizeof(uint64), .hcxt = CurrentMemoryContext};
+	HTAB	   *shown = hash_create("shown batches", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	Oid			types[] = {INT8OID, TIMESTAMPTZOID};
+	Datum		arguments[2];
+	Portal		cursor;
+	MemoryContext batch_context;
+
+	InitMaterializedSRF(fcinfo, 0);
+	arguments[0] = Int64GetDatum(session_id);
+	/* nothing is received before its session exists; a day allows for clocks that disagree */
+	arguments[1] = TimestampTzGetDatum((session_id_ms((uint64) session_id) - INT64CONST(946684800000)) * 1000 - USECS_PER_DAY);
+	SPI_connect();
+	cursor = SPI_cursor_open_with_args(NULL,
+									   "SELECT body, kind FROM openreplay.batches WHERE session_id = $1"
+									   " AND received_at >= $2 AND kind <> 's' ORDER BY received_at, server_id, seq",
+									   2, types, arguments, NULL, true, 0);
+	batch_context = AllocSetContextCreate(CurrentMemoryContext, "openreplay batch", ALLOCSET_DEFAULT_SIZES);
+	for (;;)
+	{
+		MemoryContext old;
+		bool		isnull;
+		bytea	   *body;
+		size_t		len;
+		const uint8_t *data;
+		char		kind;
+
+		SPI_cursor_fetch(cursor, true, 1);
+		if (SPI_processed == 0)
+			break;
+		old = MemoryContextSwitchTo(batch_context);
+		body = DatumGetByteaPP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+		kind = DatumGetChar(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
+		data = inflate(VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body), &len);
+		if (note_body(shown, data, len))
+			put_batch(result, data, len, kind == 'm' ? WIRE_MOBILE : WIRE_WEB);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(batch_context);
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_finish();
+	hash_destroy(shown);
+	return (Datum) 0;
+}

@@ -1,0 +1,258 @@
+/*
+ * end.c - sessions end when nothing came for the timeout, by the clock of their lanes
+ *
+ * "Nothing came" cannot be told from the time of day: after an outage hours of batches may be waiting.  A lane's clock is the
+ * arrival of the last entry that was read from it, or the heartbeat its idle writer left.  Clocks are read before the last
+ * entries are, so whatever arrived up to a clock has been applied when it is used.  A writer that has been silent for
+ * WRITER_SILENCE holds nothing back, and where no writer is left at all the time of day is the clock.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "openreplay.h"
+#include "pipeline/pass.h"
+
+#define WRITER_SILENCE "60 seconds"
+#define END_AT_MOST 500			/* sessions in one transaction */
+#define EVICT_AFTER_MS 300000	/* a session silent for this long needs no memory */
+#define WRONG_CLOCK_DURATION 999	/* ms: marks sessions whose client clock was behind their start */
+
+void
+read_lane_clocks(Pipeline *pipeline, LaneClocks *clocks)
+{
+	SPI_connect();
+	SPI_execute("SELECT server_id, max(clock) FROM openreplay.heartbeats WHERE noted_at > now() - interval '" WRITER_SILENCE "'"
+				" GROUP BY server_id", false, 0);
+	for (int shard = 0; shard < VISIT_SHARDS; shard++)
+		clocks->clocks[shard] = DT_NOEND;
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		int32		server_id = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+		TimestampTz clock = DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
+
+		for (int shard = 0; shard < VISIT_SHARDS; shard++)
+		{
+			Lane	   *lane = lane_of(pipeline, server_id, (int16) shard);
+			TimestampTz lane_clock = lane ? Max(lane->received_at, clock) : clock;
+
+			clocks->clocks[shard] = Min(clocks->clocks[shard], lane_clock);
+		}
+	}
+	for (int shard = 0; shard < VISIT_SHARDS; shard++)
+		if (clocks->clocks[shard] == DT_NOEND)
+			clocks->clocks[shard] = GetCurrentTimestamp();
+	SPI_finish();
+}
+
+/* ---- which sessions ---- */
+
+typedef struct IdleSearch
+{
+	const LaneClocks *clocks;
+	int64	   *ids;
+	int			count;
+	int			size;
+} IdleSearch;
+
+static bool
+is_idle(const LaneClocks *clocks, int64 session_id, TimestampTz last_received_at)
+{
+	TimestampTz clock = clocks->clocks[session_shard((uint64) session_id)];
+
+	return clock - last_received_at >= openreplay_session_timeout_s * USECS_PER_SEC;
+}
+
+static void
+collect_idle(LiveSession *session, void *arg)
+{
+	IdleSearch *search = arg;
+
+	if (!session->ended && search->count < search->size &&
+		is_idle(search->clocks, session->session_id, session->last_received_at))
+		search->ids[search->count++] = session->session_id;
+}
+
+/* Those in memory, and those that only have a checkpoint. */
+static void
+find_idle(Pipeline *pipeline, IdleSearch *search)
+{
+	Datum		shards[VISIT_SHARDS];
+	int			nshards = 0;
+	Oid			types[] = {INT2ARRAYOID, TIMESTAMPTZOID};
+	Datum		arguments[2];
+	TimestampTz newest = DT_NOBEGIN;
+
+	walk_live_sessions(pipeline->sessions, collect_idle, search);
+	for (int shard = 0; shard < VISIT_SHARDS; shard++)
+	{
+		if ((pipeline->shards & (UINT64CONST(1) << shard)) == 0)
+			continue;
+		shards[nshards++] = Int16GetDatum(shard);
+		newest = Max(newest, search->clocks->clocks[shard]);
+	}
+	if (nshards == 0)
+		return;
+	arguments[0] = PointerGetDatum(construct_array(shards, nshards, INT2OID, 2, true, TYPALIGN_SHORT));
+	arguments[1] = TimestampTzGetDatum(newest - openreplay_session_timeout_s * USECS_PER_SEC);
+	SPI_execute_with_args("SELECT session_id, last_received_at FROM openreplay.live_sessions"
+						  " WHERE shard = ANY ($1) AND ended_at IS NULL AND last_received_at <= $2",
+						  2, types, arguments, NULL, false, 0);
+	for (uint64 i = 0; i < SPI_processed && search->count < search->size; i++)
+	{
+		bool		isnull;
+		int64		id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+		TimestampTz last = DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
+
+		/* memory knows better than the checkpoint */
+		if (find_live_session(pipeline->sessions, id) == NULL && is_idle(search->clocks, id, last))
+			search->ids[search->count++] = id;
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* ---- ending them ---- */
+
+static int64
+duration_of(const LiveSession *session)
+{
+	int64		duration = session->clock_ms - session->start_ms;
+
+	if (session->clock_ms == 0)
+		return 0;				/* no message at all */
+	if (duration < 0)
+		return WRONG_CLOCK_DURATION;
+	if (duration == WRONG_CLOCK_DURATION)
+		return WRONG_CLOCK_DURATION + 1;
+	return Min(duration, PG_INT32_MAX);
+}
+
+static void
+store_counters(const int64 *ids, const int32 *durations, int count)
+{
+	Oid			types[] = {INT8ARRAYOID, INT4ARRAYOID};
+	Datum	   *id_values = palloc(count * sizeof(Datum));
+	Datum	   *duration_values = palloc(count * sizeof(Datum));
+	Datum		arguments[2];
+
+	for (int i = 0; i < count; i++)
+	{
+		id_values[i] = Int64GetDatum(ids[i]);
+		duration_values[i] = Int32GetDatum(durations[i]);
+	}
+	arguments[0] = PointerGetDatum(construct_array(id_values, count, INT8OID, 8, true, TYPALIGN_DOUBLE));
+	arguments[1] = PointerGetDatum(construct_array(duration_values, count, INT4OID, 4, true, TYPALIGN_INT));
+	/* a repeated end only extends */
+	SPI_execute_with_args("UPDATE public.sessions s SET duration = greatest(s.duration, e.duration),"
+						  " pages_count = c.pages_count, events_count = c.events_count, errors_count = c.errors_count,"
+						  " issue_score = c.issue_score, issue_types = c.issue_types::public.issue_type[]"
+						  " FROM unnest($1, $2) AS e (session_id, duration),"
+						  " LATERAL (SELECT n.* FROM public.sessions t,"
+						  " openreplay.session_counts(t.session_id, t.start_ts) n WHERE t.session_id = e.session_id) c"
+						  " WHERE s.session_id = e.session_id",
+						  2, types, arguments, NULL, false, 0);
+}
+
+static void
+end_sessions(Pass *pass, const int64 *ids, int count)
+{
+	int32	   *durations = palloc(Max(count, 1) * sizeof(int32));
+	int64	   *ended = palloc(Max(count, 1) * sizeof(int64));
+	int			nended = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		LiveSession *session = find_live_session(pass->pipeline->sessions, ids[i]);
+
+		if (session == NULL)
+			continue;			/* deleted meanwhile */
+		touch_session(pass, session);
+		flush_pages(pass, session);
+		session->ended = true;
+		session->checkpoint_now = true;
+		ended[nended] = session->session_id;
+		durations[nended++] = (int32) duration_of(session);
+	}
+	finish_pass(pass);			/* counters are counted from what is written */
+	if (nended > 0)
+		store_counters(ended, durations, nended);
+	pass->entries_done = nended;
+}
+
+typedef struct EndWork
+{
+	const LaneClocks *clocks;
+} EndWork;
+
+static void
+end_work(Pass *pass, const void *arg)
+{
+	const EndWork *work = arg;
+	int64	   *ids = palloc(END_AT_MOST * sizeof(int64));
+	IdleSearch	search = {.clocks = work->clocks, .ids = ids, .size = END_AT_MOST};
+
+	find_idle(pass->pipeline, &search);
+	if (search.count == 0)
+		return;
+	prepare_sessions(pass, ids, search.count);
+	end_sessions(pass, ids, search.count);
+}
+
+int64
+end_idle_sessions(Pipeline *pipeline, const LaneClocks *clocks)
+{
+	EndWork		work = {clocks};
+
+	return do_pass(pipeline, end_work, &work);
+}
+
+/* ---- checkpoints outside of passes ---- */
+
+typedef struct SaveWork
+{
+	Pass	   *pass;
+	bool		all;
+	TimestampTz now;
+} SaveWork;
+
+static void
+save_if_due(LiveSession *session, void *arg)
+{
+	SaveWork   *work = arg;
+
+	if (session->dirty &&
+		(work->all || work->now - session->checkpointed_at >= CHECKPOINT_INTERVAL_MS * INT64CONST(1000)))
+		checkpoint_session(session, work->pass->rows);
+}
+
+static void
+save_work(Pass *pass, const void *arg)
+{
+	SaveWork	work = {pass, *(const bool *) arg, GetCurrentTimestamp()};
+
+	walk_live_sessions(pass->pipeline->sessions, save_if_due, &work);
+	finish_pass(pass);
+}
+
+static void
+evict_if_silent(LiveSession *session, void *arg)
+{
+	Pipeline   *pipeline = arg;
+
+	if (!session->dirty && GetCurrentTimestamp() - session->last_received_at > EVICT_AFTER_MS * INT64CONST(1000))
+		forget_live_session(pipeline->sessions, session->session_id);
+}
+
+void
+save_checkpoints(Pipeline *pipeline, bool all)
+{
+	do_pass(pipeline, save_work, &all);
+	walk_live_sessions(pipeline->sessions, evict_if_silent, pipeline);
+}
