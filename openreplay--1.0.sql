@@ -2047,6 +2047,42 @@ $$;
 COMMENT ON FUNCTION openreplay.take_lanes(integer, integer, integer) IS
 	'Makes this connection the only writer of a server''s lanes, ending a stale one, and tells the last seq of each (0: none). The locks last as long as the connection.';
 
+CREATE FUNCTION openreplay.compress_body(body bytea) RETURNS bytea
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_compress_body';
+COMMENT ON FUNCTION openreplay.compress_body(bytea) IS
+	'A body as openreplay.batches stores it: one zstd frame, level 1.';
+
+CREATE FUNCTION openreplay.append_batch(session_id bigint, body bytea, received_at timestamptz DEFAULT now(), kind "char" DEFAULT 'w')
+RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	lane smallint := openreplay.shard_of(append_batch.session_id);
+	last record;
+BEGIN
+	IF append_batch.kind NOT IN ('s', 'w', 'm') THEN
+		RAISE EXCEPTION 'unknown kind of entry "%"', append_batch.kind USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Kinds are s (start entry), w (web batch) and m (mobile batch).';
+	END IF;
+	-- server 0 is SQL itself; its lanes are held until commit
+	PERFORM pg_advisory_xact_lock(20338, lane);
+	SELECT max(e.seq) AS seq, max(e.received_at) AS received_at INTO last FROM (
+		(SELECT b.seq, b.received_at FROM openreplay.batches b WHERE b.server_id = 0 AND b.shard = lane ORDER BY b.seq DESC LIMIT 1)
+		UNION ALL
+		(SELECT p.seq, p.received_at FROM openreplay.passes p WHERE p.server_id = 0 AND p.shard = lane ORDER BY p.seq DESC LIMIT 1)
+	) e;
+	last.seq := coalesce(last.seq, 0) + 1;
+	last.received_at := greatest(append_batch.received_at, last.received_at);
+	PERFORM openreplay.ensure_batch_partitions(last.received_at, 0);
+	INSERT INTO openreplay.batches (seq, session_id, received_at, server_id, size_bytes, shard, kind, body)
+	VALUES (last.seq, append_batch.session_id, last.received_at, 0, length(append_batch.body), lane, append_batch.kind,
+			openreplay.compress_body(append_batch.body));
+	RETURN last.seq;
+END
+$$;
+COMMENT ON FUNCTION openreplay.append_batch(bigint, bytea, timestamptz, "char") IS
+	'Appends a batch (or a start entry, kind s) as if an ingest server had received it, to the lanes of server 0, and returns its seq. For tests and for importing recordings; servers COPY into openreplay.batches.';
+
 CREATE FUNCTION openreplay.heartbeat(server_id integer, clock timestamptz) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -2075,10 +2111,12 @@ BEGIN
 
 	IF to_regclass('openreplay.servers') IS NULL THEN
 		CREATE TABLE openreplay.servers (
-		server_id		integer PRIMARY KEY CHECK (server_id BETWEEN 0 AND 65535),
-		name			text NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 200),
-		registered_at	timestamptz NOT NULL DEFAULT now()
-	);
+			server_id		integer PRIMARY KEY CHECK (server_id BETWEEN 0 AND 65535),
+			name			text NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 200),
+			registered_at	timestamptz NOT NULL DEFAULT now()
+		);
+		-- openreplay.append_batch()
+		INSERT INTO openreplay.servers (server_id, name) VALUES (0, 'SQL');
 	END IF;
 	COMMENT ON TABLE openreplay.servers IS
 		'Ingest servers that ever registered. The id is part of session ids and names the server''s lanes; it is never given twice.';
@@ -2086,10 +2124,10 @@ BEGIN
 	-- One row every few seconds and server, old ones removed by the worker: "all I received up to clock is committed".
 	IF to_regclass('openreplay.heartbeats') IS NULL THEN
 		CREATE TABLE openreplay.heartbeats (
-		server_id		integer NOT NULL,
-		clock			timestamptz NOT NULL,
-		noted_at		timestamptz NOT NULL DEFAULT clock_timestamp()
-	);
+			server_id		integer NOT NULL,
+			clock			timestamptz NOT NULL,
+			noted_at		timestamptz NOT NULL DEFAULT clock_timestamp()
+		);
 	END IF;
 	COMMENT ON TABLE openreplay.heartbeats IS
 		'Clocks of the ingest servers'' lanes while nothing arrives. Kept for ten minutes.';
@@ -2098,15 +2136,15 @@ BEGIN
 
 	IF to_regclass('openreplay.batches') IS NULL THEN
 		CREATE TABLE openreplay.batches (
-		seq				bigint NOT NULL,
-		session_id		bigint NOT NULL,
-		received_at		timestamptz NOT NULL,
-		server_id		integer NOT NULL,
-		size_bytes		integer NOT NULL,
-		shard			smallint NOT NULL,
-		kind			"char" NOT NULL,
-		body			bytea NOT NULL
-	) PARTITION BY RANGE (received_at);
+			seq				bigint NOT NULL,
+			session_id		bigint NOT NULL,
+			received_at		timestamptz NOT NULL,
+			server_id		integer NOT NULL,
+			size_bytes		integer NOT NULL,
+			shard			smallint NOT NULL,
+			kind			"char" NOT NULL,
+			body			bytea NOT NULL
+		) PARTITION BY RANGE (received_at);
 		-- compressed before it gets here, so TOAST must not try again
 		ALTER TABLE openreplay.batches ALTER COLUMN body SET STORAGE EXTERNAL;
 	END IF;
@@ -2130,21 +2168,21 @@ BEGIN
 
 	IF to_regclass('openreplay.passes') IS NULL THEN
 		CREATE TABLE openreplay.passes (
-		seq				bigint NOT NULL,
-		received_at		timestamptz NOT NULL,
-		passed_at		timestamptz NOT NULL DEFAULT clock_timestamp(),
-		messages		bigint NOT NULL,
-		bytes			bigint NOT NULL,
-		server_id		integer NOT NULL,
-		entries			integer NOT NULL,
-		duplicates		integer NOT NULL,
-		broken			integer NOT NULL,
-		parked			integer NOT NULL,
-		rows_written	integer NOT NULL,
-		rows_known		integer NOT NULL,
-		elapsed_ms		real NOT NULL,
-		shard			smallint NOT NULL
-	) PARTITION BY RANGE (passed_at);
+			seq				bigint NOT NULL,
+			received_at		timestamptz NOT NULL,
+			passed_at		timestamptz NOT NULL DEFAULT clock_timestamp(),
+			messages		bigint NOT NULL,
+			bytes			bigint NOT NULL,
+			server_id		integer NOT NULL,
+			entries			integer NOT NULL,
+			duplicates		integer NOT NULL,
+			broken			integer NOT NULL,
+			parked			integer NOT NULL,
+			rows_written	integer NOT NULL,
+			rows_known		integer NOT NULL,
+			elapsed_ms		real NOT NULL,
+			shard			smallint NOT NULL
+		) PARTITION BY RANGE (passed_at);
 	END IF;
 	-- a lane's position is its highest seq here
 	IF to_regclass('openreplay.passes_lane_idx') IS NULL THEN
@@ -2158,16 +2196,16 @@ BEGIN
 
 	IF to_regclass('openreplay.live_sessions') IS NULL THEN
 		CREATE TABLE openreplay.live_sessions (
-		session_id		bigint PRIMARY KEY,
-		last_received_at timestamptz NOT NULL,
-		last_message_ms	bigint NOT NULL,
-		expires_at		timestamptz NOT NULL,
-		ended_at		timestamptz,
-		checkpointed_at	timestamptz NOT NULL DEFAULT clock_timestamp(),
-		project_id		integer NOT NULL,
-		shard			smallint NOT NULL,
-		state			bytea NOT NULL
-	) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 500);
+			session_id		bigint PRIMARY KEY,
+			last_received_at timestamptz NOT NULL,
+			last_message_ms	bigint NOT NULL,
+			expires_at		timestamptz NOT NULL,
+			ended_at		timestamptz,
+			checkpointed_at	timestamptz NOT NULL DEFAULT clock_timestamp(),
+			project_id		integer NOT NULL,
+			shard			smallint NOT NULL,
+			state			bytea NOT NULL
+		) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 500);
 	END IF;
 	-- the sessions a worker may have to end; no column in it changes but once, so checkpoints stay HOT
 	IF to_regclass('openreplay.live_sessions_shard_idx') IS NULL THEN
@@ -2179,31 +2217,31 @@ BEGIN
 
 	IF to_regclass('openreplay.parked_batches') IS NULL THEN
 		CREATE TABLE openreplay.parked_batches (
-		session_id		bigint NOT NULL,
-		server_id		integer NOT NULL,
-		shard			smallint NOT NULL,
-		seq				bigint NOT NULL,
-		received_at		timestamptz NOT NULL,
-		PRIMARY KEY (session_id, server_id, seq)
-	);
+			session_id		bigint NOT NULL,
+			server_id		integer NOT NULL,
+			shard			smallint NOT NULL,
+			seq				bigint NOT NULL,
+			received_at		timestamptz NOT NULL,
+			PRIMARY KEY (session_id, server_id, seq)
+		);
 	END IF;
 	COMMENT ON TABLE openreplay.parked_batches IS
 		'Batches whose session has no start entry yet. They are applied when it arrives, and listed as broken a day after they came.';
 
 	IF to_regclass('openreplay.broken_batch_log') IS NULL THEN
 		CREATE TABLE openreplay.broken_batch_log (
-		found_at		timestamptz NOT NULL DEFAULT clock_timestamp(),
-		received_at		timestamptz NOT NULL,
-		session_id		bigint NOT NULL,
-		seq				bigint NOT NULL,
-		server_id		integer NOT NULL,
-		messages_kept	integer NOT NULL,
-		shard			smallint NOT NULL,
-		kind			"char" NOT NULL,
-		reason			text NOT NULL,
-		body			bytea NOT NULL,
-		PRIMARY KEY (server_id, shard, seq)
-	);
+			found_at		timestamptz NOT NULL DEFAULT clock_timestamp(),
+			received_at		timestamptz NOT NULL,
+			session_id		bigint NOT NULL,
+			seq				bigint NOT NULL,
+			server_id		integer NOT NULL,
+			messages_kept	integer NOT NULL,
+			shard			smallint NOT NULL,
+			kind			"char" NOT NULL,
+			reason			text NOT NULL,
+			body			bytea NOT NULL,
+			PRIMARY KEY (server_id, shard, seq)
+		);
 		ALTER TABLE openreplay.broken_batch_log ALTER COLUMN body SET STORAGE EXTERNAL;
 	END IF;
 	COMMENT ON TABLE openreplay.broken_batch_log IS 'See the view openreplay.broken_batches.';
@@ -2212,12 +2250,12 @@ BEGIN
 
 	IF to_regclass('openreplay.pipeline') IS NULL THEN
 		CREATE TABLE openreplay.pipeline (
-		one				boolean PRIMARY KEY DEFAULT true CHECK (one),
-		system_identifier bigint NOT NULL,
-		database_oid	oid NOT NULL,
-		running			boolean NOT NULL DEFAULT true,
-		changed_at		timestamptz NOT NULL DEFAULT now()
-	);
+			one				boolean PRIMARY KEY DEFAULT true CHECK (one),
+			system_identifier bigint NOT NULL,
+			database_oid	oid NOT NULL,
+			running			boolean NOT NULL DEFAULT true,
+			changed_at		timestamptz NOT NULL DEFAULT now()
+		);
 	END IF;
 	COMMENT ON TABLE openreplay.pipeline IS
 		'Where workers may run: in this cluster and database. A restored copy names another one and stays paused until openreplay.start().';
@@ -2229,72 +2267,72 @@ BEGIN
 
 	IF to_regclass('openreplay.broken_batches') IS NULL THEN
 		CREATE VIEW openreplay.broken_batches AS
-		SELECT b.found_at, b.received_at, b.session_id, s.project_id, b.server_id, b.shard, b.seq, b.kind, b.reason,
-			   b.messages_kept, b.body
-		FROM openreplay.broken_batch_log b
-		LEFT JOIN public.sessions s USING (session_id);
+			SELECT b.found_at, b.received_at, b.session_id, s.project_id, b.server_id, b.shard, b.seq, b.kind, b.reason,
+				   b.messages_kept, b.body
+			FROM openreplay.broken_batch_log b
+			LEFT JOIN public.sessions s USING (session_id);
 	END IF;
 	COMMENT ON VIEW openreplay.broken_batches IS
 		'Batches that could not be read, or not to their end, with the reason. messages_kept is how many messages before the fault were applied. body is one zstd frame; openreplay.decode_batch() reads it as far as it goes.';
 
 	IF to_regclass('openreplay.sessions') IS NULL THEN
 		CREATE VIEW openreplay.sessions AS
-		SELECT s.session_id, s.project_id, s.platform, s.start_ts,
-			   coalesce(s.duration, greatest(l.last_message_ms - s.start_ts, 0)::integer) AS duration,
-			   l.session_id IS NOT NULL AND l.ended_at IS NULL AS is_live,
-			   c.pages_count, c.events_count, c.errors_count, c.issue_score, c.issue_types,
-			   s.user_id, s.user_anonymous_id, s.user_uuid, s.user_os, s.user_os_version, s.user_browser,
-			   s.user_browser_version, s.user_device, s.user_device_type, s.user_device_memory_size,
-			   s.user_device_heap_size, s.user_country, s.user_state, s.user_city, s.timezone, s.screen_width,
-			   s.screen_height, s.tracker_version, s.rev_id, s.referrer, s.base_referrer, s.utm_source, s.utm_medium,
-			   s.utm_campaign, s.metadata_1, s.metadata_2, s.metadata_3, s.metadata_4, s.metadata_5, s.metadata_6,
-			   s.metadata_7, s.metadata_8, s.metadata_9, s.metadata_10
-		FROM public.sessions s
-		LEFT JOIN openreplay.live_sessions l ON l.session_id = s.session_id
-		CROSS JOIN LATERAL (
-			SELECT s.pages_count, s.events_count, s.errors_count, s.issue_score, s.issue_types
-			WHERE l.session_id IS NULL OR l.ended_at IS NOT NULL
-			UNION ALL
-			SELECT n.pages_count, n.events_count, n.errors_count, n.issue_score, n.issue_types::public.issue_type[]
-			FROM openreplay.session_counts(s.session_id, s.start_ts) n
-			WHERE l.session_id IS NOT NULL AND l.ended_at IS NULL
-		) c;
+			SELECT s.session_id, s.project_id, s.platform, s.start_ts,
+				   coalesce(s.duration, greatest(l.last_message_ms - s.start_ts, 0)::integer) AS duration,
+				   l.session_id IS NOT NULL AND l.ended_at IS NULL AS is_live,
+				   c.pages_count, c.events_count, c.errors_count, c.issue_score, c.issue_types,
+				   s.user_id, s.user_anonymous_id, s.user_uuid, s.user_os, s.user_os_version, s.user_browser,
+				   s.user_browser_version, s.user_device, s.user_device_type, s.user_device_memory_size,
+				   s.user_device_heap_size, s.user_country, s.user_state, s.user_city, s.timezone, s.screen_width,
+				   s.screen_height, s.tracker_version, s.rev_id, s.referrer, s.base_referrer, s.utm_source, s.utm_medium,
+				   s.utm_campaign, s.metadata_1, s.metadata_2, s.metadata_3, s.metadata_4, s.metadata_5, s.metadata_6,
+				   s.metadata_7, s.metadata_8, s.metadata_9, s.metadata_10
+			FROM public.sessions s
+			LEFT JOIN openreplay.live_sessions l ON l.session_id = s.session_id
+			CROSS JOIN LATERAL (
+				SELECT s.pages_count, s.events_count, s.errors_count, s.issue_score, s.issue_types
+				WHERE l.session_id IS NULL OR l.ended_at IS NOT NULL
+				UNION ALL
+				SELECT n.pages_count, n.events_count, n.errors_count, n.issue_score, n.issue_types::public.issue_type[]
+				FROM openreplay.session_counts(s.session_id, s.start_ts) n
+				WHERE l.session_id IS NOT NULL AND l.ended_at IS NULL
+			) c;
 	END IF;
 	COMMENT ON VIEW openreplay.sessions IS
 		'Sessions, live and ended alike: the counters of a live one are counted from its events, those of an ended one are stored. The duration of a live one is known to the last checkpoint, at most 30 s ago.';
 
 	IF to_regclass('openreplay.lanes') IS NULL THEN
 		CREATE VIEW openreplay.lanes AS
-		SELECT v.server_id, v.name, lane.shard::smallint AS shard, p.seq AS position, p.received_at AS clock,
-			   p.passed_at, n.waiting
-		FROM openreplay.servers v
-		CROSS JOIN generate_series(0, 63) AS lane (shard)
-		LEFT JOIN LATERAL (
-			SELECT q.seq, q.received_at, q.passed_at FROM openreplay.passes q
-			WHERE q.server_id = v.server_id AND q.shard = lane.shard ORDER BY q.seq DESC LIMIT 1
-		) p ON true
-		CROSS JOIN LATERAL (
-			SELECT count(*) AS waiting FROM openreplay.batches b
-			WHERE b.server_id = v.server_id AND b.shard = lane.shard AND b.seq > coalesce(p.seq, 0)
-			AND b.received_at >= coalesce(p.received_at, '-infinity')
-		) n
-		WHERE p.seq IS NOT NULL OR n.waiting > 0;
+			SELECT v.server_id, v.name, lane.shard::smallint AS shard, p.seq AS position, p.received_at AS clock,
+				   p.passed_at, n.waiting
+			FROM openreplay.servers v
+			CROSS JOIN generate_series(0, 63) AS lane (shard)
+			LEFT JOIN LATERAL (
+				SELECT q.seq, q.received_at, q.passed_at FROM openreplay.passes q
+				WHERE q.server_id = v.server_id AND q.shard = lane.shard ORDER BY q.seq DESC LIMIT 1
+			) p ON true
+			CROSS JOIN LATERAL (
+				SELECT count(*) AS waiting FROM openreplay.batches b
+				WHERE b.server_id = v.server_id AND b.shard = lane.shard AND b.seq > coalesce(p.seq, 0)
+				AND b.received_at >= coalesce(p.received_at, '-infinity')
+			) n
+			WHERE p.seq IS NOT NULL OR n.waiting > 0;
 	END IF;
 	COMMENT ON VIEW openreplay.lanes IS
 		'How far the pipeline has come in each lane (server, shard): position, and how many entries wait behind it.';
 
 	IF to_regclass('openreplay.status') IS NULL THEN
 		CREATE VIEW openreplay.status AS
-		SELECT (SELECT coalesce(sum(waiting), 0) FROM openreplay.lanes)::bigint AS batches_waiting,
-			   (SELECT count(*) FROM openreplay.live_sessions WHERE ended_at IS NULL) AS live_sessions,
-			   (SELECT count(*) FROM openreplay.parked_batches) AS batches_parked,
-			   (SELECT count(*) FROM openreplay.broken_batch_log) AS batches_broken,
-			   (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'openreplay worker'
-				AND datname = current_database()) AS workers,
-			   (SELECT running AND system_identifier = (pg_control_system()).system_identifier
-				AND database_oid = (SELECT oid FROM pg_database WHERE datname = current_database())
-				FROM openreplay.pipeline) AS running,
-			   (SELECT max(noted_at) FROM openreplay.heartbeats) AS last_heartbeat;
+			SELECT (SELECT coalesce(sum(waiting), 0) FROM openreplay.lanes)::bigint AS batches_waiting,
+				   (SELECT count(*) FROM openreplay.live_sessions WHERE ended_at IS NULL) AS live_sessions,
+				   (SELECT count(*) FROM openreplay.parked_batches) AS batches_parked,
+				   (SELECT count(*) FROM openreplay.broken_batch_log) AS batches_broken,
+				   (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'openreplay worker'
+					AND datname = current_database()) AS workers,
+				   (SELECT running AND system_identifier = (pg_control_system()).system_identifier
+					AND database_oid = (SELECT oid FROM pg_database WHERE datname = current_database())
+					FROM openreplay.pipeline) AS running,
+				   (SELECT max(noted_at) FROM openreplay.heartbeats) AS last_heartbeat;
 	END IF;
 	COMMENT ON VIEW openreplay.status IS 'The pipeline at a glance, one row.';
 

@@ -120,5 +120,5 @@ openreplay_wake_workers(PG_FUNCTION_ARGS)
 		}
 		batches_appended = true;
 	}
-	PG_RETURN_NULL();
+	return PointerGetDatum(NULL);
 }
