@@ -20,7 +20,6 @@ PG_MODULE_MAGIC;
 char	   *openreplay_database;
 int			openreplay_workers;
 int			openreplay_session_timeout_s;
-bool		openreplay_notify_secrets;
 
 extern PGDLLEXPORT void _PG_init(void);
 
