@@ -26,10 +26,11 @@ MODULE_OBJS = $(MODULE_SOURCES:.c=.o)
 COMMON_OBJS = $(COMMON_SOURCES:.c=.o)
 SERVER_OBJS = $(SERVER_SOURCES:.c=.o)
 REPLAY_OBJS = $(REPLAY_SOURCES:.c=.o)
-OBJS = $(MODULE_OBJS) $(PLAIN_OBJS)
+# The database never parses user agents: that part, and its libraries, is the edge's alone.
+OBJS = $(MODULE_OBJS) $(filter-out src/visit/agent%,$(PLAIN_OBJS))
 
 PG_CPPFLAGS = -I$(CURDIR)/src -D_GNU_SOURCE
-SHLIB_LINK = -lzstd -lcrypto -lpcre2-8 -lyaml
+SHLIB_LINK = -lzstd -lcrypto
 EDGE_LIBS = -L$(shell $(PG_CONFIG) --libdir) -lpq -lmicrohttpd -lcurl -ljansson -lzstd -lz -lcrypto -lpcre2-8 -lyaml -lpthread
 
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
@@ -55,7 +56,7 @@ EDGE_CPPFLAGS = -I$(CURDIR)/src -I$(CURDIR)/ingest -I$(shell $(PG_CONFIG) --incl
 $(PLAIN_OBJS) $(COMMON_OBJS) $(SERVER_OBJS) $(REPLAY_OBJS): %.o: %.c
 	$(CC) -O2 -g -fPIC -fno-omit-frame-pointer $(STRICT) $(EDGE_CPPFLAGS) -c -o $@ $<
 
-DEPENDENCIES = $(patsubst %.o,%.d,$(OBJS) $(COMMON_OBJS) $(SERVER_OBJS) $(REPLAY_OBJS))
+DEPENDENCIES = $(patsubst %.o,%.d,$(MODULE_OBJS) $(PLAIN_OBJS) $(COMMON_OBJS) $(SERVER_OBJS) $(REPLAY_OBJS))
 -include $(DEPENDENCIES)
 
 # ---- edge programs ----------------------------------------------------------------------------------------------------

@@ -10,8 +10,11 @@
  */
 #include "postgres.h"
 
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
-#include "commands/dbcommands.h"
+#include "catalog/pg_database.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -286,13 +289,24 @@ start_worker(int slot, int workers)
 	return handle;
 }
 
+/* By a scan: without a database of one's own the index on names cannot be used. */
 static bool
 database_exists(void)
 {
-	bool		exists;
+	bool		exists = false;
+	Relation	databases;
+	TableScanDesc scan;
+	HeapTuple	tuple;
 
 	StartTransactionCommand();
-	exists = OidIsValid(get_database_oid(openreplay_database, true));
+	PushActiveSnapshot(GetTransactionSnapshot());
+	databases = table_open(DatabaseRelationId, AccessShareLock);
+	scan = table_beginscan_catalog(databases, 0, NULL);
+	while (!exists && (tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+		exists = strcmp(NameStr(((Form_pg_database) GETSTRUCT(tuple))->datname), openreplay_database) == 0;
+	table_endscan(scan);
+	table_close(databases, AccessShareLock);
+	PopActiveSnapshot();
 	CommitTransactionCommand();
 	return exists;
 }
