@@ -1,0 +1,262 @@
+#!/usr/bin/env bash
+#
+# kill_trial.sh - nothing acknowledged is lost or doubled, whoever is killed
+#
+#   kill_trial.sh [--seconds S] [--kills N] [--rate BATCHES_PER_S] [--visitors V] [--keep]
+#
+# Recorded visits are replayed as many visitors (resending as trackers do) against an ingest server and a PostgreSQL with two
+# workers, while kill -9 hits a worker, the ingest server, or PostgreSQL's postmaster with all its processes, and each is
+# started again. Afterwards
+#   - the ledger of acknowledged starts and batches is compared with openreplay.batches: each exactly once;
+#   - the stored batches are processed again from nothing, by one process that nobody disturbs, in a second database: every
+#     event table must hold the same rows as the disturbed one, no more and no fewer;
+#   - the rows of some sessions are counted against their decoded messages.
+# Prints "kill: N passed, M failed". --keep leaves the directory with logs and cluster for a look.
+set -u
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$here/cluster.sh"
+
+seconds=40
+kills=6
+rate=250
+visitors=50
+keep=
+while [ $# -gt 0 ]; do
+	case $1 in
+		--seconds) seconds=$2; shift 2 ;;
+		--kills) kills=$2; shift 2 ;;
+		--rate) rate=$2; shift 2 ;;
+		--visitors) visitors=$2; shift 2 ;;
+		--keep) keep=yes; shift ;;
+		*) sed -n '3,6s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+	esac
+done
+
+replay=$PROJECT_ROOT/openreplay-replay
+[ -x "$replay" ] && [ -x "$PROJECT_ROOT/openreplay-ingest" ] || die "kill_trial.sh: run make first"
+passed=0
+failed=0
+dir=$(cluster_dir openreplay-kill) || exit 1
+work=$(mktemp -d)
+port=$(free_port)
+load_pid=
+
+clean_up()
+{
+	[ -n "$load_pid" ] && kill "$load_pid" 2>/dev/null
+	stop_ingest
+	[ -f "$dir/data/postmaster.pid" ] && stop_cluster "$dir" immediate
+	if [ -n "$keep" ]; then
+		echo "kept: $dir $work"
+	else
+		rm -rf "$dir" "$work"
+	fi
+}
+trap clean_up EXIT
+
+sql()
+{
+	"$PG_BIN/psql" -XqAt -v ON_ERROR_STOP=1 "$@"
+}
+
+# check WHAT COMMAND...: the command succeeds; its output is shown when it does not
+check()
+{
+	local what=$1
+	shift
+	if "$@" > "$work/output" 2>&1; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		echo "kill: not ok: $what"
+		head -n 20 "$work/output"
+	fi
+}
+
+# check_same WHAT ACTUAL EXPECTED
+check_same()
+{
+	if [ "$2" = "$3" ]; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		echo "kill: not ok: $1: $2, expected $3"
+	fi
+}
+
+# ---- the killing --------------------------------------------------------------------------------------------------------
+
+# After the kill before, workers need a few seconds to be back.
+kill_worker()
+{
+	local pid= waited=0
+	while [ -z "$pid" ] && [ "$waited" -lt 50 ]; do
+		pid=$(sql -c "SELECT pid FROM pg_stat_activity WHERE backend_type = 'openreplay worker' ORDER BY random() LIMIT 1" 2>/dev/null)
+		waited=$((waited + 1))
+		sleep 0.2
+	done
+	[ -n "$pid" ] && kill -9 "$pid" 2>/dev/null
+}
+
+kill_ingest()
+{
+	kill -9 "$INGEST_PID" || return 1
+	wait "$INGEST_PID" 2>/dev/null
+	start_ingest "$dir" || die "kill_trial.sh: the ingest server does not start again"
+}
+
+kill_postgres()
+{
+	local postmaster children
+	postmaster=$(head -n 1 "$dir/data/postmaster.pid")
+	children=$(ps -o pid= --ppid "$postmaster")
+	# shellcheck disable=SC2086
+	kill -9 "$postmaster" $children 2>/dev/null
+	start_cluster "$dir" "$port" || die "kill_trial.sh: PostgreSQL does not start again"
+}
+
+# Every kind equally often, in an order that differs from run to run.
+kill_at_random()
+{
+	local victims=() n victim pause
+	while [ ${#victims[@]} -lt "$kills" ]; do
+		mapfile -t -O ${#victims[@]} victims < <(printf 'worker\ningest\npostgres\n' | shuf)
+	done
+	for ((n = 0; n < kills; n++)); do
+		victim=${victims[n]}
+		pause=$(awk -v s="$seconds" -v k="$kills" -v r=$RANDOM 'BEGIN { print (s / (k + 1)) * (0.6 + 0.7 * r / 32768) }')
+		sleep "$pause"
+		if ! kill -0 "$load_pid" 2>/dev/null; then
+			echo "kill: the load ended before kill $((n + 1)) of $kills"
+			return 1
+		fi
+		if "kill_$victim"; then
+			echo "$victim" >> "$work/killed"
+		else
+			echo "kill: nothing to kill: $victim"
+		fi
+	done
+}
+
+# ---- afterwards ---------------------------------------------------------------------------------------------------------
+
+wait_until_processed()
+{
+	local waited=0 waiting=
+	while [ "$waited" -lt 240 ]; do
+		waiting=$(sql -c "SELECT batches_waiting FROM openreplay.status" 2>&1)
+		[ "$waiting" = 0 ] && return 0
+		waited=$((waited + 1))
+		sleep 0.5
+	done
+	echo "batches still waiting: $waiting"
+	return 1
+}
+
+# The same batches once more, in a database that no worker knows.
+process_undisturbed()
+{
+	local disturbed=$PGDATABASE
+	sql -d postgres -c "CREATE DATABASE undisturbed" || return 1
+	sql -d undisturbed -c "SET client_min_messages = warning" -c "CREATE EXTENSION openreplay CASCADE" || return 1
+	local copied
+	for copied in "public.projects" "openreplay.servers" "openreplay.batches"; do
+		if [ "$copied" = openreplay.batches ]; then
+			sql -d "$disturbed" -c "SELECT DISTINCT date_trunc('hour', received_at) FROM openreplay.batches" | while read -r hour; do
+				sql -d undisturbed -c "SELECT openreplay.ensure_batch_partitions('$hour')" > /dev/null
+			done
+		fi
+		sql -d "$disturbed" -c "COPY (SELECT * FROM $copied) TO STDOUT (FORMAT binary)" > "$work/copied" || return 1
+		sql -d undisturbed -c "DELETE FROM $copied" -c "COPY $copied FROM STDIN (FORMAT binary)" < "$work/copied" || return 1
+	done
+	local entries
+	while :; do
+		entries=$(sql -d undisturbed -c "SELECT openreplay.process_batches()") || return 1
+		[ "$entries" -gt 0 ] || return 0
+	done
+}
+
+end_all_sessions()
+{
+	sql -d "$1" -c "SELECT openreplay.end_sessions(now() + interval '1 day')" > /dev/null
+}
+
+# Count and digest of a table's rows, less the columns that tell when rather than what.
+digest()
+{
+	sql -d "$1" -c "SELECT count(*) || ' rows, ' || coalesce(md5(string_agg(row, E'\n' ORDER BY row COLLATE \"C\")), '')
+		FROM (SELECT (to_jsonb(t) - '{created_at,first_recorded_session_at,sessions_last_check_at}'::text[])::text AS row FROM $2 t) r"
+}
+
+compare_tables()
+{
+	local table
+	for table in public.sessions events.pages events.clicks events.inputs events.errors events.graphql events.resources \
+		events_common.requests events_common.customs events_common.issues public.issues public.errors public.autocomplete; do
+		check_same "$table as if undisturbed" "$(digest "$PGDATABASE" "$table")" "$(digest undisturbed "$table")"
+	done
+}
+
+# Independent of the pass: rows against what the decoder says was sent. Prints sessions that differ.
+count_decoded()
+{
+	sql -c "
+	WITH sample AS (SELECT session_id FROM public.sessions ORDER BY md5(session_id::text) LIMIT 40),
+	sent AS (
+		SELECT s.session_id,
+			count(*) FILTER (WHERE m.name = 'MouseClick' AND m.fields ->> 'Label' <> '') AS clicks,
+			count(*) FILTER (WHERE m.name = 'InputChange' AND m.fields ->> 'Label' <> '') AS inputs,
+			count(*) FILTER (WHERE m.name = 'JSException') AS errors,
+			count(*) FILTER (WHERE m.name = 'NetworkRequest') AS requests,
+			count(*) FILTER (WHERE m.name IN ('CustomEvent', 'CustomIssue')) AS customs
+		FROM sample s CROSS JOIN LATERAL openreplay.messages(s.session_id) m GROUP BY s.session_id),
+	stored AS (
+		SELECT s.session_id,
+			(SELECT count(*) FROM events.clicks e WHERE e.session_id = s.session_id) AS clicks,
+			(SELECT count(*) FROM events.inputs e WHERE e.session_id = s.session_id) AS inputs,
+			(SELECT count(*) FROM events.errors e WHERE e.session_id = s.session_id) AS errors,
+			(SELECT count(*) FROM events_common.requests e WHERE e.session_id = s.session_id) AS requests,
+			(SELECT count(*) FROM events_common.customs e WHERE e.session_id = s.session_id) AS customs
+		FROM sample s)
+	SELECT sent, stored FROM sent FULL JOIN stored USING (session_id)
+	WHERE (sent.clicks, sent.inputs, sent.errors, sent.requests, sent.customs)
+		IS DISTINCT FROM (stored.clicks, stored.inputs, stored.errors, stored.requests, stored.customs)"
+}
+
+# ---- the trial ----------------------------------------------------------------------------------------------------------
+
+start_cluster "$dir" "$port" "shared_preload_libraries = 'openreplay'" "openreplay.database = 'openreplay'" "openreplay.workers = 2" \
+	"shared_buffers = 128MB" "max_wal_size = 512MB" "checkpoint_timeout = 30s" || exit 1
+create_openreplay || die "kill_trial.sh: CREATE EXTENSION openreplay failed: run make install first"
+start_ingest "$dir" || exit 1
+
+"$replay" load --url "$INGEST_URL" --key "$PROJECT_KEY" --visitors "$visitors" --rate "$rate" --seconds "$seconds" --retry \
+	--captures "$PROJECT_ROOT/data/captures" --ledger "$work/ledger" > "$work/load" 2>&1 &
+load_pid=$!
+: > "$work/killed"
+kill_at_random
+wait "$load_pid"
+check_same "load exit code" $? 0
+load_pid=
+cat "$work/load"
+echo "killed: $(sort "$work/killed" | uniq -c | tr -s ' \n' ' ')"
+check_same "kills" "$(wc -l < "$work/killed")" "$kills"
+
+stop_ingest
+check "everything gets processed" wait_until_processed
+check "the ledger agrees with openreplay.batches" "$replay" verify --ledger "$work/ledger"
+tail -n 1 "$work/output"
+check_same "batches parked or broken" "$(sql -c "SELECT batches_parked + batches_broken FROM openreplay.status")" 0
+
+sql -c "SELECT openreplay.stop()" > /dev/null
+sleep 1
+check "the batches can be processed again elsewhere" process_undisturbed
+check "sessions end" end_all_sessions "$PGDATABASE"
+check "sessions end elsewhere" end_all_sessions undisturbed
+compare_tables
+check_same "sessions whose rows differ from their messages" "$(count_decoded)" ""
+echo "rows: $(sql -c "SELECT (SELECT count(*) FROM public.sessions) || ' sessions, ' || (SELECT count(*) FROM events.clicks) || ' clicks, '
+	|| (SELECT count(*) FROM events.pages) || ' pages, ' || (SELECT count(*) FROM events_common.requests) || ' requests'")"
+
+echo "kill: $passed passed, $failed failed"
+[ "$failed" = 0 ]
