@@ -37,12 +37,29 @@ wait_socket(PGconn *conn, short events, int64_t deadline_ms, const PqWait *wait)
 	}
 }
 
+/* The message without its line ends; an error of the server begins with its SQLSTATE. */
 static void
 copy_error(const char *message, char *error, size_t error_size)
 {
 	snprintf(error, error_size, "%s", message);
 	for (size_t len = strlen(error); len > 0 && error[len - 1] == '\n'; len--)
 		error[len - 1] = '\0';
+}
+
+static void
+copy_result_error(const PGresult *result, char *error, size_t error_size)
+{
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	char text[512];
+
+	if (sqlstate == NULL || message == NULL)
+	{
+		copy_error(PQresultErrorMessage(result), error, error_size);
+		return;
+	}
+	snprintf(text, sizeof(text), "%s: %s", sqlstate, message);
+	copy_error(text, error, error_size);
 }
 
 static void
@@ -157,7 +174,7 @@ pq_query(PGconn *conn, const char *sql, int nparams, const char *const *params, 
 	}
 	if (PQresultStatus(kept) != PGRES_TUPLES_OK && PQresultStatus(kept) != PGRES_COMMAND_OK)
 	{
-		copy_error(PQresultErrorMessage(kept), error, error_size);
+		copy_result_error(kept, error, error_size);
 		PQclear(kept);
 		return NULL;
 	}
@@ -180,7 +197,7 @@ finish(PGconn *conn, int64_t deadline_ms, const PqWait *wait, char *error, size_
 		else if (!failed)
 		{
 			failed = true;
-			copy_error(PQresultErrorMessage(result), error, error_size);
+			copy_result_error(result, error, error_size);
 		}
 		PQclear(result);
 		if (PQstatus(conn) == CONNECTION_BAD)
@@ -219,7 +236,7 @@ pq_copy_begin(PGconn *conn, const char *sql, const PqWait *wait, char *error, si
 	}
 	status = PQresultStatus(result);
 	if (status != PGRES_COPY_IN)
-		copy_error(PQresultErrorMessage(result), error, error_size);
+		copy_result_error(result, error, error_size);
 	PQclear(result);
 	if (status == PGRES_COPY_IN)
 		return PQ_DONE;

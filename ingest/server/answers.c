@@ -1,8 +1,8 @@
 /*
  * answers.c - what clients are told
  *
- * CORS headers are on every answer, because a browser hides an answer without them from the tracker, which then takes a plain
- * "your token has expired" for a dead network.
+ * CORS headers are on every answer, because a browser hides an answer without them from the tracker, which then takes a
+ * plain "your token has expired" for a dead network.
  */
 #include <assert.h>
 #include <stdatomic.h>
@@ -125,8 +125,7 @@ answer(Request *request, AnswerId id)
 void
 answer_error(Request *request, unsigned status, const char *text)
 {
-	struct MHD_Response *response =
-		make_answer(status, text, atomic_load(&closing));
+	struct MHD_Response *response = make_answer(status, text, atomic_load(&closing));
 
 	if (response != NULL)
 		set_answer(request, status, response, true);

@@ -1,8 +1,8 @@
 /*
  * answers.list.h - answers that are the same for everybody, made once at start
  *
- * ANSWER(name, status, error text or NULL).  A text becomes {"error":"text"}; trackers compare "token expired" literally and
- * the other texts are known from customers' logs, so they do not change.
+ * ANSWER(name, status, error text or NULL).  A text becomes {"error":"text"}; trackers compare "token expired"
+ * literally and the other texts are known from customers' logs, so they do not change.
  */
 ANSWER(OK, 200, NULL)
 ANSWER(MISSING_TOKEN, 401, "missing token")

@@ -1,9 +1,9 @@
 /*
  * batches.c - POST /v1/web/i
  *
- * The content is none of the door's business: whatever a valid token brings is stored as it is, because a tracker that is
- * told a batch is wrong sends it ten times more and then stops recording.  Only a "visual" body, two batches in one, is cut
- * where the tracker says, so that every stored entry is one batch.
+ * The content is none of the door's business: whatever a valid token brings is stored as it is, because a tracker that
+ * is told a batch is wrong sends it ten times more and then stops recording.  Only a "visual" body, two batches in one,
+ * is cut where the tracker says, so that every stored entry is one batch.
  */
 #include <strings.h>
 

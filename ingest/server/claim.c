@@ -1,9 +1,9 @@
 /*
  * claim.c - a writer's claim on its lanes
  *
- * Connecting is more than reaching the database: the server's number is confirmed, the locks of the lanes are taken from
- * whatever is left of an earlier connection, and what that connection had in flight is settled.  Only then may anything be
- * sent.
+ * Connecting is more than reaching the database: the server's number is confirmed, the locks of the lanes are taken
+ * from whatever is left of an earlier connection, and what that connection had in flight is settled.  Only then may
+ * anything be sent.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,8 +98,8 @@ take_lanes(Writer *writer, int server_id, char *error)
 	snprintf(id, sizeof(id), "%d", server_id);
 	snprintf(first, sizeof(first), "%u", writer->first_shard);
 	snprintf(last, sizeof(last), "%u", writer->last_shard);
-	result = pq_query(writer->conn, "SELECT shard, seq FROM openreplay.take_lanes($1, $2, $3)", 3, params, &writer->wait,
-					  error, ERROR_SIZE);
+	result = pq_query(writer->conn, "SELECT shard, seq FROM openreplay.take_lanes($1, $2, $3)", 3, params,
+					  &writer->wait, error, ERROR_SIZE);
 	if (result == NULL)
 		return false;
 	/* Another number means another database, which has nothing of ours: all is new to it. */

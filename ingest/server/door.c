@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define BACKLOG 1024
-#define CONNECTION_MEMORY 32768 /* request line, headers and read buffer */
+#define CONNECTION_MEMORY 20480 /* request line, headers and read buffer */
 
 static bool
 listen_on(Door *door, char *error, size_t error_size)

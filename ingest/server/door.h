@@ -32,8 +32,9 @@ extern void close_door(Door *door);
 
 /* request.c: libmicrohttpd's callbacks; argument is the Door. */
 extern void *on_request_line(void *argument, const char *target, struct MHD_Connection *connection);
-extern enum MHD_Result on_request(void *argument, struct MHD_Connection *connection, const char *url, const char *method,
-								  const char *version, const char *data, size_t *len, void **context);
+extern enum MHD_Result on_request(void *argument, struct MHD_Connection *connection, const char *url,
+								  const char *method, const char *version, const char *data, size_t *len,
+								  void **context);
 extern void on_completed(void *argument, struct MHD_Connection *connection, void **context,
 						 enum MHD_RequestTerminationCode reason);
 

@@ -1,8 +1,8 @@
 /*
  * identity.c - which of the ingest servers this one is
  *
- * STATE_DIR/server_id holds "number name".  The database is asked at each connect all the same: a new database would know
- * another server, or none, by the kept number.
+ * STATE_DIR/server_id holds "number name".  The database is asked at each connect all the same: a new database would
+ * know another server, or none, by the kept number.
  */
 #include "server/identity.h"
 

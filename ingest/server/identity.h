@@ -1,9 +1,9 @@
 /*
  * identity.h - which of the ingest servers this one is
  *
- * The database gives each server name a 16-bit number, once.  The number is part of session ids and names the server's lanes.
- * It is kept in STATE_DIR, so that ids can be made while the database is away, together with the name it was given for, so
- * that a host which is called differently after each restart stays the same server.
+ * The database gives each server name a 16-bit number, once.  The number is part of session ids and names the server's
+ * lanes. It is kept in STATE_DIR, so that ids can be made while the database is away, together with the name it was
+ * given for, so that a host which is called differently after each restart stays the same server.
  */
 #ifndef OPENREPLAY_IDENTITY_H
 #define OPENREPLAY_IDENTITY_H

@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /*
- * A new id.  server_id is the number the database gave this server.  Waits up to a millisecond or two when more than 256
- * starts meet in one.  0 when the clock is before the ids' epoch.
+ * A new id.  server_id is the number the database gave this server.  Waits up to a millisecond or two when more than
+ * 256 starts meet in one.  0 when the clock is before the ids' epoch.
  */
 extern uint64_t issue_session_id(int server_id);
 

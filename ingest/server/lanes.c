@@ -1,9 +1,9 @@
 /*
  * lanes.c - queueing side of the lanes
  *
- * The hard idea: order is made here, once.  Under the writer's lock an entry gets its time and its place; the writer later
- * numbers entries in that very order and one connection commits them in it.  So a reader that remembers the last number it
- * saw of a lane never misses an entry that committed late.
+ * The hard idea: order is made here, once.  Under the writer's lock an entry gets its time and its place; the writer
+ * later numbers entries in that very order and one connection commits them in it.  So a reader that remembers the last
+ * number it saw of a lane never misses an entry that committed late.
  */
 #include <assert.h>
 #include <endian.h>

@@ -2,8 +2,8 @@
  * lanes.h - the ordered way of entries into openreplay.batches
  *
  * A lane is (server, shard).  What is queued on a lane is committed in the order of queueing, with strictly increasing
- * sequence numbers and never decreasing times, and whoever queued it is woken after the commit.  Many requests share one
- * commit: all that arrives while one is under way goes into the next.
+ * sequence numbers and never decreasing times, and whoever queued it is woken after the commit.  Many requests share
+ * one commit: all that arrives while one is under way goes into the next.
  */
 #ifndef OPENREPLAY_LANES_H
 #define OPENREPLAY_LANES_H
@@ -18,8 +18,8 @@ typedef struct Lanes Lanes;
 typedef struct Entry Entry;
 
 /*
- * Who waits for a commit, embedded in the waiter's own struct.  wake is called once, from a writer's thread, when all its
- * entries are decided.
+ * Who waits for a commit, embedded in the waiter's own struct.  wake is called once, from a writer's thread, when all
+ * its entries are decided.
  */
 typedef struct LaneWaiter
 {
@@ -32,8 +32,8 @@ typedef struct LaneWaiter
 extern Lanes *open_lanes(const Settings *settings, char *error, size_t error_size);
 
 /*
- * Commits what is queued, as far as the database allows within COMMIT_TIMEOUT_MS, tells the readers how far this server's
- * clock is, wakes all waiters and ends the threads.  Entries that come later are refused.
+ * Commits what is queued, as far as the database allows within COMMIT_TIMEOUT_MS, tells the readers how far this
+ * server's clock is, wakes all waiters and ends the threads.  Entries that come later are refused.
  */
 extern void drain_lanes(Lanes *lanes);
 extern void close_lanes(Lanes *lanes);
@@ -46,8 +46,8 @@ extern Entry *make_entry(uint64_t session_id, char kind, uint32_t size_bytes, co
 extern void free_entry(Entry *entry);
 
 /*
- * Queues the entries of one session (one, or two that must keep their order) and takes them over.  False, and they stay the
- * caller's, when the lanes are draining.  The waiter may be woken before this returns.
+ * Queues the entries of one session (one, or two that must keep their order) and takes them over.  False, and they stay
+ * the caller's, when the lanes are draining.  The waiter may be woken before this returns.
  */
 extern bool queue_entries(Lanes *lanes, Entry **entries, int count, LaneWaiter *waiter);
 

@@ -1,8 +1,8 @@
 /*
  * main.c - openreplay-ingest: the door that trackers talk to
  *
- * Starts the parts, waits for signals, and takes the parts down in an order that loses nothing: no new connections, let the
- * requests under way finish, commit what is queued, stop.
+ * Starts the parts, waits for signals, and takes the parts down in an order that loses nothing: no new connections, let
+ * the requests under way finish, commit what is queued, stop.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +24,7 @@
 
 #define ERROR_SIZE 1024
 #define PATH_SIZE 4096
+#define LAST_ANSWERS_MS 1000
 #define READY_MS 5000 /* how long the port file waits for the database */
 
 static void
@@ -97,20 +98,29 @@ open_parts(Server *server, Door **door)
 }
 
 static void
+await_requests(Door *door, int64_t ms)
+{
+	int64_t until_ms = monotonic_ms() + ms;
+
+	while (requests_under_way(door) > 0 && monotonic_ms() < until_ms)
+		sleep_ms(5);
+}
+
+static void
 close_parts(Server *server, Door *door)
 {
 	if (door != NULL)
 	{
-		int64_t until_ms = monotonic_ms() + server->settings.commit_timeout_ms + 2000;
-
 		stop_accepting(door);
-		while (requests_under_way(door) > 0 && monotonic_ms() < until_ms)
-			sleep_ms(5);
+		await_requests(door, server->settings.commit_timeout_ms + LAST_ANSWERS_MS);
 	}
 	if (server->lanes != NULL)
 		drain_lanes(server->lanes);
 	if (server->snapshot != NULL)
 		stop_snapshot(server->snapshot);
+	/* Whoever still waited was woken with a refusal. */
+	if (door != NULL)
+		await_requests(door, LAST_ANSWERS_MS);
 	if (door != NULL)
 		close_door(door);
 	if (server->snapshot != NULL)

@@ -1,8 +1,8 @@
 /*
  * memory.h - the one budget for what clients make the server hold
  *
- * Bodies being received and entries waiting for their commit count against MEMORY_LIMIT.  When it is spent, new requests are
- * told 503 at once; nothing else in the server grows with the load.
+ * Bodies being received and entries waiting for their commit count against MEMORY_LIMIT.  When it is spent, new
+ * requests are told 503 at once; nothing else in the server grows with the load.
  */
 #ifndef OPENREPLAY_MEMORY_H
 #define OPENREPLAY_MEMORY_H

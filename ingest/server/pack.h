@@ -1,8 +1,8 @@
 /*
  * pack.h - bytes as they come and as they are stored
  *
- * Inflates gzip bodies and makes the zstd frames that the database keeps.  Buffers and contexts belong to the calling thread
- * and are used again and again; results are valid until the thread's next call of the same function.
+ * Inflates gzip bodies and makes the zstd frames that the database keeps.  Buffers and contexts belong to the calling
+ * thread and are used again and again; results are valid until the thread's next call of the same function.
  */
 #ifndef OPENREPLAY_PACK_H
 #define OPENREPLAY_PACK_H
@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 /*
- * Inflates a whole gzip stream, of one or several members, to at most max bytes.  False when it is broken, cut off or larger;
- * data and out are undefined then.
+ * Inflates a whole gzip stream, of one or several members, to at most max bytes.  False when it is broken, cut off or
+ * larger; data and out are undefined then.
  */
 extern bool inflate_gzip(const uint8_t *data, size_t len, size_t max, const uint8_t **out, size_t *out_len);
 

@@ -3,8 +3,8 @@
  *
  * libmicrohttpd calls on_request() again and again for one request; Request.state says what the call is about.
  *
- * An answer given before the body was read would make libmicrohttpd close the connection with data still under way, and the
- * reset that follows can overtake the answer.  So an unwanted body is read to its end, up to DISCARD_MAX.
+ * An answer given before the body was read would make libmicrohttpd close the connection with data still under way, and
+ * the reset that follows can overtake the answer.  So an unwanted body is read to its end, up to DISCARD_MAX.
  */
 #include "server/request.h"
 
@@ -40,7 +40,8 @@ send_answer(Request *request)
 	return result;
 }
 
-/* ---- waiting ------------------------------------------------------------------------------------------------------ */
+/* ---- waiting ------------------------------------------------------------------------------------------------------
+ */
 
 void
 suspend_request(Request *request, RequestContinuation then)
@@ -87,7 +88,8 @@ request_header(Request *request, const char *name)
 	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
-/* ---- the request line --------------------------------------------------------------------------------------------- */
+/* ---- the request line ---------------------------------------------------------------------------------------------
+ */
 
 /* The first libmicrohttpd tells us about a request: its line as it came. */
 void *
@@ -123,7 +125,8 @@ on_request_line(void *argument, const char *target, struct MHD_Connection *conne
 	return request;
 }
 
-/* ---- the headers -------------------------------------------------------------------------------------------------- */
+/* ---- the headers --------------------------------------------------------------------------------------------------
+ */
 
 static bool
 check_token(Request *request)
@@ -267,13 +270,15 @@ begin_request(Request *request, const char *method)
 		return MHD_YES;
 	}
 	request->state = REQUEST_DISCARDING;
-	/* Who waits for "100 Continue", or would send too much to listen to, gets the answer now, at the price of the connection. */
+	/* Who waits for "100 Continue", or would send too much to listen to, gets the answer now, at the price of the
+	 * connection. */
 	if (announced_length(request) > DISCARD_MAX || request_header(request, "Expect") != NULL)
 		return send_answer(request);
 	return MHD_YES;
 }
 
-/* ---- the body ----------------------------------------------------------------------------------------------------- */
+/* ---- the body -----------------------------------------------------------------------------------------------------
+ */
 
 static void
 collect_body(Request *request, const char *data, size_t len)
@@ -335,7 +340,8 @@ handle_request(Request *request)
 	release_body(request);
 }
 
-/* ---- callbacks ---------------------------------------------------------------------------------------------------- */
+/* ---- callbacks ----------------------------------------------------------------------------------------------------
+ */
 
 enum MHD_Result
 on_request(void *argument, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
@@ -393,7 +399,6 @@ on_completed(void *argument, struct MHD_Connection *connection, void **context, 
 	if (request == NULL)
 		return;
 	*context = NULL;
-	assert(request->state != REQUEST_WAITING);
 	release_body(request);
 	if (request->free_work != NULL)
 		request->free_work(request->work);

@@ -1,9 +1,9 @@
 /*
  * request.h - requests and answers
  *
- * A handler gets the whole body, inflated, and does one of two things before it returns: it answers, or it waits.  While it
- * waits the connection is suspended and costs no thread; the function it named is called again on the connection's own thread
- * once somebody has woken the request.
+ * A handler gets the whole body, inflated, and does one of two things before it returns: it answers, or it waits. While
+ * it waits the connection is suspended and costs no thread; the function it named is called again on the connection's
+ * own thread once somebody has woken the request.
  */
 #ifndef OPENREPLAY_REQUEST_H
 #define OPENREPLAY_REQUEST_H
@@ -80,8 +80,8 @@ struct Request
 
 	uint8_t *body;
 	size_t body_len;
-	size_t body_size;  /* counted in the memory budget */
-	size_t body_limit; /* bytes on the wire */
+	size_t body_size;	   /* counted in the memory budget */
+	size_t body_limit;	   /* bytes on the wire */
 	size_t body_announced; /* 0: not */
 	size_t discarded;
 
@@ -100,7 +100,7 @@ struct Request
 extern void answer(Request *request, AnswerId id);
 extern void answer_error(Request *request, unsigned status, const char *text);
 extern void answer_json(Request *request, unsigned status, Buffer *json); /* takes the buffer's memory */
-extern void answer_text(Request *request, Buffer *text);				   /* 200 text/plain, takes the memory */
+extern void answer_text(Request *request, Buffer *text);				  /* 200 text/plain, takes the memory */
 extern void answer_preflight(Request *request);
 
 /* answers.c: the shared answers. */
@@ -109,8 +109,8 @@ extern void close_connections_after_answers(void);
 extern void close_answers(void);
 
 /*
- * Suspends the request; then is called after lane_waiter or snapshot_waiter was woken.  Call it before handing the waiter
- * out, since the waking may happen at once; where that then fails, call resume_request() oneself.
+ * Suspends the request; then is called after lane_waiter or snapshot_waiter was woken.  Call it before handing the
+ * waiter out, since the waking may happen at once; where that then fails, call resume_request() oneself.
  */
 extern void suspend_request(Request *request, RequestContinuation then);
 extern void resume_request(Request *request);

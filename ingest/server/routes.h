@@ -10,6 +10,6 @@ extern const Route routes[];
 extern const size_t route_count;
 
 extern void start_session(Request *request, const uint8_t *body, size_t len); /* start.c */
-extern void take_batch(Request *request, const uint8_t *body, size_t len);	   /* batches.c */
+extern void take_batch(Request *request, const uint8_t *body, size_t len);	  /* batches.c */
 
 #endif /* OPENREPLAY_ROUTES_H */

@@ -81,7 +81,8 @@ read_secret(Settings *settings, char *error, size_t error_size)
 		settings->token_secret = content;
 		if (content[0] == '\0')
 		{
-			snprintf(error, error_size, "TOKEN_SECRET_FILE: the first line of %s is empty", settings->token_secret_file);
+			snprintf(error, error_size, "TOKEN_SECRET_FILE: the first line of %s is empty",
+					 settings->token_secret_file);
 			return false;
 		}
 	}

@@ -1,9 +1,9 @@
 /*
  * snapshot.c - the active projects, in memory
  *
- * Readers copy one project out of a sorted array under a mutex; the thread builds a new array aside and swaps it in.  Requests
- * that wait for a refresh are served together: however many unknown keys arrive, there is one query at a time and at most ten a
- * second.
+ * Readers copy one project out of a sorted array under a mutex; the thread builds a new array aside and swaps it in.
+ * Requests that wait for a refresh are served together: however many unknown keys arrive, there is one query at a time
+ * and at most ten a second.
  */
 #include "server/snapshot.h"
 
@@ -173,7 +173,8 @@ snapshot_loaded(Snapshot *snapshot)
 	return loaded;
 }
 
-/* ---- the thread --------------------------------------------------------------------------------------------------- */
+/* ---- the thread ---------------------------------------------------------------------------------------------------
+ */
 
 static void
 complain(Snapshot *snapshot, const char *what, const char *error)
@@ -193,7 +194,8 @@ connect_snapshot(Snapshot *snapshot, const PqWait *wait, char *error)
 
 	if (snapshot->conn != NULL)
 		return true;
-	snapshot->conn = pq_connect(snapshot->settings->database_url, "openreplay-ingest snapshot", wait, error, ERROR_SIZE);
+	snapshot->conn =
+		pq_connect(snapshot->settings->database_url, "openreplay-ingest snapshot", wait, error, ERROR_SIZE);
 	if (snapshot->conn == NULL)
 		return false;
 	result = pq_query(snapshot->conn, "LISTEN project", 0, NULL, wait, error, ERROR_SIZE);

@@ -1,9 +1,9 @@
 /*
  * snapshot.h - the active projects, in memory
  *
- * Read from the database once and again on each notification and every minute, by a thread with a connection of its own, so
- * that a session start waits for no query.  A key that is not in the snapshot is looked up once more before it is called
- * unknown; without a database nothing is ever called unknown.
+ * Read from the database once and again on each notification and every minute, by a thread with a connection of its
+ * own, so that a session start waits for no query.  A key that is not in the snapshot is looked up once more before it
+ * is called unknown; without a database nothing is ever called unknown.
  */
 #ifndef OPENREPLAY_SNAPSHOT_H
 #define OPENREPLAY_SNAPSHOT_H

@@ -1,9 +1,9 @@
 /*
  * start.c - POST /v1/web/start
  *
- * The server decides alone whether a visitor records: project from the snapshot, device from the user agent, dice, id and
- * token.  The database learns of a session by a start entry on the session's own lane, ahead of all its batches, and the
- * tracker hears 200 once that is committed.  Nothing that is refused is ever written.
+ * The server decides alone whether a visitor records: project from the snapshot, device from the user agent, dice, id
+ * and token.  The database learns of a session by a start entry on the session's own lane, ahead of all its batches,
+ * and the tracker hears 200 once that is committed.  Nothing that is refused is ever written.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,8 +17,8 @@
 #include "server/start_request.h"
 
 #define ERROR_SIZE 1024
-#define AGENT_MAX 2048		 /* bytes of a User-Agent that are looked at */
-#define AGENT_SHOWN 300		 /* characters of it in an error */
+#define AGENT_MAX 2048	/* bytes of a User-Agent that are looked at */
+#define AGENT_SHOWN 300 /* characters of it in an error */
 #define KEY_SHOWN 40
 #define JSON_MAX (1 << 20)
 #define BUFFER_DIFF_MAX 300000 /* ms; 14.0.14 sends its clock instead */
@@ -48,7 +48,8 @@ free_start(void *work)
 	free(start);
 }
 
-/* ---- the answer --------------------------------------------------------------------------------------------------- */
+/* ---- the answer ---------------------------------------------------------------------------------------------------
+ */
 
 static void
 put_field(Buffer *json, const char *name, const char *text)
@@ -102,7 +103,8 @@ after_commit(Request *request)
 		answer(request, ANSWER_BUSY);
 }
 
-/* ---- the start entry ---------------------------------------------------------------------------------------------- */
+/* ---- the start entry ----------------------------------------------------------------------------------------------
+ */
 
 /* All keys always; "" and 0 mean unknown. */
 static void
@@ -126,8 +128,8 @@ put_start_entry(Buffer *json, const Start *start)
 	put_field(json, "user_country", "UN");
 	put_field(json, "user_state", "");
 	put_field(json, "user_city", "");
-	put_format(json, ",\"user_device_memory_size\":%lld,\"user_device_heap_size\":%lld", (long long) asked->device_memory,
-			   (long long) asked->heap_size);
+	put_format(json, ",\"user_device_memory_size\":%lld,\"user_device_heap_size\":%lld",
+			   (long long) asked->device_memory, (long long) asked->heap_size);
 	put_field(json, "user_id", asked->user_id);
 	put_field(json, "timezone", asked->timezone);
 	put_format(json, ",\"screen_width\":%lld,\"screen_height\":%lld", (long long) asked->width,
@@ -156,7 +158,8 @@ store_start(Request *request)
 		answer(request, ANSWER_BUSY);
 }
 
-/* ---- decisions ---------------------------------------------------------------------------------------------------- */
+/* ---- decisions ----------------------------------------------------------------------------------------------------
+ */
 
 /* Uniform in 0 .. 99. */
 static unsigned
@@ -173,8 +176,9 @@ throw_dice(void)
 }
 
 /*
- * When the session began, in our time: now, less what the tracker buffered before it asked.  Old and offline trackers count
- * by their own clock; that is believed for a day at most, which is as far as a session's row may lie before its id.
+ * When the session began, in our time: now, less what the tracker buffered before it asked.  Old and offline trackers
+ * count by their own clock; that is believed for a day at most, which is as far as a session's row may lie before its
+ * id.
  */
 static int64_t
 start_time(const StartRequest *asked, int64_t now_ms)
@@ -197,8 +201,8 @@ continue_session(Request *request)
 	const Settings *settings = &request->server->settings;
 
 	return start->asked.token != NULL && !start->asked.reset &&
-		   read_token(start->asked.token, strlen(start->asked.token), settings->token_secret, settings->token_secret_len,
-					  request->arrived_ms, &start->token) == TOKEN_VALID;
+		   read_token(start->asked.token, strlen(start->asked.token), settings->token_secret,
+					  settings->token_secret_len, request->arrived_ms, &start->token) == TOKEN_VALID;
 }
 
 static void

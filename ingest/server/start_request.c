@@ -1,9 +1,9 @@
 /*
  * start_request.c - reads the JSON of a start
  *
- * A start that is refused costs a whole page view, so whatever a JavaScript engine can produce must be readable: jansson is
- * stricter than that about bytes that are not UTF-8 and about halves of surrogate pairs (a user name cut in the middle of an
- * emoji), so both are mended in the text before it is parsed.
+ * A start that is refused costs a whole page view, so whatever a JavaScript engine can produce must be readable:
+ * jansson is stricter than that about bytes that are not UTF-8 and about halves of surrogate pairs (a user name cut in
+ * the middle of an emoji), so both are mended in the text before it is parsed.
  */
 #include "server/start_request.h"
 
@@ -143,7 +143,8 @@ whole_number(const Field *field, const json_t *value)
 {
 	double number = json_is_number(value) ? json_number_value(value) : 0;
 	double least = field->type == FIELD_NATURAL ? 0 : -SAFE_INTEGER;
-	double most = field->type == FIELD_NATURAL && field->max < (int64_t) SAFE_INTEGER ? (double) field->max : SAFE_INTEGER;
+	double most =
+		field->type == FIELD_NATURAL && field->max < (int64_t) SAFE_INTEGER ? (double) field->max : SAFE_INTEGER;
 
 	if (number < least)
 		number = least;

@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 /*
- * Texts are storable UTF-8 without U+0000, cut to their limits, and NULL when missing, null or not a string.  Numbers are
- * whole and 0 when missing or not a number.
+ * Texts are storable UTF-8 without U+0000, cut to their limits, and NULL when missing, null or not a string.  Numbers
+ * are whole and 0 when missing or not a number.
  */
 typedef struct StartRequest
 {
@@ -33,8 +33,8 @@ typedef struct StartRequest
 } StartRequest;
 
 /*
- * Reads the JSON of a start.  Lenient where trackers differ: unknown keys, keys in other letter cases, nulls and values of a
- * wrong type are no errors.  False, with the parser's words in error, for what is not a JSON object.  Free with
+ * Reads the JSON of a start.  Lenient where trackers differ: unknown keys, keys in other letter cases, nulls and values
+ * of a wrong type are no errors.  False, with the parser's words in error, for what is not a JSON object.  Free with
  * free_start_request() in either case.
  */
 extern bool read_start_request(const uint8_t *json, size_t len, StartRequest *start, char *error, size_t error_size);

@@ -4,13 +4,14 @@
  * One thread, one connection: take everything queued, write it with one COPY, which is one transaction, wake those who
  * waited, repeat.
  *
- * The hard idea: a commit whose answer never came is settled by sequence numbers.  What was sent stays in "flight" with its
- * numbers.  After reconnecting, take_lanes() ends whatever is left of the old connection and returns the last number of each
- * lane; entries up to it are committed, the others are sent again as they were.  New entries wait behind them.
+ * The hard idea: a commit whose answer never came is settled by sequence numbers.  What was sent stays in "flight" with
+ * its numbers.  After reconnecting, take_lanes() ends whatever is left of the old connection and returns the last
+ * number of each lane; entries up to it are committed, the others are sent again as they were.  New entries wait behind
+ * them.
  *
- * When the database is away, waiters are told so after COMMIT_TIMEOUT_MS.  A batch whose client was told 503 is still written
- * if the database is back within a minute (the client may have been a closing page, and the pass drops duplicates); a start
- * is not, because its page does not record and a session without batches would be a phantom.
+ * When the database is away, waiters are told so after COMMIT_TIMEOUT_MS.  A batch whose client was told 503 is still
+ * written if the database is back within a minute (the client may have been a closing page, and the pass drops
+ * duplicates); a start is not, because its page does not record and a session without batches would be a phantom.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,8 +32,9 @@
 #define COMPLAINT_MS 10000
 #define ERROR_SIZE 512
 
-static const char copy_sql[] = "COPY openreplay.batches (seq, session_id, received_at, server_id, size_bytes, shard, kind, "
-							   "body) FROM STDIN (FORMAT binary)";
+static const char copy_sql[] =
+	"COPY openreplay.batches (seq, session_id, received_at, server_id, size_bytes, shard, kind, "
+	"body) FROM STDIN (FORMAT binary)";
 static const uint8_t copy_header[19] = "PGCOPY\n\377\r\n\0"; /* then flags and extension length, both 0 */
 static const uint8_t copy_trailer[2] = {0xff, 0xff};
 
@@ -47,7 +49,8 @@ complain(Writer *writer, const char *what, const char *error)
 	log_warning("%s writer=%u waiting=%zu error=\"%s\"", what, writer->number, atomic_load(&writer->depth), error);
 }
 
-/* ---- patience ----------------------------------------------------------------------------------------------------- */
+/* ---- patience -----------------------------------------------------------------------------------------------------
+ */
 
 bool
 is_abandoned(const Entry *entry, int64_t now_ms)
@@ -120,7 +123,8 @@ out_of_patience(Writer *writer)
 	return atomic_load(&writer->depth) == 0 || monotonic_ms() >= writer->give_up_ms;
 }
 
-/* ---- groups ------------------------------------------------------------------------------------------------------- */
+/* ---- groups -------------------------------------------------------------------------------------------------------
+ */
 
 /* Moves what is queued into flight, waiting for it until the next chore.  False when draining and nothing is left. */
 static bool

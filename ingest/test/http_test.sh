@@ -1,0 +1,532 @@
+#!/usr/bin/env bash
+#
+# http_test.sh - what trackers are answered, and that an answer of 200 is kept, over real HTTP
+#
+# A private cluster with the extension, the real ingest server on it, curl as the tracker.  First every endpoint and status,
+# then the faults: the database is stopped and started during posts, the writer's connection is cut again and again, the
+# server is told to stop.  Each time the acknowledged batches are compared with the table.
+# Prints "http: N passed, M failed".
+set -u
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$here/cluster.sh"
+
+[ -x "$PROJECT_ROOT/openreplay-ingest" ] || die "http_test.sh: run make first"
+dir=$(cluster_dir openreplay-http) || exit 1
+work=$(mktemp -d)
+port=$(free_port)
+passed=0
+failed=0
+secret=secret_token_string
+chrome='Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/129.0.0.0 Safari/537.36'
+
+clean_up()
+{
+	stop_ingest
+	[ -f "$dir/data/postmaster.pid" ] && stop_cluster "$dir" immediate
+	rm -rf "$dir" "$work"
+}
+trap clean_up EXIT
+
+sql()
+{
+	"$PG_BIN/psql" -XqAt -v ON_ERROR_STOP=1 "$@"
+}
+
+# same WHAT ACTUAL EXPECTED
+same()
+{
+	if [ "$2" = "$3" ]; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		echo "http: not ok: $1: \"${2:0:300}\", expected \"${3:0:300}\""
+	fi
+}
+
+# like WHAT ACTUAL PATTERN
+like()
+{
+	if [[ $2 == $3 ]]; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		echo "http: not ok: $1: \"${2:0:300}\" is not like \"$3\""
+	fi
+}
+
+# ask METHOD PATH [CURL_ARGUMENT...]: sets status (000: connection closed), body and headers; every answer has the CORS header
+ask()
+{
+	local method=$1 path=$2
+	shift 2
+	status=$(curl -s -m 30 -X "$method" -A "$chrome" -o "$work/body" -D "$work/headers" -w '%{http_code}' "$@" "$INGEST_URL$path")
+	body=$(cat "$work/body" 2>/dev/null)
+	headers=$(tr -d '\r' < "$work/headers")
+	: > "$work/body"
+	if [ "$status" != 000 ] && [ "$(grep -ci '^access-control-allow-origin: \*$' <<< "$headers")" != 1 ]; then
+		failed=$((failed + 1))
+		echo "http: not ok: $method $path answered $status without its one CORS header"
+	fi
+}
+
+# answers WHAT STATUS [BODY]: the last answer
+answers()
+{
+	same "$1" "$status${3+ $body}" "$2${3+ $3}"
+}
+
+# start [JSON_MEMBERS] [CURL_ARGUMENT...]: a session start for our project
+start()
+{
+	local members=${1:-}
+	shift
+	ask POST /v1/web/start -H 'Content-Type: application/json' "$@" \
+		--data-binary "{\"projectKey\":\"$PROJECT_KEY\",\"timestamp\":$(date +%s%3N),\"trackerVersion\":\"14.0.14\"$members}"
+}
+
+# field NAME: of the last answer
+field()
+{
+	sed -n "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p" <<< "$body"
+}
+
+# new_session [JSON_MEMBERS]: sets token and session
+new_session()
+{
+	start "${1:-}"
+	token=$(field token)
+	session=$(field sessionID)
+}
+
+# post FILE [QUERY] [CURL_ARGUMENT...]: a batch of the session
+post()
+{
+	local file=$1 query=${2:-}
+	shift
+	[ $# -gt 0 ] && shift
+	ask POST "/v1/web/i$query" -H "Authorization: Bearer $token" --data-binary "@$file" "$@"
+}
+
+# stored: sizes of the session's batches in their order
+stored()
+{
+	sql -c "SELECT coalesce(string_agg(size_bytes::text, ' ' ORDER BY seq), '') FROM openreplay.batches WHERE session_id = $session AND kind = 'w'"
+}
+
+random_bytes()
+{
+	head -c "$1" /dev/urandom > "$2"
+}
+
+# ---- the cluster, projects of all kinds -------------------------------------------------------------------------------
+
+start_cluster "$dir" "$port" || die "http_test.sh: cannot start a cluster"
+create_openreplay || die "http_test.sh: cannot create the extension (make install?)"
+sql -c "INSERT INTO public.projects (name, active, project_key, platform, sample_rate, max_session_duration, beacon_size) VALUES
+	('phone', true, 'PhoneProject', 'ios', 100, 7200000, 0),
+	('never', true, 'NeverProject', 'web', 0, 7200000, 0),
+	('brief', true, 'BriefProject', 'web', 100, 1, 0),
+	('large', true, 'LargeProject', 'web', 100, 7200000, 2000000),
+	('closed', false, 'ClosedProject', 'web', 100, 7200000, 0)"
+start_ingest "$dir" TOKEN_SECRET=$secret COMMIT_TIMEOUT_MS=1500 || die "http_test.sh: the ingest server does not start"
+
+# ---- health, preflight, unknown paths ---------------------------------------------------------------------------------
+
+for path in / /health /ingest/ /ingest /ingest/health //; do
+	for method in GET POST PUT; do
+		ask $method $path
+		answers "$method $path" 200 ""
+	done
+done
+for path in /v1/web/i /v1/web/start /ingest/v1/web/i /v1/web/nothing '/v1/web/i?batch=1_2&split=3'; do
+	ask OPTIONS "$path" -H 'Origin: https://site.example' -H 'Access-Control-Request-Method: POST'
+	answers "preflight $path" 200 ""
+	like "preflight $path: methods" "$headers" $'*\nAccess-Control-Allow-Methods: POST, GET, OPTIONS\n*'
+	like "preflight $path: headers" "$headers" $'*\nAccess-Control-Allow-Headers: Content-Type, Authorization, Content-Encoding, DataType, X-Openreplay-Batch\n*'
+	like "preflight $path: age" "$headers" $'*\nAccess-Control-Max-Age: 86400\n*'
+done
+for path in /nothing /v1/web /v1/web/start/ /v1/sdk/i /v1/web/feature-flags /ingestion "/$(printf 'x%.0s' {1..3000})"; do
+	ask POST "$path" --data-binary '{}'
+	answers "unknown ${path:0:30}" 404 '{"error":"page not found"}'
+	like "unknown ${path:0:30}: type" "$headers" $'*\nContent-Type: application/json\n*'
+done
+ask GET /v1/web/start
+answers "GET start" 405 '{"error":"method not allowed"}'
+ask PUT /v1/web/i --data-binary x
+answers "PUT i" 405 '{"error":"method not allowed"}'
+ask POST /v1/web/not-started -H 'Content-Type: text/plain' --data-binary '{"projectKey":"x"}'
+answers "not-started" 200 ""
+
+# ---- session starts ---------------------------------------------------------------------------------------------------
+
+ask POST /v1/web/start --data-binary ''
+like "start without body" "$status $body" '400 {"error":"*'
+ask POST /v1/web/start --data-binary '{"projectKey":'
+like "start with half a body" "$status $body" '400 {"error":"*'
+ask POST /v1/web/start --data-binary '["projectKey"]'
+answers "start with an array" 400 '{"error":"a JSON object is expected"}'
+ask POST /v1/web/start --data-binary "{\"a\":$(printf '[%.0s' {1..5000})"
+answers "start nested deeply" 400 '{"error":"JSON is nested too deeply"}'
+ask POST /v1/web/start --data-binary '{}'
+answers "start without key" 403 '{"error":"ProjectKey value required"}'
+ask POST /v1/web/start --data-binary '{"projectKey":null}'
+answers "start with a null key" 403 '{"error":"ProjectKey value required"}'
+for key in nobody ClosedProject "$(printf 'k%.0s' {1..190})"; do
+	ask POST /v1/web/start --data-binary "{\"projectKey\":\"$key\"}"
+	answers "start of ${key:0:20}" 404 "{\"error\":\"project doesn't exist or is not active, key: ${key:0:40}\"}"
+done
+ask POST /v1/web/start --data-binary '{"projectKey":"PhoneProject"}'
+answers "start of a mobile project" 403 "{\"error\":\"project doesn't support web sessions\"}"
+ask POST /v1/web/start --data-binary '{"projectKey":"NeverProject"}'
+answers "start of an unsampled project" 403 '{"error":"capture rate miss, rate: 0"}'
+start '' -H 'User-Agent:'
+answers "start without user agent" 403 '{"error":"browser not recognized, user-agent: "}'
+start '' -A 'Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)'
+like "start of a crawler" "$status $body" '403 {"error":"browser not recognized, user-agent: Mozilla/5.0 (compatible; Googlebot*'
+start '' -A 'curl/8.0'
+answers "start of an unknown client" 200
+random_bytes 140000 "$work/huge"
+ask POST /v1/web/start --data-binary "@$work/huge"
+answers "start over the limit" 413 '{"error":"http: request body too large"}'
+like "start over the limit: closes" "$headers" $'*\nConnection: close*'
+ask POST /v1/web/start -H 'Content-Encoding: gzip' --data-binary '{"projectKey":"x"}'
+answers "start with broken gzip" 413 '{"error":"broken gzip body"}'
+
+uuid=7F0C1D2E-3a4b-4c5d-8e6f-708192a3b4c5
+ask POST /v1/web/start --data-binary "{\"projectKey\":\"$PROJECT_KEY\",\"trackerVersion\":\"19.0.1\",\"timestamp\":$(($(date +%s%3N) - 5000)),
+	\"userUUID\":\"$uuid\",\"revID\":\"r\\\"1\",\"userID\":\"u-7\",\"deviceMemory\":8192,\"jsHeapSizeLimit\":4294705152,
+	\"timezone\":\"UTC+02:00\",\"width\":1920,\"height\":1080,\"referrer\":\"https://news.example/a?x=1\",\"isSnippet\":false,
+	\"doNotRecord\":false,\"bufferDiff\":25000,\"assistOnly\":false,\"unknown\":{\"a\":[1]}}"
+answers "start" 200
+like "start: type" "$headers" $'*\nContent-Type: application/json\n*'
+token=$(field token)
+session=$(field sessionID)
+same "start: every field and its type" "$(sql -v answer="$body" <<< "SELECT string_agg(key || ' ' || jsonb_typeof(value), ', ' ORDER BY key) FROM jsonb_each((:'answer')::jsonb)")" \
+	"beaconSizeLimit number, canvasEnabled boolean, canvasFPS number, canvasQuality string, compressionThreshold number, delay number, features object, projectID string, sessionID string, startTimestamp number, timestamp number, token string, userBrowser string, userCity string, userCountry string, userDevice string, userOS string, userState string, userUUID string"
+same "start: values" "$(sql -v answer="$body" <<< "SELECT a->>'userUUID', a->>'userOS', a->>'userBrowser', a->>'userDevice', a->>'userCountry', a->>'projectID',
+	a->>'beaconSizeLimit', a->>'compressionThreshold', a->>'canvasEnabled', a->>'canvasFPS', a->'features', a->>'timestamp' FROM (VALUES ((:'answer')::jsonb)) v(a)")" \
+	"${uuid,,}|Windows|Chrome||UN|1|1000000|20000|false|1|{\"feature-flags\": false, \"usability-test\": false}|0"
+same "start: the id holds the start's time" "$(($(field startTimestamp) - 1550000000000))" "$((session >> 24))"
+like "start: delay is server minus client" "$(field delay)" '5[0-4][0-9][0-9]'
+sql -c "SELECT openreplay.process_batches()" > /dev/null
+same "start: the sessions row" "$(sql -c "SELECT tracker_version, rev_id, user_uuid, user_os, user_browser, user_browser_version, user_device_type, user_device_memory_size,
+	user_device_heap_size, user_id, timezone, screen_width, screen_height, user_country, (session_id >> 24) + 1550000000000 - start_ts FROM public.sessions WHERE session_id = $session")" \
+	'19.0.1|r"1|'"${uuid,,}"'|Windows|Chrome|129.0.0|desktop|8192|4294705152|u-7|UTC+02:00|1920|1080|UN|25000'
+
+first_token=$token
+first_session=$session
+start ",\"token\":\"$first_token\""
+same "start with a token goes on with the session" "$status $(field token) $(field sessionID)" "200 $first_token $first_session"
+start ",\"token\":\"$first_token\",\"reset\":true"
+same "start with reset makes a new one" "$status $([ "$(field sessionID)" != "$first_session" ] && echo new)" "200 new"
+for wrong in "x$first_token" "${first_token%?}" a.b.c.d qrmzm13cfoxz.3t.mgjauf0b.Bghjox6jwEkkEYzRi99hMQ1Nty4eoyVC7GsqmHhGznhx; do
+	start ",\"token\":\"$wrong\""
+	same "start with token ${wrong:0:20} makes a new one" "$status $([ "$(field sessionID)" != "$first_session" ] && echo new)" "200 new"
+done
+before=$(sql -c "SELECT count(*) FROM openreplay.batches")
+start ',"doNotRecord":true'
+same "start without recording has a token and no entry" "$status $(sql -c "SELECT count(*) - $before FROM openreplay.batches")" "200 0"
+like "start without recording: token" "$(field token)" '*.*.*.*'
+ask POST /v1/web/start --data-binary "{\"PROJECTKEY\":\"x\",\"projectkey\":\"y\",\"projectKey\":\"$PROJECT_KEY\",\"TrackerVersion\":\"14.0.14\"}"
+answers "start with keys in other cases, the exact one wins" 200
+ask POST /v1/web/start --data-binary "{\"PROJECTKEY\":\"$PROJECT_KEY\",\"userID\":null,\"token\":null,\"width\":\"a\",\"height\":10.6,\"deviceMemory\":-5,\"jsHeapSizeLimit\":1e300,\"bufferDiff\":[],\"reset\":\"no\",\"revID\":5}"
+answers "start with values of wrong types" 200
+session=$(field sessionID)
+# a lone surrogate, U+0000 and bytes that are not UTF-8; and far too long
+printf '{"projectKey":"%s","userID":"a\\ud83d\\u0000\xff\xc3z%s"}' "$PROJECT_KEY" "$(printf 'n%.0s' {1..9000})" > "$work/odd"
+ask POST /v1/web/start --data-binary "@$work/odd"
+answers "start with broken text" 200
+odd_session=$(field sessionID)
+gzip -c "$work/odd" > "$work/odd.gz"
+ask POST /v1/web/start -H 'Content-Encoding: gzip' --data-binary "@$work/odd.gz"
+answers "start in gzip" 200
+ask POST /ingest//v1/web/start --data-binary "@$work/odd"
+answers "start under /ingest with a double slash" 200
+ask POST /v1/web/start -H 'Content-Type: application/json' -H 'Transfer-Encoding: chunked' --data-binary "@$work/odd"
+answers "start in chunks" 200
+sql -c "SELECT openreplay.process_batches()" > /dev/null
+same "wrong types are mended" "$(sql -c "SELECT screen_width, screen_height, user_device_memory_size, rev_id FROM public.sessions WHERE session_id = $session")" "0|11||"
+same "broken text is mended and cut" "$(sql -c "SELECT left(user_id, 5), length(user_id) FROM public.sessions WHERE session_id = $odd_session")" "a���z|8000"
+for answered in '"protocolVersion"' '"framesSupport"'; do
+	same "start does not promise $answered" "$(grep -c "$answered" <<< "$body")" 0
+done
+
+# ---- tags -------------------------------------------------------------------------------------------------------------
+
+token=$first_token
+ask GET /v1/web/tags -H "Authorization: Bearer $token"
+answers "tags" 200 '{"tags":[]}'
+ask GET /v1/web/tags
+answers "tags without token" 401 '{"error":"missing token"}'
+
+# ---- batches ----------------------------------------------------------------------------------------------------------
+
+random_bytes 1234 "$work/batch"
+for header in 'X-None: 1' 'Authorization: bearer x' "Authorization: $token" 'Authorization: Basic eDp5'; do
+	ask POST /v1/web/i -H "$header" --data-binary "@$work/batch"
+	answers "batch with ${header:0:25}" 401 '{"error":"missing token"}'
+done
+for pair in 'a.b.c:wrong token format' ':wrong token format' "x$first_token:wrong token sign" \
+	'qrmzm13cfoxz.3t.mgjauf0b.Bghjox6jwEkkEYzRi99hMQ1Nty4eoyVC7GsqmHhGznhx:token expired'; do
+	ask POST /v1/web/i -H "Authorization: Bearer ${pair%:*}" --data-binary "@$work/batch"
+	# without a token curl's header ends in a blank, which HTTP drops, and the scheme with it
+	[ "$pair" = ':wrong token format' ] && same "batch with an empty token" "$status" 401 && continue
+	answers "batch with token ${pair:0:20}" 401 "{\"error\":\"${pair##*:}\"}"
+	ask GET /v1/web/tags -H "Authorization: Bearer ${pair%:*}"
+	answers "tags with token ${pair:0:20}" 401 "{\"error\":\"${pair##*:}\"}"
+done
+
+new_session
+post "$work/batch"
+answers "batch" 200 ""
+like "batch: length" "$headers" $'*\nContent-Length: 0*'
+post /dev/null
+answers "empty batch" 200 ""
+post "$work/batch" '?batch=5_network:500_$3%zz&&=&batch=%00%ff%'
+answers "batch with an odd query" 200 ""
+same "batches are stored, empty ones are not" "$(stored)" "1234 1234"
+same "rows are in the session's lane, in order, of the server's number" "$(sql -c "SELECT count(*), count(DISTINCT (shard, server_id)), bool_and(shard = openreplay.shard_of(session_id)),
+	bool_and(received_at BETWEEN now() - interval '1 minute' AND now()), string_agg(kind::text, '' ORDER BY seq) FROM openreplay.batches WHERE session_id = $session")" "3|1|t|t|sww"
+same "a body is one zstd frame" "$(sql -c "SELECT bool_and(substr(body, 1, 4) = '\\x28b52ffd') FROM openreplay.batches")" t
+
+new_session
+gzip -c "$work/batch" > "$work/batch.gz"
+post "$work/batch.gz" '' -H 'Content-Encoding: gzip'
+answers "batch in gzip" 200 ""
+cat "$work/batch.gz" "$work/batch.gz" > "$work/two.gz"
+post "$work/two.gz" '' -H 'Content-Encoding: gzip'
+answers "batch in two gzip members" 200 ""
+post "$work/batch.gz"
+answers "batch of gzip bytes" 200 ""
+post "$work/batch.gz" '' -H 'Content-Encoding: GZIP'
+answers "batch with another encoding's name" 200 ""
+same "gzip is inflated when it is named exactly" "$(stored)" "1234 2468 $(stat -c %s "$work/batch.gz") $(stat -c %s "$work/batch.gz")"
+head -c 700 "$work/batch.gz" > "$work/cut.gz"
+post "$work/cut.gz" '' -H 'Content-Encoding: gzip'
+answers "batch cut off in gzip" 413 '{"error":"broken gzip body"}'
+head -c 41000000 /dev/zero | gzip -1 > "$work/bomb.gz"
+post "$work/bomb.gz" '' -H 'Content-Encoding: gzip'
+answers "gzip bomb" 413 '{"error":"broken gzip body"}'
+head -c 20000000 /dev/zero | gzip -1 > "$work/wide.gz"
+post "$work/wide.gz" '' -H 'Content-Encoding: gzip'
+answers "the limit counts bytes on the wire" 200 ""
+
+new_session
+random_bytes 2000000 "$work/most"
+random_bytes 2000001 "$work/more"
+random_bytes 30000000 "$work/far_more"
+post "$work/most"
+answers "the largest batch of the project with the largest limit" 200 ""
+for over in more far_more; do
+	post "$work/$over" '' -H 'Expect:'
+	answers "batch over the limit ($over)" 413 '{"error":"http: request body too large"}'
+	post "$work/$over" '' -H 'Expect:' -H 'Transfer-Encoding: chunked'
+	like "batch over the limit in chunks ($over)" "$status" '[40][10][30]'
+	post "$work/$over" '' -H 'Expect: 100-continue'
+	answers "batch over the limit, asked before" 413 '{"error":"http: request body too large"}'
+done
+post "$work/batch" '' -H 'Transfer-Encoding: chunked'
+answers "batch in chunks" 200 ""
+post "$work/batch" '' -H 'Expect: 100-continue'
+answers "batch, asked before" 200 ""
+same "only what is within the limit is stored" "$(stored)" "2000000 1234 1234"
+
+new_session
+post "$work/batch" '?batch=1_1_900_kyes&split=1000' -H 'DataType: visual'
+answers "visual batch" 200 ""
+for split in '' '?split=' '?split=0' '?split=1234' '?split=-1' '?split=x' '?split=99999999999999999999'; do
+	post "$work/batch" "$split" -H 'datatype: visual'
+	answers "visual batch with $split" 200 ""
+done
+post "$work/batch" '?split=1000' -H 'DataType: player'
+answers "player batch" 200 ""
+post "$work/two.gz" '?split=2000' -H 'DataType: visual' -H 'Content-Encoding: gzip'
+answers "visual batch in gzip" 200 ""
+same "visual batches are cut in two where that makes sense" "$(stored)" "1000 234 1234 1234 1234 1234 1234 1234 1234 1234 2000 468"
+
+ask POST /v1/web/start --data-binary "{\"projectKey\":\"BriefProject\"}"
+token=$(field token)
+session=$(field sessionID)
+sleep 0.1
+post "$work/batch"
+answers "batch with a token just expired" 401 '{"error":"token expired"}'
+same "batch with a token just expired is stored" "$(stored)" 1234
+post "$work/far_more"
+answers "batch over the limit with a token just expired" 401 '{"error":"token expired"}'
+ask GET /v1/web/tags -H "Authorization: Bearer $token"
+answers "tags with a token just expired" 401 '{"error":"token expired"}'
+start ",\"token\":\"$token\""
+same "a token just expired does not continue a session" "$([ "$(field sessionID)" != "$session" ] && echo new)" new
+
+# ---- rude clients -----------------------------------------------------------------------------------------------------
+
+# say BYTES: sends them as they are, prints the first line that comes back within a second
+say()
+{
+	local line=
+	exec 4<>"/dev/tcp/127.0.0.1/$INGEST_PORT"
+	printf "$1" >&4
+	read -r -t 1 line <&4
+	exec 4>&-
+	printf '%s' "${line%$'\r'}"
+}
+new_session
+same "a body shorter than announced is waited for" "$(say "POST /v1/web/i HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $token\r\nContent-Length: 100\r\n\r\nshort")" ""
+like "nonsense" "$(say 'nonsense\r\n\r\n')" '@(|HTTP/1.? 4*)'
+like "a negative length" "$(say "POST /v1/web/i HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n")" 'HTTP/1.? 4*'
+like "endless headers" "$(say "GET / HTTP/1.1\r\nHost: x\r\nX: $(printf 'x%.0s' {1..40000})\r\n\r\n")" 'HTTP/1.? 4*'
+same "nothing of that is stored" "$(stored)" ""
+ask GET /health
+answers "the server still answers" 200
+
+# ---- projects change --------------------------------------------------------------------------------------------------
+
+sql -c "UPDATE public.projects SET sample_rate = 0 WHERE project_key = 'LargeProject'"
+sleep 0.5
+ask POST /v1/web/start --data-binary '{"projectKey":"LargeProject"}'
+answers "a changed rate holds at once" 403 '{"error":"capture rate miss, rate: 0"}'
+sql -c "INSERT INTO public.projects (name, active, project_key) VALUES ('fresh', true, 'FreshProject')"
+ask POST /v1/web/start --data-binary '{"projectKey":"FreshProject"}'
+answers "a new project starts at once" 200
+sql -c "UPDATE public.projects SET active = false WHERE project_key = 'FreshProject'"
+sleep 0.5
+ask POST /v1/web/start --data-binary '{"projectKey":"FreshProject"}'
+answers "a closed one does not" 404
+
+# ---- metrics ----------------------------------------------------------------------------------------------------------
+
+ask GET /metrics
+like "metrics" "$status $body" $'200 *openreplay_ingest_requests_total{endpoint="web/start",status="200"} *openreplay_ingest_commit_seconds_count *'
+ask GET /metrics -H 'X-Forwarded-For: 203.0.113.7'
+answers "metrics are not for strangers" 404
+
+# ---- faults -----------------------------------------------------------------------------------------------------------
+
+# post_until_told NUMBER: posts batches of sizes of its own; the acknowledged ones are noted
+post_until_told()
+{
+	local size=$(($1 * 100000)) answer
+	while [ -e "$work/posting" ]; do
+		size=$((size + 1))
+		answer=$(head -c "$((size % 100000 + 100))" "$work/most" |
+			curl -s -m 30 -o "$work/answer$1" -D "$work/headers$1" -w '%{http_code}' -H "Authorization: Bearer $token" -H 'Content-Type:' \
+				--data-binary @- "$INGEST_URL/v1/web/i?split=$size")
+		case $answer in
+			200) echo "$((size % 100000 + 100)) $1" >> "$work/acknowledged$1" ;;
+			503) cp "$work/headers$1" "$work/refused_headers"; cp "$work/answer$1" "$work/refused_body" ;;
+		esac
+	done
+}
+
+# Four senders, each with a session of its own, so that a size names a batch of a session.
+start_posting()
+{
+	local n
+	rm -f "$work"/acknowledged* "$work"/refused*
+	: > "$work/posting"
+	sessions=()
+	posters=()
+	for n in 1 2 3 4; do
+		new_session
+		sessions+=("$session")
+		post_until_told $n &
+		posters+=($!)
+	done
+}
+
+# stop_posting WHAT: every acknowledged batch is there, and none twice
+stop_posting()
+{
+	local n
+	rm -f "$work/posting"
+	wait "${posters[@]}"
+	: > "$work/ledger"
+	for n in 1 2 3 4; do
+		sed "s/ .*/ ${sessions[n - 1]}/" "$work/acknowledged$n" >> "$work/ledger" 2>/dev/null
+	done
+	like "$1: batches were acknowledged" "$(wc -l < "$work/ledger")" '[1-9][0-9]*'
+	same "$1: acknowledged batches lost, stored batches doubled" "$(sql -c "CREATE TEMP TABLE ledger (size integer, session_id bigint)" -c "\\copy ledger from '$work/ledger' (delimiter ' ')" \
+		-c "SELECT (SELECT count(*) FROM ledger l WHERE NOT EXISTS (SELECT FROM openreplay.batches b WHERE b.session_id = l.session_id AND b.size_bytes = l.size AND b.kind = 'w')),
+			(SELECT count(*) - count(DISTINCT (session_id, size_bytes)) FROM openreplay.batches WHERE session_id IN ($(IFS=,; echo "${sessions[*]}")) AND kind = 'w')")" "0|0"
+}
+
+start_posting
+for n in 1 2 3 4 5 6 7 8 9 10 11 12; do
+	sql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'openreplay-ingest%'" > /dev/null
+	sleep 0.2
+done
+stop_posting "connections cut"
+
+start_posting
+sleep 0.7
+stop_cluster "$dir" immediate
+sleep 2.5
+ask POST /v1/web/start --data-binary '{"projectKey":"nobody"}'
+answers "an unknown key without a database" 503 '{"error":"database is not available, try again"}'
+start
+answers "a start without a database" 503 "{\"error\":\"can't save message, try again\"}"
+ask GET /v1/web/tags -H "Authorization: Bearer $first_token"
+answers "tags without a database" 200 '{"tags":[]}'
+start_cluster "$dir" "$port" || die "http_test.sh: PostgreSQL does not start again"
+sleep 1.5
+stop_posting "PostgreSQL stopped at once and started"
+same "a batch that cannot be stored" "$(cat "$work/refused_body")" "{\"error\":\"can't save message, try again\"}"
+like "a batch that cannot be stored: when to retry" "$(tr -d '\r' < "$work/refused_headers")" $'*\nAccess-Control-Allow-Origin: \*\n*Retry-After: 2\n*'
+new_session
+post "$work/batch"
+answers "all is well afterwards" 200 ""
+
+start_posting
+sleep 0.7
+began=$(date +%s%3N)
+kill "$INGEST_PID"
+wait "$INGEST_PID"
+same "SIGTERM: exit status" $? 0
+like "SIGTERM: ms until the end" "$(($(date +%s%3N) - began))" '@([0-9]|[0-9][0-9]|[0-9][0-9][0-9]|[1-4][0-9][0-9][0-9])'
+INGEST_PID=
+stop_posting "SIGTERM"
+same "SIGTERM: the last heartbeat is later than all batches" "$(sql -c "SELECT (SELECT max(clock) FROM openreplay.heartbeats) >= (SELECT max(received_at) FROM openreplay.batches)")" t
+
+# ---- starting ---------------------------------------------------------------------------------------------------------
+
+stop_cluster "$dir" fast
+start_ingest "$dir" TOKEN_SECRET=$secret COMMIT_TIMEOUT_MS=500
+ask GET /health
+answers "a server that starts without a database is healthy" 200
+start
+answers "but cannot know projects" 503 '{"error":"database is not available, try again"}'
+token=$first_token
+post "$work/batch"
+answers "nor store" 503 "{\"error\":\"can't save message, try again\"}"
+start_cluster "$dir" "$port"
+for n in $(seq 50); do
+	start
+	[ "$status" = 200 ] && break
+	sleep 0.1
+done
+answers "until the database is there" 200
+# what was queued meanwhile is written too, which a retry must not mind
+same "it goes on in the same lanes" "$(sql -c "SELECT count(DISTINCT server_id), count(*) = count(DISTINCT (shard, seq)) FROM openreplay.batches")" "1|t"
+
+# refuses WHAT PATTERN [KEY=VALUE...]: a server with this configuration says why it does not start
+refuses()
+{
+	local what=$1 pattern=$2 output result
+	shift 2
+	output=$(as_server env "STATE_DIR=$dir/ingest" TOKEN_SECRET=x HTTP_PORT=0 "UAPARSER_FILE=$dir/ingest/regexes.yaml" "$@" "$dir/ingest/openreplay-ingest" --config "$work/config" 2>&1)
+	result=$?
+	like "$what" "$result $output" "[12] *$pattern*"
+}
+chmod 755 "$work"
+printf '# comment\n\nLOG_LEVEL = info\nHTTP_HOST="127.0.0.1"\n' > "$work/config"
+refuses "a used state directory" "STATE_DIR is used by another"
+refuses "no state directory" 'STATE_DIR: cannot write to /nowhere' STATE_DIR=/nowhere
+refuses "a wrong port" 'HTTP_PORT: "80a" is not a whole number from 0 to 65535 (environment)' HTTP_PORT=80a
+refuses "two secrets" 'give either TOKEN_SECRET or TOKEN_SECRET_FILE' "TOKEN_SECRET_FILE=$work/config"
+refuses "a wrong level" 'LOG_LEVEL: "loud"' LOG_LEVEL=loud
+echo 'HTTP_PROT=1' >> "$work/config"
+refuses "a misspelt key" "unknown key HTTP_PROT (line 5 of $work/config)"
+same "no secret is in the log" "$(grep -cE "$secret|$first_token" "$dir/ingest.log")" 0
+
+echo "http: $passed passed, $failed failed"
+[ "$failed" = 0 ]
