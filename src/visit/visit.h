@@ -29,13 +29,21 @@ typedef struct SessionIds
 
 extern void session_ids_init(SessionIds *ids, uint16_t server_id);
 
-/* The next id, or 0 when 256 were made in this millisecond: wait for the next one and ask again. */
+/*
+ * The next id, or 0 when 256 were made in this millisecond: wait for the next one and ask again.  Also 0 while now_ms is
+ * not after VISIT_EPOCH_MS or does not fit in 40 bits from there (the clock is wrong), so bound the wait.  Ids grow
+ * strictly, also while the clock stands behind the last one.
+ */
 extern uint64_t next_session_id(SessionIds *ids, int64_t now_ms);
 
 /* Creation time in ms. */
 extern int64_t session_id_ms(uint64_t session_id);
 
-/* 0 .. VISIT_SHARDS - 1, by a hash that the database computes alike (openreplay.shard_of). */
+/*
+ * 0 .. VISIT_SHARDS - 1, by a hash that the database computes alike (openreplay.shard_of): the top 6 bits of splitmix64's
+ * finaliser of the id, in 64-bit unsigned arithmetic:
+ *		x = id;  x ^= x >> 30;  x *= 0xbf58476d1ce4e5b9;  x ^= x >> 27;  x *= 0x94d049bb133111eb;  x ^= x >> 31;  x >> 58
+ */
 extern unsigned session_shard(uint64_t session_id);
 
 /* ---- tokens ---- */
@@ -58,10 +66,16 @@ typedef enum TokenState
 	TOKEN_WRONG_FORMAT
 } TokenState;
 
-/* "<id>.<delay>.<expiry>.<signature>" into text (VISIT_TOKEN_SIZE bytes). */
+/*
+ * "<id>.<delay>.<expiry>.<signature>" into text (VISIT_TOKEN_SIZE bytes).  The same token and secret give the same text.
+ * "" when the crypto library has no memory left.
+ */
 extern void make_token(const Token *token, const void *secret, size_t secret_len, char *text);
 
-/* Signature compared in constant time.  Fills token for VALID, JUST_EXPIRED and EXPIRED. */
+/*
+ * Signature compared in constant time, before any of the numbers is read.  Fills token for VALID, JUST_EXPIRED and EXPIRED.
+ * Only the one spelling that make_token() gives is read; a signature that is not one is a WRONG_SIGN.
+ */
 extern TokenState read_token(const char *text, size_t len, const void *secret, size_t secret_len, int64_t now_ms,
 							 Token *token);
 
@@ -80,7 +94,8 @@ extern void make_uuid(char *uuid);
 
 /*
  * Makes client text storable in PostgreSQL: drops U+0000, replaces invalid UTF-8 by U+FFFD and cuts after max_chars code
- * points (0: no cut).  out needs 3 * len + 1 bytes; returns the bytes written, without the NUL it adds.
+ * points (0: no cut).  out needs 3 * len + 1 bytes and must not overlap text; returns the bytes written, without the NUL it
+ * adds.
  */
 extern size_t clean_text(const char *text, size_t len, size_t max_chars, char *out);
 
@@ -96,7 +111,10 @@ typedef enum DeviceType
 	DEVICE_OTHER
 } DeviceType;
 
-/* All texts NUL-terminated, "" when unknown. */
+/*
+ * All texts NUL-terminated and valid UTF-8, "" when unknown.  A client that no rule knows has os and browser "Other".
+ * Refuse a visit whose agent is a spider or has no os or no browser (the User-Agent header is missing or empty).
+ */
 typedef struct UserAgent
 {
 	char		os[VISIT_AGENT_TEXT];
@@ -114,7 +132,10 @@ typedef struct AgentParser AgentParser;
 extern AgentParser *open_agents(const char *path, char *error, size_t error_size);
 extern void close_agents(AgentParser *parser);
 
-/* Thread-safe.  Recent user agents are remembered, so a busy site costs one parse per distinct text. */
+/*
+ * Thread-safe.  Recent user agents are remembered, so a busy site costs one parse per distinct text.  Looks at the first
+ * 1024 bytes of text.
+ */
 extern void parse_user_agent(AgentParser *parser, const char *text, UserAgent *agent);
 
 /* "desktop", "mobile", "tablet", "other" */
