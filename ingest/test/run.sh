@@ -1,0 +1,133 @@
+#!/usr/bin/env bash
+#
+# run.sh tests|benches|soaks [NAME] - runs the parts of a table below, one after the other, and adds up
+#
+# For ./openreplay, which has installed and built what they need. Each part runs in a process group and with a time limit of
+# its own; on Ctrl-C the group is told to end and its scripts clean up after themselves. The last line is
+# "N passed, M failed" over all parts: a part's own lines of that form and pg_regress's summary are counted, a part that
+# prints none counts as one.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+. ingest/test/cluster.sh
+
+# name, limit in seconds, "server" if a PostgreSQL shall run for it, command
+tests='
+lint     300 -      make lint
+unit     600 -      make check-unit
+fuzz     300 -      ingest/test/fuzz.sh 20
+regress  600 server make installcheck
+restore  600 server ingest/test/restore.sh
+http     300 -      ingest/test/http_test.sh
+worker   300 -      ingest/test/worker_test.sh
+kills    300 -      ingest/test/kill_trial.sh --seconds 40 --kills 6
+browser  600 -      ingest/test/browser/run.sh
+up       600 -      ingest/test/up_test.sh
+'
+benches='
+wire     900 -      build/bench/src/wire/wire_bench data/captures
+ingest  1800 -      ingest/test/ingest_bench.sh
+pass    1800 -      ingest/test/pass_bench.sh
+'
+soaks='
+kills   1800 -      ingest/test/kill_trial.sh --seconds 300 --kills 30
+fuzz    7200 -      ingest/test/fuzz.sh 600
+'
+
+passed=0
+failed=0
+failed_parts=
+skipped_parts=
+part=
+logs=$(mktemp -d)
+
+# A server that preloads the extension, with workers that leave every database alone: what its parts do, they do by hand.
+in_cluster()
+(
+	dir=$(cluster_dir openreplay-run)
+	trap 'stop_cluster "$dir" immediate > /dev/null 2>&1; rm -rf "$dir"' EXIT
+	trap 'exit 143' INT TERM
+	start_cluster "$dir" "$(free_port)" "shared_preload_libraries = 'openreplay'" "openreplay.database = 'no database'" "fsync = off"
+	"$@"
+)
+
+# Nobody but the part's own scripts knows what they have started, so they get the time to stop it.
+stop_part()
+{
+	trap - EXIT
+	if [ -n "$part" ] && kill -TERM -- "-$part" 2> /dev/null; then
+		wait "$part" 2> /dev/null || true
+	fi
+	rm -rf "$logs"
+}
+trap stop_part EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Prints the sums of passed and failed in a log. pg_regress says "All 5 tests passed" or "2 of 5 tests failed".
+count_results()
+{
+	sed -nE -e 's/^[^ ]+: ([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' -e 's/^[# ]*All ([0-9]+) tests passed.*/\1 0/p' \
+		-e 's/^[# ]*([0-9]+) of ([0-9]+) tests failed.*/\2 \1 of/p' "$1" \
+		| awk '{ passed += $3 == "of" ? $1 - $2 : $1; failed += $2 } END { print passed + 0, failed + 0 }'
+}
+
+# run_part NAME LIMIT SERVER COMMAND...
+run_part()
+{
+	local name=$1 limit=$2 server=$3 log=$logs/$1 began=$SECONDS code=0 n_passed n_failed shown
+	shift 3
+	printf '\n==== %s: %s\n' "$name" "$*"
+	: > "$log"
+	set -- timeout --foreground -k 30 "$limit" "$@"
+	[ "$server" = - ] || set -- in_cluster "$@"
+	set -m
+	("$@") > "$log" 2>&1 < /dev/null &
+	part=$!
+	set +m
+	tail -n +1 -s 0.2 -f --pid="$part" "$log" &
+	shown=$!
+	wait "$part" || code=$?
+	wait "$shown" || true
+	kill -TERM -- "-$part" 2> /dev/null || true
+	part=
+	[ "$code" != 124 ] || echo "$name: stopped after $limit s"
+	read -r n_passed n_failed < <(count_results "$log")
+	if [ "$code" = 0 ] && [ "$n_passed$n_failed" = 00 ]; then
+		n_passed=1
+	elif [ "$code" != 0 ] && [ "$n_failed" = 0 ]; then
+		n_failed=1
+	fi
+	passed=$((passed + n_passed))
+	failed=$((failed + n_failed))
+	[ "$n_failed" = 0 ] || failed_parts+=" $name"
+	printf -- '---- %s: %d passed, %d failed, %d s\n' "$name" "$n_passed" "$n_failed" $((SECONDS - began))
+}
+
+run_table()
+{
+	local name limit server command only=$2 found=
+	while read -r name limit server command; do
+		[[ -n $name && (-z $only || $only = "$name") ]] || continue
+		found=yes
+		[[ $command != build/* ]] || make -s "${command%% *}"
+		if [[ ${command%% *} == */* && ! -x ${command%% *} ]]; then
+			skipped_parts+=" $name"
+			continue
+		fi
+		# shellcheck disable=SC2086 # words, all from the tables above
+		run_part "$name" "$limit" "$server" $command
+	done <<< "$1"
+	[ -n "$found" ] || die "no $only here, only:$(awk 'NF { printf " %s", $1 }' <<< "$1")"
+}
+
+case ${1:-} in
+	tests) run_table "$tests" "${2:-}" ;;
+	benches) run_table "$benches" "${2:-}" ;;
+	soaks) run_table "$soaks" "${2:-}" ;;
+	*) die "run.sh tests|benches|soaks [NAME]" ;;
+esac
+echo
+[ -z "$skipped_parts" ] || echo "not in this version:$skipped_parts"
+[ -z "$failed_parts" ] || echo "failed:$failed_parts"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
