@@ -142,6 +142,7 @@ static int64_t
 whole_number(const Field *field, const json_t *value)
 {
 	double number = json_is_number(value) ? json_number_value(value) : 0;
+	int64_t whole;
 	double least = field->type == FIELD_NATURAL ? 0 : -SAFE_INTEGER;
 	double most =
 		field->type == FIELD_NATURAL && field->max < (int64_t) SAFE_INTEGER ? (double) field->max : SAFE_INTEGER;
@@ -150,7 +151,8 @@ whole_number(const Field *field, const json_t *value)
 		number = least;
 	if (number > most)
 		number = most;
-	return (int64_t) (number < 0 ? number - 0.5 : number + 0.5);
+	whole = (int64_t) number;
+	return whole + (number - (double) whole >= 0.5) - ((double) whole - number >= 0.5);
 }
 
 static void

@@ -457,6 +457,23 @@ for n in 1 2 3 4 5 6 7 8 9 10 11 12; do
 done
 stop_posting "connections cut"
 
+# A commit whose answer never comes: it waits for a standby that does not exist, durable here already, when its connection ends.
+new_session
+sql -c "ALTER SYSTEM SET synchronous_standby_names = 'nobody'" -c "SELECT pg_reload_conf()" > /dev/null
+sleep 0.2
+curl -s -m 20 -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $token" --data-binary "@$work/batch" "$INGEST_URL/v1/web/i" > "$work/told" &
+poster=$!
+for n in $(seq 50); do
+	sql -c "SET synchronous_commit = local" -c "SELECT 'cut' FROM (SELECT pid FROM pg_stat_activity WHERE query LIKE 'COPY openreplay.batches%' AND wait_event = 'SyncRep' LIMIT 1) w,
+		pg_terminate_backend(w.pid)" > "$work/cut"
+	[ -s "$work/cut" ] && break
+	sleep 0.05
+done
+wait "$poster"
+sql -c "ALTER SYSTEM RESET synchronous_standby_names" -c "SELECT pg_reload_conf()" > /dev/null
+same "a lost answer to a commit: told, stored" "$(cat "$work/cut" "$work/told") $(stored)" $'cut\n200 1234'
+same "a lost answer to a commit is settled, not repeated" "$(grep -c 'settled an unknown commit writer=0 committed=1 again=0' "$dir/ingest.log")" 1
+
 start_posting
 sleep 0.7
 stop_cluster "$dir" immediate
