@@ -35,6 +35,7 @@ EDGE_LIBS = -L$(shell $(PG_CONFIG) --libdir) -lpq -lmicrohttpd -lcurl -ljansson 
 
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 REGRESS_OPTS = --inputdir=$(CURDIR) --outputdir=$(CURDIR)/build/regress
+export OPENREPLAY_CAPTURES = $(CURDIR)/build/captures
 
 EXTRA_CLEAN = build openreplay-ingest openreplay-replay \
 	$(PLAIN_OBJS) $(MODULE_OBJS) $(COMMON_OBJS) $(SERVER_OBJS) $(REPLAY_OBJS) $(DEPENDENCIES)
@@ -76,6 +77,11 @@ install-programs: openreplay-ingest
 	$(MKDIR_P) '$(DESTDIR)$(bindir)' '$(DESTDIR)$(datadir)/openreplay'
 	$(INSTALL_PROGRAM) openreplay-ingest '$(DESTDIR)$(bindir)/openreplay-ingest'
 	$(INSTALL_DATA) data/uap-core/regexes.yaml '$(DESTDIR)$(datadir)/openreplay/regexes.yaml'
+
+build/captures: data/unpack.sh $(wildcard data/captures/*/*)
+	data/unpack.sh $@
+	@touch $@
+installcheck: build/captures
 
 # ---- plain C tests ----------------------------------------------------------------------------------------------------
 

@@ -212,8 +212,9 @@ start_session(Pass *pass, const Entry *entry, const char **reason)
 	platform = text_member(json, "platform");
 	mobile = platform.len > 0 && strncmp(platform.data, "web", platform.len) != 0;
 	start_ms = number_member(json, "start_ts");
-	/* partitions bound it: at most a day before the id, never after it */
-	start_ms = Min(Max(start_ms, session_ms - DAY_MS + 1), session_ms);
+	/* partitions bound it: at most a day before the id, never after it; anything else is a wrong clock */
+	if (start_ms <= session_ms - DAY_MS || start_ms > session_ms)
+		start_ms = session_ms;
 	ensure_month(session_ms);
 	put_session(pass, json, entry->session_id, project->project_id, start_ms, mobile);
 	suggest_visitor(pass, json, project->project_id);
