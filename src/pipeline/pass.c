@@ -275,16 +275,23 @@ report_broken(Pass *pass, const Entry *entry, const char *reason, int messages_k
 	put_bytes(pass->rows, VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body));
 }
 
+/* The entry's row goes, so that no other reader needs to know why it must not be read. */
+static void
+discard(Pass *pass, const Entry *entry)
+{
+	if (pass->discarded == NULL)
+		pass->discarded = MemoryContextAlloc(pass->context, 16 * sizeof(Entry));
+	else if (pass->ndiscarded >= 16 && (pass->ndiscarded & (pass->ndiscarded - 1)) == 0)
+		pass->discarded = repalloc(pass->discarded, 2 * pass->ndiscarded * sizeof(Entry));
+	pass->discarded[pass->ndiscarded++] = *entry;
+}
+
 void
 report_duplicate(Pass *pass, const Entry *entry)
 {
 	Lane	   *lane = lane_of(pass->pipeline, entry->server_id, entry->shard);
 
-	if (pass->duplicates == NULL)
-		pass->duplicates = MemoryContextAlloc(pass->context, 16 * sizeof(Entry));
-	else if (pass->nduplicates >= 16 && (pass->nduplicates & (pass->nduplicates - 1)) == 0)
-		pass->duplicates = repalloc(pass->duplicates, 2 * pass->nduplicates * sizeof(Entry));
-	pass->duplicates[pass->nduplicates++] = *entry;
+	discard(pass, entry);
 	if (lane != NULL)
 		lane->duplicates++;
 }
@@ -406,11 +413,11 @@ put_checkpoints(Pass *pass)
 }
 
 static void
-delete_duplicates(Pass *pass)
+delete_discarded(Pass *pass)
 {
 	static SPIPlanPtr plan;
 	Oid			types[] = {INT4ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID};
-	int			n = pass->nduplicates;
+	int			n = pass->ndiscarded;
 	Datum	   *columns[4];
 	Datum		arguments[4];
 
@@ -420,10 +427,10 @@ delete_duplicates(Pass *pass)
 		columns[c] = palloc(n * sizeof(Datum));
 	for (int i = 0; i < n; i++)
 	{
-		columns[0][i] = Int32GetDatum(pass->duplicates[i].server_id);
-		columns[1][i] = Int16GetDatum(pass->duplicates[i].shard);
-		columns[2][i] = Int64GetDatum(pass->duplicates[i].seq);
-		columns[3][i] = TimestampTzGetDatum(pass->duplicates[i].received_at);
+		columns[0][i] = Int32GetDatum(pass->discarded[i].server_id);
+		columns[1][i] = Int16GetDatum(pass->discarded[i].shard);
+		columns[2][i] = Int64GetDatum(pass->discarded[i].seq);
+		columns[3][i] = TimestampTzGetDatum(pass->discarded[i].received_at);
 	}
 	arguments[0] = PointerGetDatum(construct_array(columns[0], n, INT4OID, 4, true, TYPALIGN_INT));
 	arguments[1] = PointerGetDatum(construct_array(columns[1], n, INT2OID, 2, true, TYPALIGN_SHORT));
@@ -485,7 +492,7 @@ finish_pass(Pass *pass)
 	put_identities(pass);
 	put_checkpoints(pass);
 	write_rows(pass->rows, &pass->rows_written, &pass->rows_known);
-	delete_duplicates(pass);
+	delete_discarded(pass);
 }
 
 static void
@@ -515,7 +522,10 @@ pass_over(Pass *pass, int limit)
 	pass->entries_done = pass->nentries;
 }
 
-/* Puts the next entry aside; the rest of its session goes on without it. */
+/*
+ * Puts the next entry aside: it is kept with the broken ones and no longer among the batches, where it would make the
+ * session's state fail too whenever it is derived again.
+ */
 static void
 put_aside(Pass *pass, const char *reason)
 {
@@ -531,6 +541,8 @@ put_aside(Pass *pass, const char *reason)
 		report_broken(pass, entry, reason, 0);
 		put_positions(pass, 0);
 		write_rows(pass->rows, &pass->rows_written, &pass->rows_known);
+		discard(pass, entry);
+		delete_discarded(pass);
 		pass->entries_done = 1;
 	}
 }

@@ -92,8 +92,8 @@ typedef struct Pass
 	struct HTAB *identities;	/* changes to sessions rows, one per session */
 	Entry	   *entries;
 	int			nentries;
-	Entry	   *duplicates;		/* rows to delete */
-	int			nduplicates;
+	Entry	   *discarded;		/* rows to delete: duplicates, and what was put aside */
+	int			ndiscarded;
 	int64	   *touched;		/* sessions that changed, possibly more than once */
 	int			ntouched;
 	int			touched_size;
