@@ -24,8 +24,9 @@
 
 #define ERROR_SIZE 1024
 #define PATH_SIZE 4096
-#define LAST_ANSWERS_MS 1000
-#define READY_MS 5000 /* how long the port file waits for the database */
+#define UPLOADS_MS 3000		 /* for bodies that are on their way when we are told to stop */
+#define LAST_ANSWERS_MS 1000 /* for answers to be sent after the last commit */
+#define READY_MS 5000		 /* how long the port file waits for the database */
 
 static void
 show_usage(void)
@@ -112,7 +113,7 @@ close_parts(Server *server, Door *door)
 	if (door != NULL)
 	{
 		stop_accepting(door);
-		await_requests(door, server->settings.commit_timeout_ms + LAST_ANSWERS_MS);
+		await_requests(door, UPLOADS_MS);
 	}
 	if (server->lanes != NULL)
 		drain_lanes(server->lanes);

@@ -400,6 +400,12 @@ like "metrics" "$status $body" $'200 *openreplay_ingest_requests_total{endpoint=
 ask GET /metrics -H 'X-Forwarded-For: 203.0.113.7'
 answers "metrics are not for strangers" 404
 
+kill -HUP "$INGEST_PID"
+sleep 0.2
+same "SIGHUP reads the configuration again" "$(grep -c 'configuration read again' "$dir/ingest.log")" 1
+new_session
+like "and the server goes on" "$token" '*.*.*.*'
+
 # ---- faults -----------------------------------------------------------------------------------------------------------
 
 # post_until_told NUMBER: posts batches of sizes of its own; the acknowledged ones are noted
