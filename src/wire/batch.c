@@ -35,8 +35,9 @@ find_tab(const uint8_t *pos, const uint8_t *end)
 		{
 			const uint8_t *field = pos;
 			WireValue	values[WIRE_MAX_FIELDS];
+			unsigned	nread;
 
-			if (wire_read_fields(&wire_types[MSG_TabData], &field, pos + size, values) == WIRE_OK)
+			if (wire_read_fields(MSG_TabData, &field, pos + size, values, &nread) == WIRE_OK)
 				return values[TabData_TabId].s;
 		}
 		pos += size;
@@ -52,6 +53,7 @@ wire_batch_open(WireBatch *batch, const void *data, size_t len, WirePlatform pla
 	const uint8_t *pos = start;
 	const uint8_t *end = start + len;
 	unsigned	type;
+	unsigned	nread;
 
 	*batch = (WireBatch) {
 		.data = start,
@@ -70,7 +72,7 @@ wire_batch_open(WireBatch *batch, const void *data, size_t len, WirePlatform pla
 	if (type != MSG_BatchMetadata && type != MSG_BatchMeta && type != MSG_MobileBatchMeta)
 		return WIRE_OK;
 
-	batch->error = wire_read_fields(&wire_types[type], &pos, end, values);
+	batch->error = wire_read_fields(type, &pos, end, values, &nread);
 	if (batch->error != WIRE_OK)
 		return batch->error;
 
@@ -116,7 +118,16 @@ fail(WireBatch *batch, WireError error)
 	return false;
 }
 
-/* Keeps the context; only a handful of types move it. */
+/* The few types that move the context; telling them apart from the others must cost next to nothing. */
+static const bool moves_context[WIRE_TYPE_COUNT] = {
+	[MSG_Timestamp] = true,
+	[MSG_SessionStart] = true,
+	[MSG_SessionEnd] = true,
+	[MSG_SetPageLocation] = true,
+	[MSG_SetPageLocationDeprecated] = true,
+	[MSG_TabData] = true,
+};
+
 static void
 apply_context(WireBatch *batch, const WireMessage *message)
 {
@@ -158,6 +169,15 @@ own_timestamp(const WireMessage *message)
 	if (wire_read_uint(&pos, pos + message->body_len, &time) != WIRE_OK)
 		return 0;
 	return time > INT64_MAX ? INT64_MAX : (int64_t) time;
+}
+
+static WireError
+skip_fields(unsigned id, const uint8_t **pos, const uint8_t *end)
+{
+	WireValue	ignored[WIRE_MAX_FIELDS];
+	unsigned	nread;
+
+	return wire_read_fields(id, pos, end, ignored, &nread);
 }
 
 /* Passes over a mobile message of unknown type: Timestamp, Length, then Length bytes. */
@@ -202,7 +222,7 @@ wire_batch_next(WireBatch *batch, WireMessage *message)
 			if (error != WIRE_OK)
 				return fail(batch, error);
 		}
-		type = wire_type(id < WIRE_TYPE_COUNT ? (unsigned) id : WIRE_TYPE_COUNT);
+		type = id < WIRE_TYPE_COUNT && wire_types[id].name != NULL ? &wire_types[id] : NULL;
 		message->body = pos;
 
 		if (batch->started && (id == MSG_BatchMetadata || id == MSG_BatchMeta))
@@ -224,7 +244,7 @@ wire_batch_next(WireBatch *batch, WireMessage *message)
 		else
 		{
 			if (type != NULL)
-				error = wire_skip_fields(type, &pos, end);
+				error = skip_fields((unsigned) id, &pos, end);
 			else if (batch->platform == WIRE_MOBILE)
 				error = skip_mobile(&pos, end);
 			else
@@ -244,8 +264,9 @@ wire_batch_next(WireBatch *batch, WireMessage *message)
 		}
 
 		message->wire_type = (uint8_t) id;
-		message->type = wire_canonical_type((uint8_t) id);
-		apply_context(batch, message);
+		message->type = wire_canonical_type((unsigned) id);
+		if (moves_context[id])
+			apply_context(batch, message);
 		message->index = batch->index;
 		message->timestamp = type->platform == WIRE_MOBILE ? own_timestamp(message) : batch->timestamp;
 		message->url = batch->url;

@@ -56,74 +56,127 @@ wire_error_text(WireError error)
 
 /* ---- decoding ---- */
 
-static WireError
-read_string(const uint8_t **pos, const uint8_t *end, WireString *value)
+/*
+ * The rest of reading a number: more than one byte, or none left.  Returns NULL on error.
+ *
+ * Keys and times take six to eight bytes, so those are read as one word: the first byte without its top bit ends the number,
+ * and three folds bring its groups of seven bits together.
+ */
+static __attribute__((noinline)) const uint8_t *
+read_long_uint(const uint8_t *pos, const uint8_t *end, uint64_t *value, WireError *error)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	if (end - pos >= 8)
+	{
+		uint64_t	word;
+		uint64_t	stops;
+
+		memcpy(&word, pos, sizeof(word));
+		stops = ~word & UINT64_C(0x8080808080808080);
+		if (stops != 0)
+		{
+			unsigned	bits = (unsigned) __builtin_ctzll(stops) + 1;
+
+			word &= (stops ^ (stops - 1)) & UINT64_C(0x7f7f7f7f7f7f7f7f);
+			word = (word & UINT64_C(0x007f007f007f007f)) | ((word & UINT64_C(0x7f007f007f007f00)) >> 1);
+			word = (word & UINT64_C(0x00003fff00003fff)) | ((word & UINT64_C(0x3fff00003fff0000)) >> 2);
+			*value = (word & UINT64_C(0x0fffffff)) | ((word & UINT64_C(0x0fffffff00000000)) >> 4);
+			return pos + bits / 8;
+		}
+	}
+#endif
+	*error = wire_read_uint(&pos, end, value);
+	return *error == WIRE_OK ? pos : NULL;
+}
+
+static inline const uint8_t *
+read_uint(const uint8_t *pos, const uint8_t *end, uint64_t *value, WireError *error)
+{
+	if (pos < end && *pos < 0x80)
+	{
+		*value = *pos;
+		return pos + 1;
+	}
+	return read_long_uint(pos, end, value, error);
+}
+
+static inline const uint8_t *
+read_int(const uint8_t *pos, const uint8_t *end, int64_t *value, WireError *error)
+{
+	uint64_t	number;
+
+	pos = read_uint(pos, end, &number, error);
+	if (pos != NULL)
+		*value = wire_unzigzag(number);
+	return pos;
+}
+
+static inline const uint8_t *
+read_boolean(const uint8_t *pos, const uint8_t *end, bool *value, WireError *error)
+{
+	if (pos == end)
+	{
+		*error = WIRE_TRUNCATED;
+		return NULL;
+	}
+	*value = *pos == 1;
+	return pos + 1;
+}
+
+static inline const uint8_t *
+read_string(const uint8_t *pos, const uint8_t *end, WireString *value, WireError *error)
 {
 	uint64_t	len;
-	WireError	error = wire_read_uint(pos, end, &len);
 
-	if (error != WIRE_OK)
-		return error;
-	if (len > WIRE_MAX_STRING_BYTES)
-		return WIRE_STRING_TOO_LONG;
-	if (len > (uint64_t) (end - *pos))
-		return WIRE_TRUNCATED;
-	*value = wire_string((const char *) *pos, len);
-	*pos += len;
-	return WIRE_OK;
-}
-
-static WireError
-read_value(WireKind kind, const uint8_t **pos, const uint8_t *end, WireValue *value)
-{
-	uint64_t	number = 0;
-	WireError	error;
-
-	switch (kind)
+	pos = read_uint(pos, end, &len, error);
+	if (pos == NULL)
+		return NULL;
+	if (len > (uint64_t) (end - pos) || len > WIRE_MAX_STRING_BYTES)
 	{
-		case WIRE_BOOLEAN:
-			if (*pos == end)
-				return WIRE_TRUNCATED;
-			value->b = *(*pos)++ == 1;
-			return WIRE_OK;
-		case WIRE_UINT:
-			return wire_read_uint(pos, end, &value->u);
-		case WIRE_INT:
-			error = wire_read_uint(pos, end, &number);
-			value->i = wire_unzigzag(number);
-			return error;
-		case WIRE_STRING:
-			return read_string(pos, end, &value->s);
+		*error = len > WIRE_MAX_STRING_BYTES ? WIRE_STRING_TOO_LONG : WIRE_TRUNCATED;
+		return NULL;
 	}
-	return WIRE_OK;
+	*value = wire_string((const char *) pos, len);
+	return pos + len;
 }
+
+/*
+ * Straight-line code for every message, expanded from the catalogue: what a message holds is known when this is compiled, and
+ * walking its field list at run time would take twice as long.
+ */
+#define READ_UINT(value) read_uint(pos, end, &(value).u, &error)
+#define READ_INT(value) read_int(pos, end, &(value).i, &error)
+#define READ_BOOLEAN(value) read_boolean(pos, end, &(value).b, &error)
+#define READ_STRING(value) read_string(pos, end, &(value).s, &error)
 
 WireError
-wire_read_fields(const WireType *type, const uint8_t **pos, const uint8_t *end, WireValue *values)
+wire_read_fields(unsigned id, const uint8_t **start, const uint8_t *end, WireValue *values, unsigned *nread)
 {
-	for (unsigned i = 0; i < type->nfields; i++)
+	const uint8_t *pos = *start;
+	const uint8_t *next;
+	WireError	error = WIRE_OK;
+	unsigned	field = 0;
+
+	switch (id)
 	{
-		WireError	error = read_value(type->fields[i].kind, pos, end, &values[i]);
-
-		if (error != WIRE_OK)
-			return error;
+#define FIELD(message, kind, name) \
+		field = message##_##name; \
+		next = READ_##kind(values[message##_##name]); \
+		if (next == NULL) \
+			break; \
+		pos = next;
+#define MESSAGE(id, platform, name, flags, fields) \
+		case id: \
+			fields \
+			field = name##_FIELDS; \
+			break;
+#include "wire/messages.list.h"
+#undef MESSAGE
+#undef FIELD
 	}
-	return WIRE_OK;
-}
-
-WireError
-wire_skip_fields(const WireType *type, const uint8_t **pos, const uint8_t *end)
-{
-	WireValue	ignored;
-
-	for (unsigned i = 0; i < type->nfields; i++)
-	{
-		WireError	error = read_value(type->fields[i].kind, pos, end, &ignored);
-
-		if (error != WIRE_OK)
-			return error;
-	}
-	return WIRE_OK;
+	*start = pos;
+	*nread = field;
+	return error;
 }
 
 /* What was not sent is 0, false or "" - never a null pointer, so that callers may hand any string to memcmp. */
@@ -142,43 +195,19 @@ fill_missing(const WireType *type, unsigned from, WireValue *values)
 WireError
 wire_decode_sent(const WireMessage *message, WireValue *values)
 {
-	const WireType *type = &wire_types[message->wire_type];
 	const uint8_t *pos = message->body;
 	const uint8_t *end = pos + message->body_len;
+	unsigned	nread;
+	WireError	error = wire_read_fields(message->wire_type, &pos, end, values, &nread);
 
-	for (unsigned i = 0; i < type->nfields; i++)
-	{
-		WireError	error;
-
-		if (pos == end)
-		{
-			/* an older tracker's shorter form */
-			fill_missing(type, i, values);
-			return WIRE_OK;
-		}
-		error = read_value(type->fields[i].kind, &pos, end, &values[i]);
-		if (error != WIRE_OK)
-		{
-			fill_missing(type, i, values);
-			return error;
-		}
-	}
-	return WIRE_OK;
+	if (error == WIRE_OK)
+		return WIRE_OK;
+	fill_missing(&wire_types[message->wire_type], nread, values);
+	/* ending between two fields is an older tracker's shorter form */
+	return error == WIRE_TRUNCATED && pos == end ? WIRE_OK : error;
 }
 
-/*
- * Legacy forms and what they are now.  Their fields are a prefix of the successor's, in the same order and of the same kinds
- * (the kinds that differ, GraphQL's Duration and the booleans, are handled in wire_decode), so only what to fill in is told.
- */
-typedef struct Successor
-{
-	uint8_t		now;
-	bool		type_first;		/* the successor starts with a Type field the old form lacks */
-	const char *text;			/* value of that Type, or of the first added field when it is a string */
-	bool		absent_point;	/* the two added numbers are coordinates: 101 marks them unknown */
-} Successor;
-
-static const Successor successors[WIRE_TYPE_COUNT] = {
+const WireSuccessor wire_successors[WIRE_TYPE_COUNT] = {
 	[MSG_SetPageLocationDeprecated] = {.now = MSG_SetPageLocation},
 	[MSG_NetworkRequestDeprecated] = {.now = MSG_NetworkRequest},
 	[MSG_JSExceptionDeprecated] = {.now = MSG_JSException, .text = "{}"},
@@ -192,16 +221,10 @@ static const Successor successors[WIRE_TYPE_COUNT] = {
 	[MSG_ResourceTimingDeprecated] = {.now = MSG_ResourceTiming},
 };
 
-uint8_t
-wire_canonical_type(uint8_t wire_type)
-{
-	return successors[wire_type].now != 0 ? successors[wire_type].now : wire_type;
-}
-
 WireError
 wire_decode(const WireMessage *message, WireValue *values)
 {
-	const Successor *successor = &successors[message->wire_type];
+	const WireSuccessor *successor = &wire_successors[message->wire_type];
 	const WireType *now;
 	const WireType *sent;
 	unsigned	shift;

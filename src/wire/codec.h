@@ -8,11 +8,31 @@
 
 extern const WireType wire_types[WIRE_TYPE_COUNT];
 
-extern uint8_t wire_canonical_type(uint8_t wire_type);
+/*
+ * Legacy forms and what they are now.  Their fields are a prefix of the successor's, in the same order and of the same kinds
+ * (the kinds that differ, GraphQL's Duration and the booleans, are handled in wire_decode), so only what to fill in is told.
+ */
+typedef struct WireSuccessor
+{
+	uint8_t		now;			/* 0: the message has no successor */
+	bool		type_first;		/* the successor starts with a Type field the old form lacks */
+	bool		absent_point;	/* the two added numbers are coordinates: 101 marks them unknown */
+	const char *text;			/* value of that Type, or of the first added field when it is a string */
+} WireSuccessor;
 
-/* Reads or passes over all fields of a type, none may be missing: for headers and for bodies without sizes. */
-extern WireError wire_read_fields(const WireType *type, const uint8_t **pos, const uint8_t *end, WireValue *values);
-extern WireError wire_skip_fields(const WireType *type, const uint8_t **pos, const uint8_t *end);
+extern const WireSuccessor wire_successors[WIRE_TYPE_COUNT];
+
+/*
+ * Reads the fields of a known type; none may be missing.  On error *pos is where the failing field starts and *nread how many
+ * were read before it.
+ */
+extern WireError wire_read_fields(unsigned id, const uint8_t **pos, const uint8_t *end, WireValue *values, unsigned *nread);
+
+static inline uint8_t
+wire_canonical_type(unsigned wire_type)
+{
+	return wire_successors[wire_type].now != 0 ? wire_successors[wire_type].now : (uint8_t) wire_type;
+}
 
 static inline bool
 wire_is_unsized(unsigned type)
