@@ -53,7 +53,8 @@ override CFLAGS += -std=gnu11 -MMD -MP
 $(MODULE_OBJS): override CFLAGS += -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
 	-Wno-declaration-after-statement
 # Strict and without PostgreSQL's include path: the compiler itself holds the border.
-EDGE_CPPFLAGS = -I$(CURDIR)/src -I$(CURDIR)/ingest -I$(shell $(PG_CONFIG) --includedir) -D_GNU_SOURCE
+EDGE_CPPFLAGS = -I$(CURDIR)/src -I$(CURDIR)/ingest -I$(shell $(PG_CONFIG) --includedir) -D_GNU_SOURCE \
+	-DOPENREPLAY_DATADIR='"$(datadir)/openreplay"'
 $(PLAIN_OBJS) $(COMMON_OBJS) $(SERVER_OBJS) $(REPLAY_OBJS): %.o: %.c
 	$(CC) -O2 -g -fPIC -fno-omit-frame-pointer $(STRICT) $(EDGE_CPPFLAGS) -c -o $@ $<
 
@@ -88,7 +89,7 @@ installcheck: build/captures
 SANITIZE = -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 UNIT_PROGRAMS = $(patsubst %.c,build/unit/%,$(UNIT_TESTS))
 
-build/unit/%: %.c $(PLAIN_SOURCES) $(COMMON_SOURCES) $(wildcard src/*/*.h ingest/*/*.h src/*.h)
+build/unit/%: %.c $(PLAIN_SOURCES) $(COMMON_SOURCES) $(SERVER_SOURCES) $(REPLAY_SOURCES) $(wildcard src/*/*.h ingest/*/*.h src/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(SANITIZE) $(filter-out -MMD -MP,$(STRICT)) $(EDGE_CPPFLAGS) -o $@ $< $(PLAIN_SOURCES) $(COMMON_SOURCES) $(EDGE_LIBS)
 

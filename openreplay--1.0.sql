@@ -1947,6 +1947,8 @@ BEGIN
 		PERFORM pg_advisory_xact_lock(hashtext('openreplay.ensure_batch_partitions'));
 		CONTINUE WHEN to_regclass('openreplay.' || partition_name) IS NOT NULL;
 		PERFORM openreplay.add_time_partition('openreplay.batches', partition_name, lower_bound, lower_bound + interval '1 hour');
+		-- bodies of a few kB are read whole and once: beside their row they cost no second look-up
+		EXECUTE format('ALTER TABLE openreplay.%I SET (toast_tuple_target = 8160)', partition_name);
 		-- what is appended twice to a lane is refused here; also how the pipeline reads a lane
 		EXECUTE format('CREATE UNIQUE INDEX %I ON openreplay.%I (server_id, shard, seq)',
 					   partition_name || '_lane_idx', partition_name);
