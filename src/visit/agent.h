@@ -34,21 +34,38 @@ extern bool read_yaml_records(const char *path, YamlVisitor visit, void *context
 /* NULL if the record lacks the key. */
 extern const char *yaml_value(const YamlRecord *record, const char *key);
 
-/* ---- agent_literals.c: which rules a text can match at all ---- */
+/* ---- agent_literals.c: the literals that rules need, and which of them a text has ---- */
 
 typedef struct LiteralTable LiteralTable;
 
 extern LiteralTable *make_literal_table(void);
 extern void free_literal_table(LiteralTable *table);
 
+/* The id of a lower-case literal of at least 2 bytes, the same for the same text; -1: no memory, or too many. */
+extern int intern_literal(LiteralTable *table, const char *literal);
+
+/* Makes text (at most AGENT_INPUT_MAX bytes) the one that text_has_literal() speaks of; after the last
+ * intern_literal(). */
+extern void scan_text(LiteralTable *table, const char *text, size_t len);
+
+/* In upper or lower case. */
+extern bool text_has_literal(LiteralTable *table, uint16_t id);
+
+static inline unsigned char
+to_lower(char c)
+{
+	return (unsigned char) (c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+/* ---- agent_needs.c: which rules a text can match at all ---- */
+
 /*
  * What each text that regex matches must contain: groups of literals, at least one literal of each group.  Encoded as
- * size, literal ids, size, literal ids ... 0; free() it.  NULL: out of memory.
+ * size, literal ids, size, literal ids ... 0; free() it.  NULL: no memory, or too many literals.
  */
 extern uint16_t *find_literal_needs(LiteralTable *table, const char *regex);
 
-/* Makes text (at most AGENT_INPUT_MAX bytes) the one that literal_needs_met() speaks of. */
-extern void scan_text(LiteralTable *table, const char *text, size_t len);
+/* Whether the text given to scan_text() has what is needed. */
 extern bool literal_needs_met(LiteralTable *table, const uint16_t *needs);
 
 /* ---- agent_rules.c: what uap-core says ---- */

@@ -5,7 +5,7 @@
  * or without one the group of the same position, trimmed; a list without a match gives the family "Other".
  *
  * Hard idea: there are some 1200 regular expressions and a hostile client chooses the text.  The prefilter
- * (agent_literals.c) leaves a few dozen rules per text; those that have been tried once stay compiled to machine code,
+ * (agent_needs.c) leaves a few dozen rules per text; those that have been tried once stay compiled to machine code,
  * so a server only pays, in time and memory, for the rules that its visitors come near.  The work that one regular
  * expression may do is limited; one that hits the limit counts as no match.
  */
@@ -143,7 +143,7 @@ add_rule(AgentRules *rules, AgentListId id, const YamlRecord *record, char *erro
 	}
 	rule->needs = find_literal_needs(rules->literals, regex);
 	if (rule->needs == NULL)
-		return set_error(error, error_size, "out of memory");
+		return set_error(error, error_size, "out of memory, or too many rules");
 	return compile_rule(rule, regex, flag != NULL, error, error_size);
 }
 

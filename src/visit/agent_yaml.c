@@ -24,6 +24,7 @@ typedef enum ReaderPlace
 typedef struct YamlReader
 {
 	ReaderPlace place;
+	size_t line; /* of the record or event in hand, for errors */
 	char *list;
 	YamlRecord record;
 	YamlVisitor visit;
@@ -133,6 +134,7 @@ take_event(YamlReader *reader, const yaml_event_t *event)
 				return true;
 			}
 			reader->record.list = reader->list;
+			reader->line = reader->record.line;
 			if (!reader->visit(reader->context, &reader->record, reader->error, reader->error_size))
 				return false;
 			clear_record(&reader->record);
@@ -156,7 +158,11 @@ read_events(YamlReader *reader, yaml_parser_t *parser)
 		yaml_event_t event;
 
 		if (!yaml_parser_parse(parser, &event))
+		{
+			reader->line = parser->problem_mark.line + 1;
 			return refuse(reader, parser->problem ? parser->problem : "not readable as YAML");
+		}
+		reader->line = event.start_mark.line + 1;
 		ok = take_event(reader, &event);
 		ended = event.type == YAML_STREAM_END_EVENT;
 		yaml_event_delete(&event);
@@ -187,7 +193,7 @@ read_yaml_records(const char *path, YamlVisitor visit, void *context, char *erro
 	yaml_parser_set_input_file(&parser, file);
 	ok = read_events(&reader, &parser);
 	if (!ok)
-		snprintf(error, error_size, "\"%s\" line %zu: %s", path, parser.mark.line + 1, why);
+		snprintf(error, error_size, "\"%s\" line %zu: %s", path, reader.line, why);
 	yaml_parser_delete(&parser);
 	fclose(file);
 	clear_record(&reader.record);

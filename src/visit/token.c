@@ -138,31 +138,33 @@ write_base58(char *out, const unsigned char *bytes)
 static bool
 read_base58(const char *text, size_t len, unsigned char *bytes)
 {
+	uint32_t words[SIGNATURE_SIZE / 4] = {0}; /* the number, most significant first */
 	size_t ones = 0;
 	size_t zeros = 0;
 
 	if (len > SIGNATURE_TEXT_MAX)
 		return false;
-	memset(bytes, 0, SIGNATURE_SIZE);
 	while (ones < len && text[ones] == '1')
 		ones++;
 	for (size_t i = ones; i < len; i++)
 	{
 		const char *found = text[i] == '\0' ? NULL : strchr(base58_digits, text[i]);
-		unsigned carry;
+		uint64_t carry;
 
 		if (found == NULL)
 			return false;
-		carry = (unsigned) (found - base58_digits);
-		for (size_t b = SIGNATURE_SIZE; b-- > 0;)
+		carry = (uint64_t) (found - base58_digits);
+		for (size_t w = SIGNATURE_SIZE / 4; w-- > 0;)
 		{
-			carry += bytes[b] * 58u;
-			bytes[b] = (unsigned char) carry;
-			carry >>= 8;
+			carry += words[w] * UINT64_C(58);
+			words[w] = (uint32_t) carry;
+			carry >>= 32;
 		}
 		if (carry > 0)
 			return false;
 	}
+	for (size_t i = 0; i < SIGNATURE_SIZE; i++)
+		bytes[i] = (unsigned char) (words[i / 4] >> (24 - 8 * (i % 4)));
 	while (zeros < SIGNATURE_SIZE && bytes[zeros] == 0)
 		zeros++;
 	return zeros == ones;
