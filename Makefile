@@ -86,22 +86,30 @@ installcheck: build/captures
 
 # ---- plain C tests ----------------------------------------------------------------------------------------------------
 
+# What the tests link is compiled once under the sanitizers; dependencies are tracked as everywhere.
 SANITIZE = -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 UNIT_PROGRAMS = $(patsubst %.c,build/unit/%,$(UNIT_TESTS))
+UNIT_OBJS = $(patsubst %.c,build/unit/%.o,$(PLAIN_SOURCES) $(COMMON_SOURCES))
+FUZZ_PROGRAMS = $(patsubst %.c,build/fuzz/%,$(FUZZERS))
+FUZZ_OBJS = $(patsubst %.c,build/fuzz/%.o,$(PLAIN_SOURCES))
+.SECONDARY: $(UNIT_OBJS) $(FUZZ_OBJS) $(addsuffix .o,$(UNIT_PROGRAMS) $(FUZZ_PROGRAMS))
+-include $(patsubst %.o,%.d,$(UNIT_OBJS) $(FUZZ_OBJS) $(addsuffix .o,$(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)))
 
-build/unit/%: %.c $(PLAIN_SOURCES) $(COMMON_SOURCES) $(SERVER_SOURCES) $(REPLAY_SOURCES) $(wildcard src/*/*.h ingest/*/*.h src/*.h)
+build/unit/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(SANITIZE) $(filter-out -MMD -MP,$(STRICT)) $(EDGE_CPPFLAGS) -o $@ $< $(PLAIN_SOURCES) $(COMMON_SOURCES) $(EDGE_LIBS)
+	@$(CC) $(SANITIZE) $(STRICT) $(EDGE_CPPFLAGS) -c -o $@ $<
+$(UNIT_PROGRAMS): build/unit/%: build/unit/%.o $(UNIT_OBJS)
+	@$(CC) $(SANITIZE) -o $@ $^ $(EDGE_LIBS)
 
 .PHONY: check-unit fuzz format lint
 check-unit: $(UNIT_PROGRAMS)
 	@set -e; for program in $(UNIT_PROGRAMS); do $$program; done
 
-FUZZ_PROGRAMS = $(patsubst %.c,build/fuzz/%,$(FUZZERS))
-build/fuzz/%: %.c $(PLAIN_SOURCES)
+build/fuzz/%.o: %.c
 	@mkdir -p $(@D)
-	clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -std=gnu11 $(EDGE_CPPFLAGS) -o $@ $< \
-		$(PLAIN_SOURCES) -lcrypto -lpcre2-8 -lyaml -lpthread
+	@clang $(SANITIZE) -fsanitize=fuzzer-no-link -std=gnu11 -MMD -MP $(EDGE_CPPFLAGS) -c -o $@ $<
+$(FUZZ_PROGRAMS): build/fuzz/%: build/fuzz/%.o $(FUZZ_OBJS)
+	@clang $(SANITIZE) -fsanitize=fuzzer -o $@ $^ -lcrypto -lpcre2-8 -lyaml -lz -lpthread
 fuzz: $(FUZZ_PROGRAMS)
 
 build/bench/%: %.c $(PLAIN_OBJS)
@@ -112,9 +120,9 @@ build/bench/%: %.c $(PLAIN_OBJS)
 
 C_FILES = $(shell git ls-files '*.c' '*.h' ':!src/wire/messages.list.h')
 format:
-	clang-format -i $(C_FILES)
+	@clang-format -i $(C_FILES)
 lint:
-	clang-format --dry-run --Werror $(C_FILES)
+	@clang-format --dry-run --Werror $(C_FILES)
 	@! grep -nE '#include "(postgres|fmgr|access/|utils/)' $(PLAIN_SOURCES) $(wildcard src/wire/*.h src/visit/*.h src/heuristics/*.h) \
 		|| { echo 'plain C folders include nothing of PostgreSQL'; exit 1; }
 	@! grep -rnE 'PG_VERSION_NUM' src --include='*.[ch]' | grep -v '^src/compat.h:' \

@@ -11,26 +11,28 @@
 #include <stdio.h>
 #include <string.h>
 
-static int	checks_passed;
-static int	checks_failed;
+static int checks_passed;
+static int checks_failed;
 
 #define CHECK(condition) check_report((condition), __FILE__, __LINE__, #condition, "")
 
 #define CHECK_INT(actual, expected) \
-	do { \
-		int64_t		actual_ = (int64_t) (actual); \
-		int64_t		expected_ = (int64_t) (expected); \
-		char		detail_[64]; \
+	do \
+	{ \
+		int64_t actual_ = (int64_t) (actual); \
+		int64_t expected_ = (int64_t) (expected); \
+		char detail_[64]; \
 \
 		snprintf(detail_, sizeof(detail_), ": %" PRId64 ", expected %" PRId64, actual_, expected_); \
 		check_report(actual_ == expected_, __FILE__, __LINE__, #actual, detail_); \
 	} while (0)
 
 #define CHECK_TEXT(actual, expected) \
-	do { \
+	do \
+	{ \
 		const char *actual_ = (actual); \
 		const char *expected_ = (expected); \
-		char		detail_[512]; \
+		char detail_[512]; \
 \
 		snprintf(detail_, sizeof(detail_), ": \"%s\", expected \"%s\"", actual_, expected_); \
 		check_report(strcmp(actual_, expected_) == 0, __FILE__, __LINE__, #actual, detail_); \
@@ -55,4 +57,4 @@ check_summary(const char *name)
 	return checks_failed > 0;
 }
 
-#endif							/* OPENREPLAY_CHECK_H */
+#endif /* OPENREPLAY_CHECK_H */

@@ -38,4 +38,4 @@ make_json_lexer(char *json, int len)
 #define JSON_ACTION_OK return
 #endif
 
-#endif							/* OPENREPLAY_COMPAT_H */
+#endif /* OPENREPLAY_COMPAT_H */

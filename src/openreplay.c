@@ -17,9 +17,9 @@
 
 PG_MODULE_MAGIC;
 
-char	   *openreplay_database;
-int			openreplay_workers;
-int			openreplay_session_timeout_s;
+char *openreplay_database;
+int openreplay_workers;
+int openreplay_session_timeout_s;
 
 extern PGDLLEXPORT void _PG_init(void);
 
@@ -52,11 +52,9 @@ _PG_init(void)
 {
 	DefineCustomBoolVariable("openreplay.notify_secrets",
 							 "Whether notifications carry the values of integrations.options.",
-							 "Anyone who can connect to the database can LISTEN.",
-							 &openreplay_notify_secrets, false, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("openreplay.session_timeout",
-							"A session ends when nothing arrived for this long.",
-							NULL,
+							 "Anyone who can connect to the database can LISTEN.", &openreplay_notify_secrets, false,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("openreplay.session_timeout", "A session ends when nothing arrived for this long.", NULL,
 							&openreplay_session_timeout_s, 150, 1, 86400, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
 
 	if (!process_shared_preload_libraries_in_progress)
@@ -65,13 +63,9 @@ _PG_init(void)
 		return;
 	}
 
-	DefineCustomStringVariable("openreplay.database",
-							   "The database whose batches the workers process.",
-							   NULL,
+	DefineCustomStringVariable("openreplay.database", "The database whose batches the workers process.", NULL,
 							   &openreplay_database, "openreplay", PGC_SIGHUP, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("openreplay.workers",
-							"Number of pipeline workers; 0 leaves batches waiting.",
-							NULL,
+	DefineCustomIntVariable("openreplay.workers", "Number of pipeline workers; 0 leaves batches waiting.", NULL,
 							&openreplay_workers, 1, 0, OPENREPLAY_MAX_WORKERS, PGC_SIGHUP, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("openreplay");
 

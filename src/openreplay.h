@@ -8,9 +8,9 @@
 
 /* Settings; defined and described in openreplay.c. */
 extern char *openreplay_database;
-extern int	openreplay_workers;
-extern int	openreplay_session_timeout_s;
+extern int openreplay_workers;
+extern int openreplay_session_timeout_s;
 
-#define OPENREPLAY_MAX_WORKERS 64	/* one per shard */
+#define OPENREPLAY_MAX_WORKERS 64 /* one per shard */
 
-#endif							/* OPENREPLAY_H */
+#endif /* OPENREPLAY_H */

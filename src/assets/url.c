@@ -1,8 +1,9 @@
 /*
  * url.c - taking URLs apart
  *
- * The one subtle rule is the path's: it is stored decoded ("/a b"), but only if encoding it again would give back what was
- * written; otherwise "/a%2Fb" and "/a/b" would become one page.  So a decoded byte must be one that an encoder would escape.
+ * The one subtle rule is the path's: it is stored decoded ("/a b"), but only if encoding it again would give back what
+ * was written; otherwise "/a%2Fb" and "/a/b" would become one page.  So a decoded byte must be one that an encoder
+ * would escape.
  */
 #include <string.h>
 
@@ -40,15 +41,15 @@ stands_in_path(unsigned char c)
 }
 
 /*
- * Decodes a path into out; false when an encoder, given the result, would not write what was read: an escape of a byte that
- * needs none, one in lower-case digits, or escapes beside a raw byte that would need one.
+ * Decodes a path into out; false when an encoder, given the result, would not write what was read: an escape of a byte
+ * that needs none, one in lower-case digits, or escapes beside a raw byte that would need one.
  */
 static bool
 decode_path(UrlText raw, char *out, size_t *out_len)
 {
-	size_t		n = 0;
-	bool		escapes = false;
-	bool		raw_bytes = false;
+	size_t n = 0;
+	bool escapes = false;
+	bool raw_bytes = false;
 
 	for (size_t i = 0; i < raw.len; i++)
 	{
@@ -56,13 +57,14 @@ decode_path(UrlText raw, char *out, size_t *out_len)
 
 		if (c == '%')
 		{
-			int			high = hex_digit(raw.data[i + 1]);
-			int			low = hex_digit(raw.data[i + 2]);
+			int high = hex_digit(raw.data[i + 1]);
+			int low = hex_digit(raw.data[i + 2]);
 			unsigned char decoded = (unsigned char) (high << 4 | low);
 
 			if (stands_in_path(decoded))
 				return false;
-			if ((raw.data[i + 1] >= 'a' && raw.data[i + 1] <= 'f') || (raw.data[i + 2] >= 'a' && raw.data[i + 2] <= 'f'))
+			if ((raw.data[i + 1] >= 'a' && raw.data[i + 1] <= 'f') ||
+				(raw.data[i + 2] >= 'a' && raw.data[i + 2] <= 'f'))
 				return false;
 			out[n++] = (char) decoded;
 			escapes = true;
@@ -82,7 +84,7 @@ static bool
 port_is_number(UrlText host)
 {
 	const char *bracket = memrchr(host.data, ']', host.len);
-	size_t		from = bracket ? (size_t) (bracket - host.data) + 1 : 0;
+	size_t from = bracket ? (size_t) (bracket - host.data) + 1 : 0;
 	const char *colon = memrchr(host.data + from, ':', host.len - from);
 
 	if (colon == NULL)
@@ -116,7 +118,7 @@ scheme_length(const char *url, size_t len)
 static bool
 normalise(const char *url, size_t len, char *out, size_t *out_len)
 {
-	size_t		n = 0;
+	size_t n = 0;
 
 	for (size_t i = 0; i < len && url[i] != '#'; i++)
 	{
@@ -140,15 +142,15 @@ normalise(const char *url, size_t len, char *out, size_t *out_len)
 bool
 split_url(const char *url, size_t len, char *buffer, UrlParts *parts)
 {
-	char	   *rest = buffer;
-	size_t		rest_len;
-	char	   *question;
-	int			scheme;
-	UrlText		raw_path;
-	char	   *decoded;
-	size_t		decoded_len;
+	char *rest = buffer;
+	size_t rest_len;
+	char *question;
+	int scheme;
+	UrlText raw_path;
+	char *decoded;
+	size_t decoded_len;
 
-	*parts = (UrlParts) {{"", 0}, {"", 0}, {"", 0}};
+	*parts = (UrlParts){{"", 0}, {"", 0}, {"", 0}};
 	if (!normalise(url, len, buffer, &rest_len))
 		return false;
 	decoded = buffer + rest_len;
@@ -165,7 +167,7 @@ split_url(const char *url, size_t len, char *buffer, UrlParts *parts)
 	question = memchr(rest, '?', rest_len);
 	if (question != NULL)
 	{
-		parts->query = (UrlText) {question + 1, rest_len - (size_t) (question - rest) - 1};
+		parts->query = (UrlText){question + 1, rest_len - (size_t) (question - rest) - 1};
 		rest_len = (size_t) (question - rest);
 	}
 
@@ -175,22 +177,22 @@ split_url(const char *url, size_t len, char *buffer, UrlParts *parts)
 
 	if (rest_len >= 2 && rest[0] == '/' && rest[1] == '/')
 	{
-		char	   *slash = memchr(rest + 2, '/', rest_len - 2);
-		size_t		authority_len = slash ? (size_t) (slash - rest) - 2 : rest_len - 2;
-		char	   *at = memrchr(rest + 2, '@', authority_len);
+		char *slash = memchr(rest + 2, '/', rest_len - 2);
+		size_t authority_len = slash ? (size_t) (slash - rest) - 2 : rest_len - 2;
+		char *at = memrchr(rest + 2, '@', authority_len);
 
-		parts->host = (UrlText) {rest + 2, authority_len};
+		parts->host = (UrlText){rest + 2, authority_len};
 		if (at != NULL)
-			parts->host = (UrlText) {at + 1, authority_len - (size_t) (at + 1 - (rest + 2))};
+			parts->host = (UrlText){at + 1, authority_len - (size_t) (at + 1 - (rest + 2))};
 		if (!port_is_number(parts->host))
 			return false;
 		rest += 2 + authority_len;
 		rest_len -= 2 + authority_len;
 	}
 
-	raw_path = (UrlText) {rest, rest_len};
+	raw_path = (UrlText){rest, rest_len};
 	if (decode_path(raw_path, decoded, &decoded_len))
-		parts->path = (UrlText) {decoded, decoded_len};
+		parts->path = (UrlText){decoded, decoded_len};
 	else
 		parts->path = raw_path;
 	return true;
@@ -201,18 +203,18 @@ strip_query(const char *url, size_t len)
 {
 	const char *question = len > 0 ? memchr(url, '?', len) : NULL;
 
-	return (UrlText) {url, question ? (size_t) (question - url) : len};
+	return (UrlText){url, question ? (size_t) (question - url) : len};
 }
 
 /* Decodes one component of a query string; false when malformed. */
 static bool
 decode_component(UrlText text, char *out, size_t *out_len)
 {
-	size_t		n = 0;
+	size_t n = 0;
 
 	for (size_t i = 0; i < text.len; i++)
 	{
-		char		c = text.data[i];
+		char c = text.data[i];
 
 		if (c == '%')
 		{
@@ -232,7 +234,7 @@ decode_component(UrlText text, char *out, size_t *out_len)
 size_t
 query_parameter(UrlText query, const char *name, char *out)
 {
-	size_t		name_len = strlen(name);
+	size_t name_len = strlen(name);
 	const char *pos = query.data;
 	const char *end = query.data + query.len;
 
@@ -243,8 +245,8 @@ query_parameter(UrlText query, const char *name, char *out)
 
 		if ((size_t) (stop - pos) > name_len && memcmp(pos, name, name_len) == 0 && pos[name_len] == '=')
 		{
-			UrlText		value = {pos + name_len + 1, (size_t) (stop - pos) - name_len - 1};
-			size_t		len;
+			UrlText value = {pos + name_len + 1, (size_t) (stop - pos) - name_len - 1};
+			size_t len;
 
 			if (decode_component(value, out, &len))
 				return len;

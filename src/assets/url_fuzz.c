@@ -11,12 +11,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char	   *buffer = malloc(URL_BUFFER_SIZE(size));
-	UrlParts	parts;
+	char *buffer = malloc(URL_BUFFER_SIZE(size));
+	UrlParts parts;
 
 	if (split_url((const char *) data, size, buffer, &parts))
 	{
-		char	   *out = malloc(parts.query.len + 1);
+		char *out = malloc(parts.query.len + 1);
 
 		query_parameter(parts.query, "utm_source", out);
 		free(out);

@@ -9,7 +9,7 @@
 typedef struct Case
 {
 	const char *url;
-	const char *host;			/* NULL: not a URL */
+	const char *host; /* NULL: not a URL */
 	const char *path;
 	const char *query;
 } Case;
@@ -55,15 +55,15 @@ test_split(void)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 	{
-		size_t		len = strlen(cases[i].url);
-		char	   *buffer = malloc(URL_BUFFER_SIZE(len));
-		UrlParts	parts;
-		bool		ok = split_url(cases[i].url, len, buffer, &parts);
-		bool		as_expected = ok == (cases[i].host != NULL);
+		size_t len = strlen(cases[i].url);
+		char *buffer = malloc(URL_BUFFER_SIZE(len));
+		UrlParts parts;
+		bool ok = split_url(cases[i].url, len, buffer, &parts);
+		bool as_expected = ok == (cases[i].host != NULL);
 
 		if (ok && cases[i].host != NULL)
 			as_expected = text_is(parts.host, cases[i].host) && text_is(parts.path, cases[i].path) &&
-				text_is(parts.query, cases[i].query);
+						  text_is(parts.query, cases[i].query);
 		check_report(as_expected, __FILE__, __LINE__, "split_url: ", cases[i].url);
 		free(buffer);
 	}
@@ -72,14 +72,14 @@ test_split(void)
 static void
 test_queries(void)
 {
-	char		out[64];
-	UrlText		query = {"utm_source=a+b%21&utm_medium=&x&utm_campaign=%q&utm_campaign=late", 65};
+	char out[64];
+	UrlText query = {"utm_source=a+b%21&utm_medium=&x&utm_campaign=%q&utm_campaign=late", 65};
 
 	CHECK_INT(query_parameter(query, "utm_source", out), 4);
 	CHECK(memcmp(out, "a b!", 4) == 0);
 	CHECK_INT(query_parameter(query, "utm_medium", out), 0);
 	CHECK_INT(query_parameter(query, "x", out), 0);
-	CHECK_INT(query_parameter(query, "utm_campaign", out), 4);	/* the malformed one is passed over */
+	CHECK_INT(query_parameter(query, "utm_campaign", out), 4); /* the malformed one is passed over */
 	CHECK_INT(query_parameter(query, "source", out), 0);
 	CHECK(text_is(strip_query("https://n.example/n?id=7", 24), "https://n.example/n"));
 	CHECK(text_is(strip_query("", 0), ""));

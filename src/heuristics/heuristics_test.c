@@ -15,7 +15,7 @@ static const char *
 issue_id(uint32_t project_id, const char *type, const char *context)
 {
 	static char id[IDENTITY_SIZE];
-	Identity	identity;
+	Identity identity;
 
 	identity_start(&identity);
 	identity_add(&identity, type, strlen(type));
@@ -27,8 +27,8 @@ issue_id(uint32_t project_id, const char *type, const char *context)
 static void
 test_identities(void)
 {
-	Identity	identity;
-	char		id[IDENTITY_SIZE];
+	Identity identity;
+	char id[IDENTITY_SIZE];
 
 	CHECK_TEXT(issue_id(1, "click_rage", "Buy now"), "1bf4e724199fd9c56b193cda47325ea5f");
 	CHECK_TEXT(issue_id(42, "custom", "signup"), "2a13209013a12adc88795324c2979f854e");
@@ -55,16 +55,16 @@ test_identities(void)
 
 typedef struct Story
 {
-	PageView	view;
-	PageView	previous;
-	int			n;
+	PageView view;
+	PageView previous;
+	int n;
 } Story;
 
 static unsigned
 load(Story *story, uint64_t page_no, uint64_t id, int64_t at, bool real)
 {
 	WireMessage message = {.type = MSG_SetPageLocation};
-	WireValue	values[WIRE_MAX_FIELDS] = {[SetPageLocation_NavigationStart].u = real ? 1 : 0};
+	WireValue values[WIRE_MAX_FIELDS] = {[SetPageLocation_NavigationStart].u = real ? 1 : 0};
 
 	return page_view_feed(&story->view, &message, values, page_no, id, T + at, &story->previous);
 }
@@ -73,7 +73,7 @@ static unsigned
 load_timing(Story *story, uint64_t page_no, int64_t at, uint64_t request_start, uint64_t load_end)
 {
 	WireMessage message = {.type = MSG_PageLoadTiming};
-	WireValue	values[WIRE_MAX_FIELDS] = {
+	WireValue values[WIRE_MAX_FIELDS] = {
 		[PageLoadTiming_RequestStart].u = request_start,
 		[PageLoadTiming_ResponseStart].u = 9,
 		[PageLoadTiming_LoadEventEnd].u = load_end,
@@ -86,7 +86,7 @@ static unsigned
 render_timing(Story *story, uint64_t page_no, int64_t at)
 {
 	WireMessage message = {.type = MSG_PageRenderTiming};
-	WireValue	values[WIRE_MAX_FIELDS] = {
+	WireValue values[WIRE_MAX_FIELDS] = {
 		[PageRenderTiming_SpeedIndex].u = 610,
 		[PageRenderTiming_VisuallyComplete].u = 1200,
 		[PageRenderTiming_TimeToInteractive].u = 1300,
@@ -99,7 +99,7 @@ static unsigned
 vital(Story *story, uint64_t page_no, const char *name, const char *value)
 {
 	WireMessage message = {.type = MSG_WebVitals};
-	WireValue	values[WIRE_MAX_FIELDS] = {
+	WireValue values[WIRE_MAX_FIELDS] = {
 		[WebVitals_Name].s = wire_string(name, strlen(name)),
 		[WebVitals_Value].s = wire_string(value, strlen(value)),
 	};
@@ -112,7 +112,7 @@ test_page_views(void)
 {
 	{
 		/* G1: complete with the second timing; a load end over 30 s is no measurement */
-		Story		story = {0};
+		Story story = {0};
 
 		CHECK_INT(load(&story, 0, 1, 0, true), PAGE_VIEW_OPENED);
 		CHECK_INT(load_timing(&story, 0, 900, 5, 30001), 0);
@@ -125,7 +125,7 @@ test_page_views(void)
 	}
 	{
 		/* G2: in-app navigations at once */
-		Story		story = {0};
+		Story story = {0};
 
 		CHECK_INT(load(&story, 0, 1, 0, false), PAGE_VIEW_SHOW_NAVIGATION);
 		CHECK_INT(load(&story, 0, 5, 1000, false), PAGE_VIEW_SHOW_NAVIGATION);
@@ -133,7 +133,7 @@ test_page_views(void)
 	}
 	{
 		/* G3: not at 60 s sharp, but after */
-		Story		story = {0};
+		Story story = {0};
 
 		load(&story, 0, 1, 0, true);
 		CHECK_INT(page_view_tick(&story.view, T + 60000), 0);
@@ -142,7 +142,7 @@ test_page_views(void)
 	}
 	{
 		/* G4: the next load closes the page before, the end closes the last */
-		Story		story = {0};
+		Story story = {0};
 
 		load(&story, 0, 1, 0, true);
 		CHECK_INT(load(&story, 0, 2, 500, false), PAGE_VIEW_SHOW_NAVIGATION);
@@ -154,7 +154,7 @@ test_page_views(void)
 	}
 	{
 		/* G5: the second timing of either kind completes, and copies all nine fields anew */
-		Story		story = {0};
+		Story story = {0};
 
 		load(&story, 0, 1, 0, true);
 		CHECK_INT(load_timing(&story, 0, 100, 30000, 0), 0);
@@ -164,14 +164,14 @@ test_page_views(void)
 	}
 	{
 		/* G6: a timing alone shows nothing */
-		Story		story = {0};
+		Story story = {0};
 
 		CHECK_INT(load_timing(&story, 0, 100, 1, 2), 0);
 		CHECK_INT(page_view_flush(&story.view, &story.previous), 0);
 	}
 	{
 		/* timings that arrive before the location of their page belong to it all the same */
-		Story		story = {0};
+		Story story = {0};
 
 		CHECK_INT(load_timing(&story, 0, 100, 1, 2), 0);
 		CHECK_INT(render_timing(&story, 0, 100), 0);
@@ -180,7 +180,7 @@ test_page_views(void)
 	}
 	{
 		/* late timings of the page before do not touch this one */
-		Story		story = {0};
+		Story story = {0};
 
 		load(&story, 0, 1, 0, true);
 		load(&story, 1, 2, 1000, true);
@@ -189,8 +189,8 @@ test_page_views(void)
 	}
 	{
 		/* vitals come with the row, or update it once when it is left */
-		Story		story = {0};
-		char		text[PAGE_VIEW_VITALS_TEXT_SIZE];
+		Story story = {0};
+		char text[PAGE_VIEW_VITALS_TEXT_SIZE];
 
 		load(&story, 0, 1, 0, true);
 		vital(&story, 0, "TTFB", "12.5");

@@ -28,8 +28,8 @@ identity_add(Identity *identity, const void *data, size_t len)
 void
 identity_add_number(Identity *identity, int64_t number)
 {
-	char		digits[24];
-	int			len = snprintf(digits, sizeof(digits), "%" PRId64, number);
+	char digits[24];
+	int len = snprintf(digits, sizeof(digits), "%" PRId64, number);
 
 	identity_add(identity, digits, (size_t) len);
 }

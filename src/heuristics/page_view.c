@@ -1,8 +1,8 @@
 /*
  * page_view.c - when a page view is complete enough to be written
  *
- * Batches of one page may arrive out of order, and with several streams its timings may come before its location.  So a page
- * is known by its page number, whichever message tells of it first.
+ * Batches of one page may arrive out of order, and with several streams its timings may come before its location.  So a
+ * page is known by its page number, whichever message tells of it first.
  */
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +22,7 @@ show(PageView *view)
 unsigned
 page_view_flush(PageView *view, PageView *previous)
 {
-	unsigned	todo = 0;
+	unsigned todo = 0;
 
 	*previous = *view;
 	if (view->located && !view->shown)
@@ -37,7 +37,7 @@ page_view_flush(PageView *view, PageView *previous)
 static unsigned
 turn_to_page(PageView *view, uint64_t page_no, PageView *previous)
 {
-	unsigned	todo = page_view_flush(view, previous);
+	unsigned todo = page_view_flush(view, previous);
 
 	memset(view, 0, sizeof(*view));
 	view->known = true;
@@ -49,7 +49,7 @@ static unsigned
 feed_location(PageView *view, const WireValue *values, uint64_t page_no, uint64_t message_id, int64_t clock,
 			  PageView *previous)
 {
-	unsigned	todo = 0;
+	unsigned todo = 0;
 
 	if (values[SetPageLocation_NavigationStart].u == 0)
 		return PAGE_VIEW_SHOW_NAVIGATION;
@@ -83,8 +83,8 @@ feed_timing(PageView *view, const WireMessage *message, const WireValue *values)
 static void
 feed_vital(PageView *view, const WireValue *values)
 {
-	WireString	name = values[WebVitals_Name].s;
-	WireString	value = values[WebVitals_Value].s;
+	WireString name = values[WebVitals_Name].s;
+	WireString value = values[WebVitals_Value].s;
 
 	if (value.len == 0 || value.len >= PAGE_VIEW_VITAL_SIZE)
 		return;
@@ -102,10 +102,10 @@ feed_vital(PageView *view, const WireValue *values)
 }
 
 unsigned
-page_view_feed(PageView *view, const WireMessage *message, const WireValue *values, uint64_t page_no, uint64_t message_id,
-			   int64_t clock, PageView *previous)
+page_view_feed(PageView *view, const WireMessage *message, const WireValue *values, uint64_t page_no,
+			   uint64_t message_id, int64_t clock, PageView *previous)
 {
-	unsigned	todo = 0;
+	unsigned todo = 0;
 
 	if (message->type == MSG_SetPageLocation)
 		return feed_location(view, values, page_no, message_id, clock, previous);
@@ -133,7 +133,7 @@ page_view_tick(PageView *view, int64_t clock)
 size_t
 page_view_vitals_text(const PageView *view, char *out)
 {
-	size_t		len = 0;
+	size_t len = 0;
 
 	out[0] = '\0';
 	for (int i = 0; i < PAGE_VIEW_VITALS; i++)

@@ -1,8 +1,8 @@
 /*
  * apply.c - one batch applied to its session
  *
- * The batch is decoded once.  Most messages (the page's DOM) make no rows and are only stepped over; the others are decoded
- * and handed to their writer.  With write = false the same walk moves the session's state and nothing else.
+ * The batch is decoded once.  Most messages (the page's DOM) make no rows and are only stepped over; the others are
+ * decoded and handed to their writer.  With write = false the same walk moves the session's state and nothing else.
  */
 #include "postgres.h"
 
@@ -24,11 +24,12 @@ remembered_url(const LiveSession *session)
 static uint64
 fingerprint(const WireHeader *header, const uint8_t *data, size_t len)
 {
-	uint64		hash = hash_bytes_extended(data, (int) len, 0);
-	uint64		parts[] = {header->version, header->page_no, header->first_index};
+	uint64 hash = hash_bytes_extended(data, (int) len, 0);
+	uint64 parts[] = {header->version, header->page_no, header->first_index};
 
 	hash = hash_combine64(hash, hash_bytes_extended((const unsigned char *) parts, sizeof(parts), 0));
-	return hash_combine64(hash, hash_bytes_extended((const unsigned char *) header->tab.data, (int) header->tab.len, 0));
+	return hash_combine64(hash,
+						  hash_bytes_extended((const unsigned char *) header->tab.data, (int) header->tab.len, 0));
 }
 
 /* Page views take part in deriving the state, so they are fed apart from the writers. */
@@ -36,21 +37,24 @@ static void
 feed_page(BatchContext *context, const WireMessage *message, const WireValue *values, bool write)
 {
 	LiveSession *session = context->session;
-	LiveTab    *tab = &session->tabs[context->tab];
-	PageView	previous;
-	int64		id = message_id(context, message);
-	int64		time = message->timestamp;
-	unsigned	todo = page_view_feed(&tab->page, message, values, context->batch->header.page_no, (uint64) id, time, &previous);
+	LiveTab *tab = &session->tabs[context->tab];
+	PageView previous;
+	int64 id = message_id(context, message);
+	int64 time = message->timestamp;
+	unsigned todo =
+		page_view_feed(&tab->page, message, values, context->batch->header.page_no, (uint64) id, time, &previous);
 
 	if (write && (todo & (PAGE_VIEW_SHOW_PREVIOUS | PAGE_VIEW_UPDATE_PREVIOUS)))
-		write_pages(context->pass, session, tab, &previous, todo & (PAGE_VIEW_SHOW_PREVIOUS | PAGE_VIEW_UPDATE_PREVIOUS));
+		write_pages(context->pass, session, tab, &previous,
+					todo & (PAGE_VIEW_SHOW_PREVIOUS | PAGE_VIEW_UPDATE_PREVIOUS));
 	if (todo & PAGE_VIEW_OPENED)
 	{
 		keep_text(session, &tab->url, values[SetPageLocation_URL].s, MAX_URL_BYTES);
 		keep_text(session, &tab->referrer, values[SetPageLocation_Referrer].s, MAX_URL_BYTES);
 	}
 	if (write && (todo & PAGE_VIEW_SHOW_NAVIGATION))
-		write_navigation(context->pass, session, id, time, values[SetPageLocation_URL].s, values[SetPageLocation_Referrer].s);
+		write_navigation(context->pass, session, id, time, values[SetPageLocation_URL].s,
+						 values[SetPageLocation_Referrer].s);
 	if (write && (todo & PAGE_VIEW_SHOW))
 		write_pages(context->pass, session, tab, &previous, PAGE_VIEW_SHOW);
 }
@@ -62,7 +66,7 @@ tick_pages(BatchContext *context, bool write)
 
 	for (int i = 0; i < session->ntabs; i++)
 	{
-		unsigned	todo = page_view_tick(&session->tabs[i].page, session->clock_ms);
+		unsigned todo = page_view_tick(&session->tabs[i].page, session->clock_ms);
 
 		if (todo && write)
 			write_pages(context->pass, session, &session->tabs[i], NULL, todo);
@@ -72,7 +76,8 @@ tick_pages(BatchContext *context, bool write)
 static bool
 is_page_message(uint8_t type)
 {
-	return type == MSG_SetPageLocation || type == MSG_PageLoadTiming || type == MSG_PageRenderTiming || type == MSG_WebVitals;
+	return type == MSG_SetPageLocation || type == MSG_PageLoadTiming || type == MSG_PageRenderTiming ||
+		   type == MSG_WebVitals;
 }
 
 /* Applies the messages; returns how many there were. */
@@ -80,15 +85,15 @@ static int
 apply_messages(BatchContext *context, WireBatch *batch, const Entry *entry, bool write)
 {
 	LiveSession *session = context->session;
-	int64		latest_ms = TIMESTAMP_TO_MS(entry->received_at) + MAX_AHEAD_MS;
+	int64 latest_ms = TIMESTAMP_TO_MS(entry->received_at) + MAX_AHEAD_MS;
 	WireMessage message;
-	WireValue	values[WIRE_MAX_FIELDS];
-	int			count = 0;
+	WireValue values[WIRE_MAX_FIELDS];
+	int count = 0;
 
 	while (wire_batch_next(batch, &message))
 	{
 		MessageWriter writer = message_writers[message.type];
-		bool		page = is_page_message(message.type);
+		bool page = is_page_message(message.type);
 
 		count++;
 		if (message.timestamp > session->clock_ms && message.timestamp <= latest_ms)
@@ -111,15 +116,15 @@ apply_messages(BatchContext *context, WireBatch *batch, const Entry *entry, bool
 void
 apply_batch(Pass *pass, LiveSession *session, const Entry *entry, bool write)
 {
-	Lane	   *lane = lane_of(pass->pipeline, entry->server_id, entry->shard);
-	Project    *project = find_project(pass, session->project_id);
+	Lane *lane = lane_of(pass->pipeline, entry->server_id, entry->shard);
+	Project *project = find_project(pass, session->project_id);
 	BatchContext context = {.pass = pass, .session = session, .project = project};
 	WirePlatform platform = entry->kind == ENTRY_MOBILE ? WIRE_MOBILE : WIRE_WEB;
-	WireBatch	batch;
+	WireBatch batch;
 	const uint8_t *data;
-	size_t		len;
+	size_t len;
 	const char *reason;
-	int			count;
+	int count;
 
 	touch_session(pass, session);
 	note_position(session, entry->server_id, entry->seq);
@@ -150,7 +155,7 @@ apply_batch(Pass *pass, LiveSession *session, const Entry *entry, bool write)
 		session->checkpoint_now = true;
 	}
 	if (write && !project->active)
-		return;					/* the project was switched off: nothing is written */
+		return; /* the project was switched off: nothing is written */
 
 	context.batch = &batch;
 	context.tab = tab_ordinal(session, batch.header.tab);
@@ -166,6 +171,6 @@ apply_batch(Pass *pass, LiveSession *session, const Entry *entry, bool write)
 		lane->bytes += (int64) len;
 	}
 	if (batch.error != WIRE_OK)
-		report_broken(pass, entry, psprintf("%s (byte %zu of %zu)", wire_error_text(batch.error), batch.error_offset, len),
-					  count);
+		report_broken(pass, entry,
+					  psprintf("%s (byte %zu of %zu)", wire_error_text(batch.error), batch.error_offset, len), count);
 }

@@ -1,8 +1,8 @@
 /*
  * autocomplete.c - values offered in filter boxes
  *
- * Nearly every value was seen before.  Hashes of those written lately keep them from reaching the table; a forgotten one
- * costs an index look-up, a collision of 64-bit hashes a suggestion.
+ * Nearly every value was seen before.  Hashes of those written lately keep them from reaching the table; a forgotten
+ * one costs an index look-up, a collision of 64-bit hashes a suggestion.
  */
 #include "postgres.h"
 
@@ -12,23 +12,24 @@
 #include "pipeline/pass.h"
 
 #define REMEMBERED_VALUES 50000
-#define MAX_VALUE_BYTES 8000	/* longer ones are no suggestion */
+#define MAX_VALUE_BYTES 8000 /* longer ones are no suggestion */
 
 void
 suggest(Pass *pass, int32 project_id, const char *type, WireString value)
 {
 	struct HTAB *remembered = pass->pipeline->suggestions;
-	uint64		hash;
-	bool		found;
+	uint64 hash;
+	bool found;
 
 	if (value.len == 0 || value.len > MAX_VALUE_BYTES)
 		return;
 	hash = hash_bytes_extended((const unsigned char *) value.data, (int) value.len, (uint64) project_id);
 	hash = hash_combine64(hash, hash_bytes_extended((const unsigned char *) type, (int) strlen(type), 0));
-	if (hash_get_num_entries(remembered) >= REMEMBERED_VALUES && hash_search(remembered, &hash, HASH_FIND, NULL) == NULL)
+	if (hash_get_num_entries(remembered) >= REMEMBERED_VALUES &&
+		hash_search(remembered, &hash, HASH_FIND, NULL) == NULL)
 	{
 		HASH_SEQ_STATUS walk;
-		uint64	   *old;
+		uint64 *old;
 
 		hash_seq_init(&walk, remembered);
 		while ((old = hash_seq_search(&walk)) != NULL)

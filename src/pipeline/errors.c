@@ -1,8 +1,8 @@
 /*
  * errors.c - exceptions: the distinct error, its occurrence, its tags
  *
- * Two exceptions are the same error when name, message and the place they were thrown at (the first stack frame) are the
- * same.  The stack is the tracker's JSON and not to be trusted: a frame of another shape leaves the place out.
+ * Two exceptions are the same error when name, message and the place they were thrown at (the first stack frame) are
+ * the same.  The stack is the tracker's JSON and not to be trusted: a frame of another shape leaves the place out.
  */
 #include "postgres.h"
 
@@ -16,14 +16,14 @@
 #include "pipeline/errors.h"
 #include "pipeline/json.h"
 
-#define MAX_TAGS 100			/* of one exception */
-#define MAX_TAG 2000			/* characters */
+#define MAX_TAGS 100 /* of one exception */
+#define MAX_TAG 2000 /* characters */
 
 typedef struct Frame
 {
-	WireString	file;
-	int64		line;
-	int64		column;
+	WireString file;
+	int64 line;
+	int64 column;
 } Frame;
 
 static Jsonb *
@@ -44,10 +44,10 @@ member(JsonbContainer *object, const char *key, JsonbValue *buffer)
 static bool
 read_integer(JsonbContainer *object, const char *key, int64 *result)
 {
-	JsonbValue	buffer;
+	JsonbValue buffer;
 	JsonbValue *value = member(object, key, &buffer);
-	char	   *text;
-	char	   *end;
+	char *text;
+	char *end;
 
 	*result = 0;
 	if (value == NULL || value->type == jbvNull)
@@ -63,7 +63,7 @@ read_integer(JsonbContainer *object, const char *key, int64 *result)
 static bool
 read_frame(JsonbContainer *object, Frame *frame)
 {
-	JsonbValue	buffer;
+	JsonbValue buffer;
 	JsonbValue *file = member(object, "fileName", &buffer);
 
 	frame->file = wire_string("", 0);
@@ -78,8 +78,8 @@ read_frame(JsonbContainer *object, Frame *frame)
 static bool
 first_frame(WireString payload, Frame *frame)
 {
-	Jsonb	   *stack = parse_json(payload);
-	int			count;
+	Jsonb *stack = parse_json(payload);
+	int count;
 
 	if (stack == NULL || !JB_ROOT_IS_ARRAY(stack) || JB_ROOT_IS_SCALAR(stack))
 		return false;
@@ -87,7 +87,7 @@ first_frame(WireString payload, Frame *frame)
 	for (int i = 0; i < count; i++)
 	{
 		JsonbValue *element = getIthJsonbValueFromContainer(&stack->root, i);
-		Frame		ignored;
+		Frame ignored;
 
 		if (element->type == jbvNull && i > 0)
 			continue;
@@ -102,8 +102,8 @@ static void
 name_error(const BatchContext *context, const WireValue *values, char *id)
 {
 	static const char source[] = "js_exception";
-	Identity	identity;
-	Frame		frame;
+	Identity identity;
+	Frame frame;
 
 	identity_start(&identity);
 	identity_add(&identity, source, strlen(source));
@@ -121,7 +121,7 @@ name_error(const BatchContext *context, const WireValue *values, char *id)
 static void
 write_tag(BatchContext *context, const WireMessage *message, const char *error_id, WireString key, WireString value)
 {
-	Rows	   *rows = context->pass->rows;
+	Rows *rows = context->pass->rows;
 
 	row_start(rows, ROWS_ERROR_TAGS);
 	put_int64(rows, context->session->session_id);
@@ -134,7 +134,7 @@ write_tag(BatchContext *context, const WireMessage *message, const char *error_i
 static WireString
 text_of(const JsonbValue *value)
 {
-	char	   *text;
+	char *text;
 
 	switch (value->type)
 	{
@@ -157,12 +157,12 @@ text_of(const JsonbValue *value)
 static void
 write_tags(BatchContext *context, const WireMessage *message, const char *error_id, WireString metadata)
 {
-	Jsonb	   *json = parse_json(metadata);
+	Jsonb *json = parse_json(metadata);
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
-	JsonbValue	value;
-	JsonbValue	key;
-	int			count = 0;
+	JsonbValue value;
+	JsonbValue key;
+	int count = 0;
 
 	if (json == NULL || JB_ROOT_IS_SCALAR(json))
 		return;
@@ -181,9 +181,9 @@ write_tags(BatchContext *context, const WireMessage *message, const char *error_
 void
 write_exception(BatchContext *context, const WireMessage *message, const WireValue *values)
 {
-	Rows	   *rows = context->pass->rows;
+	Rows *rows = context->pass->rows;
 	MemoryContext old = MemoryContextSwitchTo(context->pass->entry_context);
-	char		id[IDENTITY_SIZE];
+	char id[IDENTITY_SIZE];
 
 	name_error(context, values, id);
 	row_start(rows, ROWS_ERRORS);

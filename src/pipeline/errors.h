@@ -8,4 +8,4 @@
 
 extern void write_exception(BatchContext *context, const WireMessage *message, const WireValue *values);
 
-#endif							/* OPENREPLAY_ERRORS_H */
+#endif /* OPENREPLAY_ERRORS_H */

@@ -1,8 +1,9 @@
 /*
  * events.c - from message to rows: one function a message, and the table that names them
  *
- * What each column holds, how long texts may be and which messages are skipped follows the documented tables; where an older
- * system was wrong (a click's row keyed by a folded number, an input's by its node) the row is keyed by message_id().
+ * What each column holds, how long texts may be and which messages are skipped follows the documented tables; where an
+ * older system was wrong (a click's row keyed by a folded number, an input's by its node) the row is keyed by
+ * message_id().
  */
 #include "postgres.h"
 
@@ -13,8 +14,8 @@
 #include "pipeline/issues.h"
 
 #define MAX_HOST 300
-#define MAX_NAME 2000			/* also labels and paths */
-#define MAX_TEXT 8000			/* also URLs, queries, selectors */
+#define MAX_NAME 2000 /* also labels and paths */
+#define MAX_TEXT 8000 /* also URLs, queries, selectors */
 
 int64
 message_id(const BatchContext *context, const WireMessage *message)
@@ -37,13 +38,14 @@ wire_of(UrlText text)
 static bool
 split(BatchContext *context, WireString url, UrlParts *parts)
 {
-	return split_url(url.data, url.len, MemoryContextAlloc(context->pass->entry_context, URL_BUFFER_SIZE(url.len)), parts);
+	return split_url(url.data, url.len, MemoryContextAlloc(context->pass->entry_context, URL_BUFFER_SIZE(url.len)),
+					 parts);
 }
 
 static Rows *
 start_event(BatchContext *context, RowTable table, const WireMessage *message, int64 timestamp)
 {
-	Rows	   *rows = context->pass->rows;
+	Rows *rows = context->pass->rows;
 
 	row_start(rows, table);
 	put_int64(rows, context->session->session_id);
@@ -55,7 +57,7 @@ start_event(BatchContext *context, RowTable table, const WireMessage *message, i
 static Rows *
 start_common_event(BatchContext *context, RowTable table, const WireMessage *message)
 {
-	Rows	   *rows = context->pass->rows;
+	Rows *rows = context->pass->rows;
 
 	row_start(rows, table);
 	put_int64(rows, context->session->session_id);
@@ -74,14 +76,14 @@ number(uint64 value)
 /* ---- clicks and inputs ---- */
 
 /*
- * Trackers send hundredths of a percent of the page's size.  Those before 14.0.3 sent whole percents at times, and 101 for
- * "not known"; the oldest message has no coordinates at all.
+ * Trackers send hundredths of a percent of the page's size.  Those before 14.0.3 sent whole percents at times, and 101
+ * for "not known"; the oldest message has no coordinates at all.
  */
 static void
 put_point(Rows *rows, const BatchContext *context, const WireMessage *message, const WireValue *values)
 {
-	uint64		x = values[MouseClick_NormalizedX].u;
-	uint64		y = values[MouseClick_NormalizedY].u;
+	uint64 x = values[MouseClick_NormalizedX].u;
+	uint64 y = values[MouseClick_NormalizedY].u;
 
 	if (message->wire_type == MSG_MouseClickDeprecated || (!context->session->exact_points && (x == 101 || y == 101)))
 	{
@@ -101,15 +103,15 @@ put_point(Rows *rows, const BatchContext *context, const WireMessage *message, c
 static void
 write_click(BatchContext *context, const WireMessage *message, const WireValue *values)
 {
-	WireString	label = values[MouseClick_Label].s;
-	UrlParts	parts;
-	Rows	   *rows;
-	char	   *url;
+	WireString label = values[MouseClick_Label].s;
+	UrlParts parts;
+	Rows *rows;
+	char *url;
 
 	if (label.len == 0)
 		return;
 	if (!split(context, message->url, &parts))
-		parts = (UrlParts) {{"", 0}, {"", 0}, {"", 0}};
+		parts = (UrlParts){{"", 0}, {"", 0}, {"", 0}};
 	url = MemoryContextAlloc(context->pass->entry_context, parts.host.len + parts.path.len + 1);
 	memcpy(url, parts.host.data, parts.host.len);
 	memcpy(url + parts.host.len, parts.path.data, parts.path.len);
@@ -134,8 +136,8 @@ input_time(int64 ms)
 static void
 write_input(BatchContext *context, const WireMessage *message, const WireValue *values)
 {
-	WireString	label = values[InputChange_Label].s;
-	Rows	   *rows;
+	WireString label = values[InputChange_Label].s;
+	Rows *rows;
 
 	if (label.len == 0)
 		return;
@@ -178,10 +180,10 @@ put_payload(Rows *rows, const BatchContext *context, WireString payload)
 static void
 write_request(BatchContext *context, const WireMessage *message, const WireValue *values)
 {
-	WireString	url = values[NetworkRequest_URL].s;
-	uint64		status = values[NetworkRequest_Status].u;
-	UrlParts	parts;
-	Rows	   *rows;
+	WireString url = values[NetworkRequest_URL].s;
+	uint64 status = values[NetworkRequest_Status].u;
+	UrlParts parts;
+	Rows *rows;
 
 	if (!split(context, url, &parts))
 		return;
@@ -216,10 +218,10 @@ resource_type(WireString initiator, UrlText path)
 	{
 		const char *ending;
 		const char *type;
-	}			endings[] = {
-		{"css", "stylesheet"}, {"js", "script"}, {"png", "img"}, {"gif", "img"}, {"jpg", "img"}, {"jpeg", "img"},
-		{"svg", "img"}, {"mp4", "media"}, {"mkv", "media"}, {"ogg", "media"}, {"webm", "media"}, {"avi", "media"},
-		{"mp3", "media"},
+	} endings[] = {
+		{"css", "stylesheet"}, {"js", "script"}, {"png", "img"},   {"gif", "img"},	 {"jpg", "img"},
+		{"jpeg", "img"},	   {"svg", "img"},	 {"mp4", "media"}, {"mkv", "media"}, {"ogg", "media"},
+		{"webm", "media"},	   {"avi", "media"}, {"mp3", "media"},
 	};
 	const char *dot = path.len > 0 ? memrchr(path.data, '.', path.len) : NULL;
 
@@ -236,10 +238,10 @@ resource_type(WireString initiator, UrlText path)
 static void
 write_resource(BatchContext *context, const WireMessage *message, const WireValue *values)
 {
-	WireString	url = values[ResourceTiming_URL].s;
-	UrlText		hostpath = strip_query(url.data, url.len);
-	UrlParts	parts;
-	Rows	   *rows;
+	WireString url = values[ResourceTiming_URL].s;
+	UrlText hostpath = strip_query(url.data, url.len);
+	UrlParts parts;
+	Rows *rows;
 
 	if (!split(context, url, &parts))
 		return;
@@ -260,8 +262,8 @@ write_resource(BatchContext *context, const WireMessage *message, const WireValu
 static void
 write_graphql(BatchContext *context, const WireMessage *message, const WireValue *values)
 {
-	WireString	name = values[GraphQL_OperationName].s;
-	Rows	   *rows = start_event(context, ROWS_GRAPHQL, message, message->timestamp);
+	WireString name = values[GraphQL_OperationName].s;
+	Rows *rows = start_event(context, ROWS_GRAPHQL, message, message->timestamp);
 
 	put_text(rows, name, MAX_NAME);
 	put_payload(rows, context, values[GraphQL_Variables].s);
@@ -274,9 +276,9 @@ write_graphql(BatchContext *context, const WireMessage *message, const WireValue
 static void
 write_custom(BatchContext *context, const WireMessage *message, const WireValue *values, const char *level)
 {
-	WireString	name = values[CustomEvent_Name].s;
-	WireString	payload = values[CustomEvent_Payload].s;
-	Rows	   *rows = start_common_event(context, ROWS_CUSTOMS, message);
+	WireString name = values[CustomEvent_Name].s;
+	WireString payload = values[CustomEvent_Payload].s;
+	Rows *rows = start_common_event(context, ROWS_CUSTOMS, message);
 
 	put_text(rows, name, MAX_NAME);
 	put_json(rows, payload, "{}");
@@ -301,8 +303,8 @@ write_custom_issue(BatchContext *context, const WireMessage *message, const Wire
 static void
 write_state_action(BatchContext *context, const WireMessage *message, const WireValue *values)
 {
-	WireString	name = values[StateAction_Type].s;
-	Rows	   *rows = start_event(context, ROWS_STATE_ACTIONS, message, message->timestamp);
+	WireString name = values[StateAction_Type].s;
+	Rows *rows = start_event(context, ROWS_STATE_ACTIONS, message, message->timestamp);
 
 	put_text(rows, name, MAX_NAME);
 	suggest(context->pass, context->project->project_id, "STATEACTION", name);
@@ -311,7 +313,7 @@ write_state_action(BatchContext *context, const WireMessage *message, const Wire
 static void
 write_user_id(BatchContext *context, const WireMessage *message, const WireValue *values)
 {
-	WireString	id = values[UserID_ID].s;
+	WireString id = values[UserID_ID].s;
 
 	if (id.len == 0)
 		return;
@@ -322,7 +324,7 @@ write_user_id(BatchContext *context, const WireMessage *message, const WireValue
 static void
 write_anonymous_id(BatchContext *context, const WireMessage *message, const WireValue *values)
 {
-	WireString	id = values[UserAnonymousID_ID].s;
+	WireString id = values[UserAnonymousID_ID].s;
 
 	if (id.len == 0)
 		return;
@@ -349,17 +351,19 @@ write_metadata(BatchContext *context, const WireMessage *message, const WireValu
 static void
 write_mouse_thrashing(BatchContext *context, const WireMessage *message, const WireValue *values)
 {
-	write_thrashing_issue(context, message->url, number(values[MouseThrashing_Timestamp].u), message_id(context, message));
+	write_thrashing_issue(context, message->url, number(values[MouseThrashing_Timestamp].u),
+						  message_id(context, message));
 }
 
 static void
 write_canvas(BatchContext *context, const WireMessage *message, const WireValue *values)
 {
-	Rows	   *rows = context->pass->rows;
-	WireString	node = values[CanvasNode_NodeId].s;
-	char		id[128];
+	Rows *rows = context->pass->rows;
+	WireString node = values[CanvasNode_NodeId].s;
+	char id[128];
 
-	snprintf(id, sizeof(id), INT64_FORMAT "_%.*s", number(values[CanvasNode_Timestamp].u), (int) Min(node.len, 64), node.data);
+	snprintf(id, sizeof(id), INT64_FORMAT "_%.*s", number(values[CanvasNode_Timestamp].u), (int) Min(node.len, 64),
+			 node.data);
 	row_start(rows, ROWS_CANVAS);
 	put_int64(rows, context->session->session_id);
 	put_text(rows, wire_string(id, strlen(id)), 0);
@@ -369,7 +373,7 @@ write_canvas(BatchContext *context, const WireMessage *message, const WireValue 
 static void
 write_tag(BatchContext *context, const WireMessage *message, const WireValue *values)
 {
-	Rows	   *rows = start_common_event(context, ROWS_TAGS, message);
+	Rows *rows = start_common_event(context, ROWS_TAGS, message);
 
 	put_int32(rows, values[TagTrigger_TagId].i);
 }

@@ -9,15 +9,15 @@
 /* The batch a message comes from. */
 typedef struct BatchContext
 {
-	Pass	   *pass;
+	Pass *pass;
 	LiveSession *session;
-	Project    *project;
+	Project *project;
 	const WireBatch *batch;
-	int			tab;			/* ordinal of the batch's tab */
+	int tab; /* ordinal of the batch's tab */
 } BatchContext;
 
 /* Writes the rows of one message; values are those of its canonical type. */
-typedef void (*MessageWriter) (BatchContext *context, const WireMessage *message, const WireValue *values);
+typedef void (*MessageWriter)(BatchContext *context, const WireMessage *message, const WireValue *values);
 
 /* By canonical type; NULL for messages that make no rows. */
 extern const MessageWriter message_writers[WIRE_TYPE_COUNT];
@@ -29,4 +29,4 @@ extern const MessageWriter message_writers[WIRE_TYPE_COUNT];
 extern int64 message_id(const BatchContext *context, const WireMessage *message);
 extern int32 seq_index(int64 message_id);
 
-#endif							/* OPENREPLAY_EVENTS_H */
+#endif /* OPENREPLAY_EVENTS_H */

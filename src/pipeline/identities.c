@@ -1,8 +1,8 @@
 /*
  * identities.c - changes to the rows of sessions
  *
- * Who the visitor is and where they came from arrives in messages; a pass gathers the changes of each session and updates
- * its row once, and only if it really differs.
+ * Who the visitor is and where they came from arrives in messages; a pass gathers the changes of each session and
+ * updates its row once, and only if it really differs.
  */
 #include "postgres.h"
 
@@ -14,20 +14,20 @@
 
 typedef struct SessionChange
 {
-	int64		session_id;		/* hash key */
-	WireString	fields[IDENTITY_FIELDS];	/* data NULL: unchanged */
+	int64 session_id;					/* hash key */
+	WireString fields[IDENTITY_FIELDS]; /* data NULL: unchanged */
 } SessionChange;
 
 void
 note_identity(Pass *pass, int64 session_id, IdentityField field, WireString value)
 {
-	bool		found;
-	SessionChange   *change;
-	char	   *copy;
+	bool found;
+	SessionChange *change;
+	char *copy;
 
 	if (pass->identities == NULL)
 	{
-		HASHCTL		control = {.keysize = sizeof(int64), .entrysize = sizeof(SessionChange), .hcxt = pass->context};
+		HASHCTL control = {.keysize = sizeof(int64), .entrysize = sizeof(SessionChange), .hcxt = pass->context};
 
 		pass->identities = hash_create("identities", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	}
@@ -55,14 +55,14 @@ void
 put_identities(Pass *pass)
 {
 	HASH_SEQ_STATUS walk;
-	SessionChange   *change;
+	SessionChange *change;
 
 	if (pass->identities == NULL)
 		return;
 	hash_seq_init(&walk, pass->identities);
 	while ((change = hash_seq_search(&walk)) != NULL)
 	{
-		WireString	referrer = change->fields[IDENTITY_REFERRER];
+		WireString referrer = change->fields[IDENTITY_REFERRER];
 
 		row_start(pass->rows, ROWS_IDENTITIES);
 		put_int64(pass->rows, change->session_id);
@@ -73,7 +73,7 @@ put_identities(Pass *pass)
 			put_null(pass->rows);
 		else
 		{
-			UrlText		base = strip_query(referrer.data, referrer.len);
+			UrlText base = strip_query(referrer.data, referrer.len);
 
 			put_text(pass->rows, wire_string(base.data, base.len), 8000);
 		}

@@ -10,8 +10,8 @@ static void
 write_occurrence(BatchContext *context, const Identity *identity, const char *type, WireString context_string,
 				 int64 timestamp, int64 message_id, WireString payload)
 {
-	Rows	   *rows = context->pass->rows;
-	char		id[IDENTITY_SIZE];
+	Rows *rows = context->pass->rows;
+	char id[IDENTITY_SIZE];
 
 	identity_finish(identity, (uint32) context->project->project_id, id);
 	row_start(rows, ROWS_ISSUES);
@@ -35,7 +35,7 @@ void
 write_issue(BatchContext *context, const char *type, WireString context_string, int64 timestamp, int64 message_id,
 			WireString payload)
 {
-	Identity	identity;
+	Identity identity;
 
 	identity_start(&identity);
 	identity_add(&identity, type, strlen(type));
@@ -47,7 +47,7 @@ void
 write_thrashing_issue(BatchContext *context, WireString url, int64 timestamp, int64 message_id)
 {
 	static const char spelled[] = "mouse_trashing"; /* as ids were always made */
-	Identity	identity;
+	Identity identity;
 
 	identity_start(&identity);
 	identity_add(&identity, spelled, strlen(spelled));

@@ -1,8 +1,9 @@
 /*
  * json.c - client JSON made safe for jsonb
  *
- * jsonb refuses more than JSON does (the escape of U+0000, lone surrogates, numbers beyond numeric), and an error there would
- * cost a whole pass.  So a value is parsed here first, by PostgreSQL's own parser, which tells faults instead of raising them.
+ * jsonb refuses more than JSON does (the escape of U+0000, lone surrogates, numbers beyond numeric), and an error there
+ * would cost a whole pass.  So a value is parsed here first, by PostgreSQL's own parser, which tells faults instead of
+ * raising them.
  */
 #include "postgres.h"
 
@@ -14,19 +15,19 @@
 #include "pipeline/json.h"
 #include "pipeline/rows.h"
 
-#define MAX_NESTING 200			/* far beyond any payload, far below the stack's depth */
-#define MAX_NUMBER_LENGTH 400	/* digits */
+#define MAX_NESTING 200		  /* far beyond any payload, far below the stack's depth */
+#define MAX_NUMBER_LENGTH 400 /* digits */
 #define MAX_EXPONENT 1000
 
 static bool
 nests_too_deep(const char *json, size_t len)
 {
-	int			depth = 0;
-	bool		in_string = false;
+	int depth = 0;
+	bool in_string = false;
 
 	for (size_t i = 0; i < len; i++)
 	{
-		char		c = json[i];
+		char c = json[i];
 
 		if (in_string)
 		{
@@ -54,7 +55,8 @@ check_number(void *state, char *token, JsonTokenType type)
 		const char *exponent = strpbrk(token, "eE");
 
 		if (strlen(token) > MAX_NUMBER_LENGTH ||
-			(exponent != NULL && strtol(exponent + 1 + (exponent[1] == '-' || exponent[1] == '+'), NULL, 10) > MAX_EXPONENT))
+			(exponent != NULL &&
+			 strtol(exponent + 1 + (exponent[1] == '-' || exponent[1] == '+'), NULL, 10) > MAX_EXPONENT))
 			*(bool *) state = false;
 	}
 	JSON_ACTION_OK;
@@ -63,7 +65,7 @@ check_number(void *state, char *token, JsonTokenType type)
 static bool
 jsonb_accepts(char *json, size_t len)
 {
-	bool		accepted = true;
+	bool accepted = true;
 	JsonSemAction actions = {.semstate = &accepted, .scalar = check_number};
 
 	if (nests_too_deep(json, len))
@@ -81,18 +83,18 @@ replace_escaped_nul(char *json, size_t len)
 			continue;
 		if (memcmp(json + i, "\\u0000", 6) == 0)
 			memcpy(json + i, "\\ufffd", 6);
-		i++;					/* the escaped character cannot start an escape */
+		i++; /* the escaped character cannot start an escape */
 	}
 }
 
 text *
 json_from_client(WireString value)
 {
-	text	   *cleaned = clean_client_text(value, 0);
-	char	   *json = VARDATA(cleaned);
-	size_t		len = VARSIZE(cleaned) - VARHDRSZ;
+	text *cleaned = clean_client_text(value, 0);
+	char *json = VARDATA(cleaned);
+	size_t len = VARSIZE(cleaned) - VARHDRSZ;
 	StringInfoData quoted;
-	char	   *terminated;
+	char *terminated;
 
 	replace_escaped_nul(json, len);
 	if (jsonb_accepts(json, len))

@@ -2,8 +2,8 @@
  * lanes.c - reading what waits in the lanes
  *
  * A lane is written by one connection in the order of seq, so "everything behind my position" misses nothing, whatever
- * commits late.  One statement looks into all lanes of the worker, each by its index, and run-time pruning by received_at
- * keeps it to the newest partitions.
+ * commits late.  One statement looks into all lanes of the worker, each by its index, and run-time pruning by
+ * received_at keeps it to the newest partitions.
  */
 #include "postgres.h"
 
@@ -32,7 +32,7 @@ keep_plan(SPIPlanPtr *plan, const char *sql, int nargs, Oid *types)
 static int64
 int64_column(uint64 row, int column)
 {
-	bool		isnull;
+	bool isnull;
 
 	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull));
 }
@@ -40,7 +40,7 @@ int64_column(uint64 row, int column)
 static int32
 int32_column(uint64 row, int column)
 {
-	bool		isnull;
+	bool isnull;
 
 	return DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull));
 }
@@ -48,7 +48,7 @@ int32_column(uint64 row, int column)
 Lane *
 lane_of(Pipeline *pipeline, int32 server_id, int16 shard)
 {
-	Lanes	   *lanes = &pipeline->lanes;
+	Lanes *lanes = &pipeline->lanes;
 
 	for (int i = 0; i < lanes->count; i++)
 		if (lanes->lanes[i].shard == shard && lanes->lanes[i].server_id == server_id)
@@ -59,17 +59,18 @@ lane_of(Pipeline *pipeline, int32 server_id, int16 shard)
 static void
 add_lane(Pipeline *pipeline, int32 server_id, int16 shard, int64 seq, TimestampTz received_at)
 {
-	Lanes	   *lanes = &pipeline->lanes;
+	Lanes *lanes = &pipeline->lanes;
 
 	if (lanes->count == lanes->allocated)
 	{
-		int			size = lanes->allocated ? lanes->allocated * 2 : VISIT_SHARDS;
+		int size = lanes->allocated ? lanes->allocated * 2 : VISIT_SHARDS;
 
 		lanes->lanes = lanes->lanes ? repalloc(lanes->lanes, size * sizeof(Lane))
-			: MemoryContextAlloc(pipeline->context, size * sizeof(Lane));
+									: MemoryContextAlloc(pipeline->context, size * sizeof(Lane));
 		lanes->allocated = size;
 	}
-	lanes->lanes[lanes->count++] = (Lane) {.server_id = server_id, .shard = shard, .seq = seq, .received_at = received_at};
+	lanes->lanes[lanes->count++] =
+		(Lane){.server_id = server_id, .shard = shard, .seq = seq, .received_at = received_at};
 }
 
 /* Adds the lanes of servers not known yet, at their positions. */
@@ -78,18 +79,20 @@ find_new_lanes(Pipeline *pipeline)
 {
 	static SPIPlanPtr plan;
 
-	SPI_execute_plan(keep_plan(&plan,
-							   "SELECT v.server_id, n.shard::int4, coalesce(p.seq, 0), coalesce(p.received_at, '-infinity')"
-							   " FROM openreplay.servers v CROSS JOIN generate_series(0, 63) n (shard)"
-							   " LEFT JOIN LATERAL (SELECT q.seq, q.received_at FROM openreplay.passes q"
-							   " WHERE q.server_id = v.server_id AND q.shard = n.shard ORDER BY q.seq DESC LIMIT 1) p ON true"
-							   " ORDER BY v.server_id, n.shard", 0, NULL),
-					 NULL, NULL, false, 0);
+	SPI_execute_plan(
+		keep_plan(&plan,
+				  "SELECT v.server_id, n.shard::int4, coalesce(p.seq, 0), coalesce(p.received_at, '-infinity')"
+				  " FROM openreplay.servers v CROSS JOIN generate_series(0, 63) n (shard)"
+				  " LEFT JOIN LATERAL (SELECT q.seq, q.received_at FROM openreplay.passes q"
+				  " WHERE q.server_id = v.server_id AND q.shard = n.shard ORDER BY q.seq DESC LIMIT 1) p ON true"
+				  " ORDER BY v.server_id, n.shard",
+				  0, NULL),
+		NULL, NULL, false, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		bool		isnull;
-		int32		server_id = int32_column(i, 1);
-		int16		shard = (int16) int32_column(i, 2);
+		bool isnull;
+		int32 server_id = int32_column(i, 1);
+		int16 shard = (int16) int32_column(i, 2);
 
 		if ((pipeline->shards & (UINT64CONST(1) << shard)) == 0)
 			continue;
@@ -118,15 +121,15 @@ array_of(Datum *values, int count, Oid type, int len, char align)
 static Entry *
 copy_entries(Pass *pass, int *count)
 {
-	Entry	   *entries = MemoryContextAlloc(pass->context, Max(SPI_processed, 1) * sizeof(Entry));
+	Entry *entries = MemoryContextAlloc(pass->context, Max(SPI_processed, 1) * sizeof(Entry));
 
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		HeapTuple	tuple = SPI_tuptable->vals[i];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-		bool		isnull;
+		HeapTuple tuple = SPI_tuptable->vals[i];
+		TupleDesc desc = SPI_tuptable->tupdesc;
+		bool isnull;
 		struct varlena *body = (struct varlena *) DatumGetPointer(SPI_getbinval(tuple, desc, 7, &isnull));
-		Entry	   *entry = &entries[i];
+		Entry *entry = &entries[i];
 
 		entry->seq = int64_column(i, 1);
 		entry->session_id = int64_column(i, 2);
@@ -147,13 +150,13 @@ void
 read_entries(Pass *pass, int limit)
 {
 	static SPIPlanPtr plan;
-	static Oid	types[] = {INT4ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, INT4OID, INT4OID};
-	Lanes	   *lanes = &pass->pipeline->lanes;
-	Datum	   *servers = palloc(lanes->count * sizeof(Datum));
-	Datum	   *shards = palloc(lanes->count * sizeof(Datum));
-	Datum	   *seqs = palloc(lanes->count * sizeof(Datum));
-	Datum	   *times = palloc(lanes->count * sizeof(Datum));
-	Datum		arguments[6];
+	static Oid types[] = {INT4ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, INT4OID, INT4OID};
+	Lanes *lanes = &pass->pipeline->lanes;
+	Datum *servers = palloc(lanes->count * sizeof(Datum));
+	Datum *shards = palloc(lanes->count * sizeof(Datum));
+	Datum *seqs = palloc(lanes->count * sizeof(Datum));
+	Datum *times = palloc(lanes->count * sizeof(Datum));
+	Datum arguments[6];
 
 	pass->nentries = 0;
 	if (lanes->count == 0)
@@ -171,14 +174,16 @@ read_entries(Pass *pass, int limit)
 	arguments[1] = array_of(shards, lanes->count, INT2OID, 2, TYPALIGN_SHORT);
 	arguments[2] = array_of(seqs, lanes->count, INT8OID, 8, TYPALIGN_DOUBLE);
 	arguments[3] = array_of(times, lanes->count, TIMESTAMPTZOID, 8, TYPALIGN_DOUBLE);
-	arguments[4] = Int32GetDatum(Max(limit / 8, 1));	/* no lane takes more than an eighth of a pass */
+	arguments[4] = Int32GetDatum(Max(limit / 8, 1)); /* no lane takes more than an eighth of a pass */
 	arguments[5] = Int32GetDatum(limit);
 
 	SPI_execute_plan(keep_plan(&plan,
-							   "SELECT " ENTRY_COLUMNS " FROM unnest($1, $2, $3, $4) AS l (server_id, shard, seq, received_at)"
+							   "SELECT " ENTRY_COLUMNS
+							   " FROM unnest($1, $2, $3, $4) AS l (server_id, shard, seq, received_at)"
 							   " CROSS JOIN LATERAL (SELECT * FROM openreplay.batches c WHERE c.server_id = l.server_id"
 							   " AND c.shard = l.shard AND c.seq > l.seq AND c.received_at >= l.received_at"
-							   " ORDER BY c.seq LIMIT $5) b LIMIT $6", 6, types),
+							   " ORDER BY c.seq LIMIT $5) b LIMIT $6",
+							   6, types),
 					 arguments, NULL, false, 0);
 	pass->entries = copy_entries(pass, &pass->nentries);
 
@@ -198,10 +203,10 @@ read_entries_of(Pass *pass, const int64 *session_ids, int count, bool from_parke
 {
 	static SPIPlanPtr all_plan;
 	static SPIPlanPtr parked_plan;
-	static Oid	types[] = {INT8ARRAYOID, TIMESTAMPTZOID};
-	Datum	   *ids = palloc(count * sizeof(Datum));
-	int64		oldest = session_ids[0];
-	Datum		arguments[2];
+	static Oid types[] = {INT8ARRAYOID, TIMESTAMPTZOID};
+	Datum *ids = palloc(count * sizeof(Datum));
+	int64 oldest = session_ids[0];
+	Datum arguments[2];
 
 	for (int i = 0; i < count; i++)
 	{
@@ -213,15 +218,19 @@ read_entries_of(Pass *pass, const int64 *session_ids, int count, bool from_parke
 	arguments[1] = TimestampTzGetDatum(MS_TO_TIMESTAMP(session_id_ms((uint64) oldest)) - USECS_PER_DAY);
 
 	if (from_parked)
-		SPI_execute_plan(keep_plan(&parked_plan,
-								   "WITH p AS (DELETE FROM openreplay.parked_batches WHERE session_id = ANY ($1) RETURNING *)"
-								   " SELECT " ENTRY_COLUMNS " FROM p JOIN openreplay.batches b USING (server_id, shard, seq, received_at)"
-								   " WHERE b.received_at >= $2 ORDER BY b.received_at, b.server_id, b.seq", 2, types),
-						 arguments, NULL, false, 0);
+		SPI_execute_plan(
+			keep_plan(&parked_plan,
+					  "WITH p AS (DELETE FROM openreplay.parked_batches WHERE session_id = ANY ($1) RETURNING *)"
+					  " SELECT " ENTRY_COLUMNS
+					  " FROM p JOIN openreplay.batches b USING (server_id, shard, seq, received_at)"
+					  " WHERE b.received_at >= $2 ORDER BY b.received_at, b.server_id, b.seq",
+					  2, types),
+			arguments, NULL, false, 0);
 	else
 		SPI_execute_plan(keep_plan(&all_plan,
 								   "SELECT " ENTRY_COLUMNS " FROM openreplay.batches b WHERE b.session_id = ANY ($1)"
-								   " AND b.received_at >= $2 ORDER BY b.received_at, b.server_id, b.seq", 2, types),
+								   " AND b.received_at >= $2 ORDER BY b.received_at, b.server_id, b.seq",
+								   2, types),
 						 arguments, NULL, false, 0);
 	return copy_entries(pass, nentries);
 }

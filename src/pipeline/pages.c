@@ -27,14 +27,16 @@ note_source(Pass *pass, LiveSession *session, const UrlParts *parts, WireString 
 	{
 		const char *name;
 		IdentityField field;
-	}			parameters[] = {
-		{"utm_source", IDENTITY_UTM_SOURCE}, {"utm_medium", IDENTITY_UTM_MEDIUM}, {"utm_campaign", IDENTITY_UTM_CAMPAIGN},
+	} parameters[] = {
+		{"utm_source", IDENTITY_UTM_SOURCE},
+		{"utm_medium", IDENTITY_UTM_MEDIUM},
+		{"utm_campaign", IDENTITY_UTM_CAMPAIGN},
 	};
-	char	   *value = MemoryContextAlloc(pass->entry_context, parts->query.len + 1);
+	char *value = MemoryContextAlloc(pass->entry_context, parts->query.len + 1);
 
 	for (int i = 0; i < lengthof(parameters); i++)
 	{
-		size_t		len = query_parameter(parts->query, parameters[i].name, value);
+		size_t len = query_parameter(parts->query, parameters[i].name, value);
 
 		if (len > 0)
 			note_identity(pass, session->session_id, parameters[i].field, wire_string(value, len));
@@ -53,7 +55,7 @@ span(const PageView *page, PageTiming earlier, PageTiming later)
 static void
 put_timings(Rows *rows, const PageView *page)
 {
-	char		vitals[PAGE_VIEW_VITALS_TEXT_SIZE];
+	char vitals[PAGE_VIEW_VITALS_TEXT_SIZE];
 
 	put_int32_or_null(rows, span(page, PAGE_RESPONSE_END, PAGE_DOM_CONTENT_LOADED_START));
 	put_int32_or_null(rows, page->timings[PAGE_DOM_CONTENT_LOADED_END]);
@@ -75,9 +77,9 @@ put_timings(Rows *rows, const PageView *page)
 static void
 write_page(Pass *pass, LiveSession *session, const PageView *page, WireString url, WireString referrer)
 {
-	Rows	   *rows = pass->rows;
-	UrlParts	parts;
-	UrlText		base_referrer = strip_query(referrer.data, referrer.len);
+	Rows *rows = pass->rows;
+	UrlParts parts;
+	UrlText base_referrer = strip_query(referrer.data, referrer.len);
 
 	if (!split_url(url.data, url.len, MemoryContextAlloc(pass->entry_context, URL_BUFFER_SIZE(url.len)), &parts))
 		return;
@@ -98,9 +100,10 @@ write_page(Pass *pass, LiveSession *session, const PageView *page, WireString ur
 }
 
 void
-write_navigation(Pass *pass, LiveSession *session, int64 message_id, int64 timestamp, WireString url, WireString referrer)
+write_navigation(Pass *pass, LiveSession *session, int64 message_id, int64 timestamp, WireString url,
+				 WireString referrer)
 {
-	PageView	page = {.message_id = (uint64) message_id, .timestamp = timestamp};
+	PageView page = {.message_id = (uint64) message_id, .timestamp = timestamp};
 
 	write_page(pass, session, &page, url, referrer);
 }
@@ -108,7 +111,7 @@ write_navigation(Pass *pass, LiveSession *session, int64 message_id, int64 times
 static void
 write_vitals(Pass *pass, LiveSession *session, const PageView *page)
 {
-	char		vitals[PAGE_VIEW_VITALS_TEXT_SIZE];
+	char vitals[PAGE_VIEW_VITALS_TEXT_SIZE];
 
 	page_view_vitals_text(page, vitals);
 	row_start(pass->rows, ROWS_PAGE_VITALS);
@@ -133,8 +136,8 @@ flush_pages(Pass *pass, LiveSession *session)
 {
 	for (int i = 0; i < session->ntabs; i++)
 	{
-		PageView	previous;
-		unsigned	todo = page_view_flush(&session->tabs[i].page, &previous);
+		PageView previous;
+		unsigned todo = page_view_flush(&session->tabs[i].page, &previous);
 
 		write_pages(pass, session, &session->tabs[i], &previous, todo);
 	}

@@ -1,9 +1,9 @@
 /*
  * pass.c - one pass: what waits in the lanes becomes rows, in one transaction
  *
- * Rows, positions and checkpoints commit together, so a batch takes effect exactly once, whenever we are killed.  A pass runs
- * in a subtransaction: when some entry makes it fail, everything is undone, entries are tried one by one, and the one that
- * fails alone is put aside as broken with the error's text; its neighbours lose nothing.
+ * Rows, positions and checkpoints commit together, so a batch takes effect exactly once, whenever we are killed.  A
+ * pass runs in a subtransaction: when some entry makes it fail, everything is undone, entries are tried one by one, and
+ * the one that fails alone is put aside as broken with the error's text; its neighbours lose nothing.
  */
 #include "postgres.h"
 
@@ -25,8 +25,8 @@
 
 #include "pipeline/pass.h"
 
-#define PASS_ENTRIES 1000				/* at most, so that a pass stays below a second */
-#define MAX_INFLATED_BYTES (64 * 1024 * 1024)	/* the server's own cap is lower */
+#define PASS_ENTRIES 1000					  /* at most, so that a pass stays below a second */
+#define MAX_INFLATED_BYTES (64 * 1024 * 1024) /* the server's own cap is lower */
 #define KEPT_BUFFER_BYTES (8 * 1024 * 1024)
 
 /* ---- sessions and projects of the pass ---- */
@@ -34,7 +34,7 @@
 static Datum
 id_array(const int64 *ids, int count)
 {
-	Datum	   *values = palloc(Max(count, 1) * sizeof(Datum));
+	Datum *values = palloc(Max(count, 1) * sizeof(Datum));
 
 	for (int i = 0; i < count; i++)
 		values[i] = Int64GetDatum(ids[i]);
@@ -44,8 +44,8 @@ id_array(const int64 *ids, int count)
 static int
 compare_ids(const void *a, const void *b)
 {
-	int64		x = *(const int64 *) a;
-	int64		y = *(const int64 *) b;
+	int64 x = *(const int64 *) a;
+	int64 y = *(const int64 *) b;
 
 	return (x > y) - (x < y);
 }
@@ -54,8 +54,8 @@ compare_ids(const void *a, const void *b)
 static int64 *
 sessions_of_pass(Pass *pass, int *count)
 {
-	int64	   *ids = MemoryContextAlloc(pass->context, Max(pass->nentries, 1) * sizeof(int64));
-	int			n = 0;
+	int64 *ids = MemoryContextAlloc(pass->context, Max(pass->nentries, 1) * sizeof(int64));
+	int n = 0;
 
 	for (int i = 0; i < pass->nentries; i++)
 		if (pass->entries[i].kind != ENTRY_START)
@@ -72,17 +72,17 @@ sessions_of_pass(Pass *pass, int *count)
 static void
 derive_again(Pass *pass, const int64 *ids, int count)
 {
-	int			nentries;
-	Entry	   *entries;
+	int nentries;
+	Entry *entries;
 
 	if (count == 0)
 		return;
 	entries = read_entries_of(pass, ids, count, false, &nentries);
 	for (int i = 0; i < nentries; i++)
 	{
-		Entry	   *entry = &entries[i];
+		Entry *entry = &entries[i];
 		LiveSession *session = find_live_session(pass->pipeline->sessions, entry->session_id);
-		Lane	   *lane = lane_of(pass->pipeline, entry->server_id, entry->shard);
+		Lane *lane = lane_of(pass->pipeline, entry->server_id, entry->shard);
 
 		if (session == NULL || lane == NULL || entry->seq > lane->seq || entry->kind == ENTRY_START ||
 			is_applied(session, entry->server_id, entry->seq))
@@ -98,11 +98,11 @@ static void
 load_sessions(Pass *pass, const int64 *ids, int count)
 {
 	LiveSessions *sessions = pass->pipeline->sessions;
-	int64	   *missing = MemoryContextAlloc(pass->context, Max(count, 1) * sizeof(int64));
-	int			nmissing = 0;
-	int			nloaded = 0;
-	Oid			types[] = {INT8ARRAYOID};
-	Datum		arguments[1];
+	int64 *missing = MemoryContextAlloc(pass->context, Max(count, 1) * sizeof(int64));
+	int nmissing = 0;
+	int nloaded = 0;
+	Oid types[] = {INT8ARRAYOID};
+	Datum arguments[1];
 
 	for (int i = 0; i < count; i++)
 		if (find_live_session(sessions, ids[i]) == NULL)
@@ -110,24 +110,27 @@ load_sessions(Pass *pass, const int64 *ids, int count)
 	if (nmissing == 0)
 		return;
 	arguments[0] = id_array(missing, nmissing);
-	SPI_execute_with_args("SELECT session_id, state, last_received_at, checkpointed_at, ended_at FROM openreplay.live_sessions"
-						  " WHERE session_id = ANY ($1)", 1, types, arguments, NULL, false, 0);
+	SPI_execute_with_args(
+		"SELECT session_id, state, last_received_at, checkpointed_at, ended_at FROM openreplay.live_sessions"
+		" WHERE session_id = ANY ($1)",
+		1, types, arguments, NULL, false, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		HeapTuple	tuple = SPI_tuptable->vals[i];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-		bool		isnull;
-		int64		id = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
-		bytea	   *state = DatumGetByteaPP(SPI_getbinval(tuple, desc, 2, &isnull));
+		HeapTuple tuple = SPI_tuptable->vals[i];
+		TupleDesc desc = SPI_tuptable->tupdesc;
+		bool isnull;
+		int64 id = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
+		bytea *state = DatumGetByteaPP(SPI_getbinval(tuple, desc, 2, &isnull));
 		LiveSession *session = add_live_session(sessions, id);
 
 		if (!restore_checkpoint(session, VARDATA_ANY(state), VARSIZE_ANY_EXHDR(state)))
 		{
 			/* written by another version: its first batch makes it anew */
 			forget_live_session(sessions, id);
-			ereport(WARNING,
-					errmsg("the state of session " INT64_FORMAT " was written by another version", id),
-					errhint("Its rows stay; what arrives from now on is kept as broken. Let sessions end before an upgrade."));
+			ereport(
+				WARNING, errmsg("the state of session " INT64_FORMAT " was written by another version", id),
+				errhint(
+					"Its rows stay; what arrives from now on is kept as broken. Let sessions end before an upgrade."));
 			continue;
 		}
 		session->last_received_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull));
@@ -141,26 +144,28 @@ load_sessions(Pass *pass, const int64 *ids, int count)
 }
 
 /*
- * Locks the rows of sessions against deletion until commit, which stands for the foreign keys that event tables do not have.
- * Sessions whose row is gone were deleted: their state goes too, and so what arrives for them is parked and later broken.
+ * Locks the rows of sessions against deletion until commit, which stands for the foreign keys that event tables do not
+ * have. Sessions whose row is gone were deleted: their state goes too, and so what arrives for them is parked and later
+ * broken.
  */
 static void
 lock_sessions(Pass *pass, const int64 *ids, int count)
 {
-	Oid			types[] = {INT8ARRAYOID};
-	Datum		arguments[] = {id_array(ids, count)};
-	int64	   *found;
-	uint64		nfound;
+	Oid types[] = {INT8ARRAYOID};
+	Datum arguments[] = {id_array(ids, count)};
+	int64 *found;
+	uint64 nfound;
 
 	if (count == 0)
 		return;
-	SPI_execute_with_args("SELECT session_id FROM public.sessions WHERE session_id = ANY ($1) ORDER BY session_id FOR KEY SHARE",
-						  1, types, arguments, NULL, false, 0);
+	SPI_execute_with_args(
+		"SELECT session_id FROM public.sessions WHERE session_id = ANY ($1) ORDER BY session_id FOR KEY SHARE", 1,
+		types, arguments, NULL, false, 0);
 	nfound = SPI_processed;
 	found = palloc(Max(nfound, 1) * sizeof(int64));
 	for (uint64 i = 0; i < nfound; i++)
 	{
-		bool		isnull;
+		bool isnull;
 
 		found[i] = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
 	}
@@ -181,30 +186,31 @@ prepare_sessions(Pass *pass, int64 *session_ids, int count)
 Project *
 find_project(Pass *pass, int32 project_id)
 {
-	bool		found;
-	Project    *project = hash_search(pass->projects, &project_id, HASH_ENTER, &found);
-	Oid			types[] = {INT4OID};
-	Datum		arguments[] = {Int32GetDatum(project_id)};
+	bool found;
+	Project *project = hash_search(pass->projects, &project_id, HASH_ENTER, &found);
+	Oid types[] = {INT4OID};
+	Datum arguments[] = {Int32GetDatum(project_id)};
 
 	if (found)
 		return project;
 	memset((char *) project + sizeof(int32), 0, sizeof(Project) - sizeof(int32));
-	SPI_execute_with_args("SELECT active, save_request_payloads, metadata_1, metadata_2, metadata_3, metadata_4, metadata_5,"
-						  " metadata_6, metadata_7, metadata_8, metadata_9, metadata_10"
-						  " FROM public.projects WHERE project_id = $1",
-						  1, types, arguments, NULL, false, 1);
+	SPI_execute_with_args(
+		"SELECT active, save_request_payloads, metadata_1, metadata_2, metadata_3, metadata_4, metadata_5,"
+		" metadata_6, metadata_7, metadata_8, metadata_9, metadata_10"
+		" FROM public.projects WHERE project_id = $1",
+		1, types, arguments, NULL, false, 1);
 	if (SPI_processed == 1)
 	{
-		HeapTuple	tuple = SPI_tuptable->vals[0];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-		bool		isnull;
+		HeapTuple tuple = SPI_tuptable->vals[0];
+		TupleDesc desc = SPI_tuptable->tupdesc;
+		bool isnull;
 
 		project->known = true;
 		project->active = DatumGetBool(SPI_getbinval(tuple, desc, 1, &isnull));
 		project->save_payloads = DatumGetBool(SPI_getbinval(tuple, desc, 2, &isnull));
 		for (int i = 0; i < 10; i++)
 		{
-			char	   *name = SPI_getvalue(tuple, desc, 3 + i);
+			char *name = SPI_getvalue(tuple, desc, 3 + i);
 
 			project->metadata[i] = name ? MemoryContextStrdup(pass->context, name) : NULL;
 		}
@@ -219,9 +225,9 @@ bool
 inflate_entry(Pass *pass, const Entry *entry, const uint8 **data, size_t *len, const char **reason)
 {
 	MemoryContext old = MemoryContextSwitchTo(pass->entry_context);
-	bytea	   *body = (bytea *) PG_DETOAST_DATUM_PACKED(PointerGetDatum(entry->body));
+	bytea *body = (bytea *) PG_DETOAST_DATUM_PACKED(PointerGetDatum(entry->body));
 	unsigned long long size = ZSTD_getFrameContentSize(VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body));
-	size_t		result;
+	size_t result;
 
 	MemoryContextSwitchTo(old);
 	if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN)
@@ -255,10 +261,10 @@ inflate_entry(Pass *pass, const Entry *entry, const uint8 **data, size_t *len, c
 void
 report_broken(Pass *pass, const Entry *entry, const char *reason, int messages_kept)
 {
-	Lane	   *lane = lane_of(pass->pipeline, entry->server_id, entry->shard);
+	Lane *lane = lane_of(pass->pipeline, entry->server_id, entry->shard);
 	MemoryContext old = MemoryContextSwitchTo(pass->context);
-	bytea	   *body = (bytea *) PG_DETOAST_DATUM_PACKED(PointerGetDatum(entry->body));
-	char		kind[2] = {entry->kind, '\0'};
+	bytea *body = (bytea *) PG_DETOAST_DATUM_PACKED(PointerGetDatum(entry->body));
+	char kind[2] = {entry->kind, '\0'};
 
 	MemoryContextSwitchTo(old);
 	if (lane != NULL)
@@ -289,7 +295,7 @@ discard(Pass *pass, const Entry *entry)
 void
 report_duplicate(Pass *pass, const Entry *entry)
 {
-	Lane	   *lane = lane_of(pass->pipeline, entry->server_id, entry->shard);
+	Lane *lane = lane_of(pass->pipeline, entry->server_id, entry->shard);
 
 	discard(pass, entry);
 	if (lane != NULL)
@@ -323,8 +329,8 @@ process_batch(Pass *pass, const Entry *entry)
 static void
 process_parked(Pass *pass, int64 session_id)
 {
-	int			nentries;
-	Entry	   *entries = read_entries_of(pass, &session_id, 1, true, &nentries);
+	int nentries;
+	Entry *entries = read_entries_of(pass, &session_id, 1, true, &nentries);
 
 	for (int i = 0; i < nentries; i++)
 		process_batch(pass, &entries[i]);
@@ -333,7 +339,7 @@ process_parked(Pass *pass, int64 session_id)
 static void
 process_entry(Pass *pass, const Entry *entry)
 {
-	Lane	   *lane = lane_of(pass->pipeline, entry->server_id, entry->shard);
+	Lane *lane = lane_of(pass->pipeline, entry->server_id, entry->shard);
 	const char *reason;
 
 	lane->entries++;
@@ -362,7 +368,7 @@ process_entry(Pass *pass, const Entry *entry)
 static struct HTAB *
 int_keyed_table(MemoryContext context, const char *name, Size keysize, Size entrysize)
 {
-	HASHCTL		control = {.keysize = keysize, .entrysize = entrysize, .hcxt = context};
+	HASHCTL control = {.keysize = keysize, .entrysize = entrysize, .hcxt = context};
 
 	return hash_create(name, 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
@@ -371,7 +377,7 @@ static Pass *
 begin_pass(Pipeline *pipeline)
 {
 	MemoryContext context = AllocSetContextCreate(pipeline->context, "openreplay pass", ALLOCSET_DEFAULT_SIZES);
-	Pass	   *pass = MemoryContextAllocZero(context, sizeof(Pass));
+	Pass *pass = MemoryContextAllocZero(context, sizeof(Pass));
 
 	pass->pipeline = pipeline;
 	pass->context = context;
@@ -390,7 +396,7 @@ touch_session(Pass *pass, LiveSession *session)
 	{
 		pass->touched_size = pass->touched_size ? pass->touched_size * 2 : 64;
 		pass->touched = pass->touched ? repalloc(pass->touched, pass->touched_size * sizeof(int64))
-			: MemoryContextAlloc(pass->context, pass->touched_size * sizeof(int64));
+									  : MemoryContextAlloc(pass->context, pass->touched_size * sizeof(int64));
 	}
 	pass->touched[pass->ntouched++] = session->session_id;
 }
@@ -399,15 +405,14 @@ touch_session(Pass *pass, LiveSession *session)
 static void
 put_checkpoints(Pass *pass)
 {
-	TimestampTz due_before = pass->pipeline->keeps_state
-		? GetCurrentTimestamp() - CHECKPOINT_INTERVAL_MS * INT64CONST(1000) : PG_INT64_MAX;
+	TimestampTz due_before =
+		pass->pipeline->keeps_state ? GetCurrentTimestamp() - CHECKPOINT_INTERVAL_MS * INT64CONST(1000) : PG_INT64_MAX;
 
 	for (int i = 0; i < pass->ntouched; i++)
 	{
 		LiveSession *session = find_live_session(pass->pipeline->sessions, pass->touched[i]);
 
-		if (session != NULL &&
-			(session->checkpoint_now || (session->dirty && session->checkpointed_at < due_before)))
+		if (session != NULL && (session->checkpoint_now || (session->dirty && session->checkpointed_at < due_before)))
 			checkpoint_session(session, pass->rows);
 	}
 }
@@ -416,10 +421,10 @@ static void
 delete_discarded(Pass *pass)
 {
 	static SPIPlanPtr plan;
-	Oid			types[] = {INT4ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID};
-	int			n = pass->ndiscarded;
-	Datum	   *columns[4];
-	Datum		arguments[4];
+	Oid types[] = {INT4ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID};
+	int n = pass->ndiscarded;
+	Datum *columns[4];
+	Datum arguments[4];
 
 	if (n == 0)
 		return;
@@ -438,9 +443,11 @@ delete_discarded(Pass *pass)
 	arguments[3] = PointerGetDatum(construct_array(columns[3], n, TIMESTAMPTZOID, 8, true, TYPALIGN_DOUBLE));
 	if (plan == NULL)
 	{
-		plan = SPI_prepare("DELETE FROM openreplay.batches b USING unnest($1, $2, $3, $4) AS d (server_id, shard, seq, received_at)"
-						   " WHERE b.server_id = d.server_id AND b.shard = d.shard AND b.seq = d.seq"
-						   " AND b.received_at = d.received_at", 4, types);
+		plan = SPI_prepare(
+			"DELETE FROM openreplay.batches b USING unnest($1, $2, $3, $4) AS d (server_id, shard, seq, received_at)"
+			" WHERE b.server_id = d.server_id AND b.shard = d.shard AND b.seq = d.seq"
+			" AND b.received_at = d.received_at",
+			4, types);
 		SPI_keepplan(plan);
 	}
 	SPI_execute_plan(plan, arguments, NULL, false, 0);
@@ -449,11 +456,11 @@ delete_discarded(Pass *pass)
 static void
 put_positions(Pass *pass, double elapsed_ms)
 {
-	Lanes	   *lanes = &pass->pipeline->lanes;
+	Lanes *lanes = &pass->pipeline->lanes;
 
 	for (int i = 0; i < lanes->count; i++)
 	{
-		Lane	   *lane = &lanes->lanes[i];
+		Lane *lane = &lanes->lanes[i];
 
 		if (lane->entries == 0)
 			continue;
@@ -479,7 +486,7 @@ reset_lane_counts(Pipeline *pipeline)
 {
 	for (int i = 0; i < pipeline->lanes.count; i++)
 	{
-		Lane	   *lane = &pipeline->lanes.lanes[i];
+		Lane *lane = &pipeline->lanes.lanes[i];
 
 		lane->entries = lane->duplicates = lane->broken = lane->parked = 0;
 		lane->messages = lane->bytes = 0;
@@ -498,10 +505,10 @@ finish_pass(Pass *pass)
 static void
 pass_over(Pass *pass, int limit)
 {
-	instr_time	start;
-	instr_time	elapsed;
-	int			count;
-	int64	   *ids;
+	instr_time start;
+	instr_time elapsed;
+	int count;
+	int64 *ids;
 
 	INSTR_TIME_SET_CURRENT(start);
 	read_entries(pass, limit);
@@ -532,8 +539,8 @@ put_aside(Pass *pass, const char *reason)
 	read_entries(pass, 1);
 	if (pass->nentries == 1)
 	{
-		Entry	   *entry = &pass->entries[0];
-		Lane	   *lane = lane_of(pass->pipeline, entry->server_id, entry->shard);
+		Entry *entry = &pass->entries[0];
+		Lane *lane = lane_of(pass->pipeline, entry->server_id, entry->shard);
 
 		lane->entries++;
 		lane->seq = entry->seq;
@@ -553,12 +560,12 @@ is_transient(int sqlerrcode)
 {
 	switch (ERRCODE_TO_CATEGORY(sqlerrcode))
 	{
-		case MAKE_SQLSTATE('4', '0', '0', '0', '0'):	/* transaction rollback: deadlock, serialization */
-		case MAKE_SQLSTATE('5', '3', '0', '0', '0'):	/* insufficient resources: disk full, out of memory */
-		case MAKE_SQLSTATE('5', '5', '0', '0', '0'):	/* lock not available */
-		case MAKE_SQLSTATE('5', '7', '0', '0', '0'):	/* operator intervention: cancel, shutdown */
-		case MAKE_SQLSTATE('5', '8', '0', '0', '0'):	/* system errors */
-		case MAKE_SQLSTATE('4', '2', '0', '0', '0'):	/* a missing table or right: nothing an entry could cause */
+		case MAKE_SQLSTATE('4', '0', '0', '0', '0'): /* transaction rollback: deadlock, serialization */
+		case MAKE_SQLSTATE('5', '3', '0', '0', '0'): /* insufficient resources: disk full, out of memory */
+		case MAKE_SQLSTATE('5', '5', '0', '0', '0'): /* lock not available */
+		case MAKE_SQLSTATE('5', '7', '0', '0', '0'): /* operator intervention: cancel, shutdown */
+		case MAKE_SQLSTATE('5', '8', '0', '0', '0'): /* system errors */
+		case MAKE_SQLSTATE('4', '2', '0', '0', '0'): /* a missing table or right: nothing an entry could cause */
 			return true;
 	}
 	return false;
@@ -577,17 +584,17 @@ put_aside_work(Pass *pass, const void *arg)
 }
 
 /*
- * Runs work in a subtransaction.  Returns the entries done, or -1 and the error's text after everything was undone; with
- * error NULL every error is raised again.
+ * Runs work in a subtransaction.  Returns the entries done, or -1 and the error's text after everything was undone;
+ * with error NULL every error is raised again.
  */
 static int64
 try_pass(Pipeline *pipeline, PassWork work, const void *arg, char **error)
 {
 	MemoryContext old_context = CurrentMemoryContext;
 	ResourceOwner old_owner = CurrentResourceOwner;
-	Lanes		saved = pipeline->lanes;
-	Pass	   *volatile pass = NULL;
-	int64		done;
+	Lanes saved = pipeline->lanes;
+	Pass *volatile pass = NULL;
+	int64 done;
 
 	saved.lanes = MemoryContextAlloc(pipeline->context, Max(saved.count, 1) * sizeof(Lane));
 	if (saved.count > 0)
@@ -608,7 +615,7 @@ try_pass(Pipeline *pipeline, PassWork work, const void *arg, char **error)
 	}
 	PG_CATCH();
 	{
-		ErrorData  *data;
+		ErrorData *data;
 
 		MemoryContextSwitchTo(old_context);
 		data = CopyErrorData();
@@ -645,13 +652,13 @@ try_pass(Pipeline *pipeline, PassWork work, const void *arg, char **error)
 static int64
 isolate(Pipeline *pipeline)
 {
-	int64		total = 0;
+	int64 total = 0;
 
 	for (int i = 0; i < PASS_ENTRIES; i++)
 	{
-		int			one = 1;
-		char	   *error = NULL;
-		int64		done = try_pass(pipeline, ordinary_work, &one, &error);
+		int one = 1;
+		char *error = NULL;
+		int64 done = try_pass(pipeline, ordinary_work, &one, &error);
 
 		if (done == 0)
 			break;
@@ -674,9 +681,9 @@ do_pass(Pipeline *pipeline, PassWork work, const void *arg)
 int64
 run_pass(Pipeline *pipeline)
 {
-	int			limit = PASS_ENTRIES;
-	char	   *error = NULL;
-	int64		done = try_pass(pipeline, ordinary_work, &limit, &error);
+	int limit = PASS_ENTRIES;
+	char *error = NULL;
+	int64 done = try_pass(pipeline, ordinary_work, &limit, &error);
 
 	return done >= 0 ? done : isolate(pipeline);
 }
@@ -685,12 +692,10 @@ Pipeline *
 create_pipeline(MemoryContext parent, uint64 shards, bool keeps_state)
 {
 	MemoryContext context = AllocSetContextCreate(parent, "openreplay pipeline", ALLOCSET_DEFAULT_SIZES);
-	Pipeline   *pipeline = MemoryContextAllocZero(context, sizeof(Pipeline));
+	Pipeline *pipeline = MemoryContextAllocZero(context, sizeof(Pipeline));
 
 	if (GetDatabaseEncoding() != PG_UTF8)
-		ereport(ERROR,
-				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				errmsg("openreplay needs a database with encoding UTF8"),
+		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("openreplay needs a database with encoding UTF8"),
 				errhint("Create the database with ENCODING 'UTF8' TEMPLATE template0."));
 	pipeline->context = context;
 	pipeline->shards = shards;

@@ -1,9 +1,9 @@
 /*
  * pass.h - one pass over waiting batches, and what its parts share
  *
- * Private to src/pipeline and src/session.  A pass: entries are read from the lanes (lanes.c), start entries become sessions
- * (session/start.c), batches become rows (apply.c, events.c, pages.c), idle sessions end (session/end.c), and everything is
- * written by rows.c - in the caller's transaction.
+ * Private to src/pipeline and src/session.  A pass: entries are read from the lanes (lanes.c), start entries become
+ * sessions (session/start.c), batches become rows (apply.c, events.c, pages.c), idle sessions end (session/end.c), and
+ * everything is written by rows.c - in the caller's transaction.
  */
 #ifndef OPENREPLAY_PASS_H
 #define OPENREPLAY_PASS_H
@@ -18,7 +18,7 @@
 /* Milliseconds since the Unix epoch, as messages count, and PostgreSQL's microseconds since 2000. */
 #define POSTGRES_EPOCH_MS INT64CONST(946684800000)
 #define TIMESTAMP_TO_MS(timestamp) ((timestamp) / 1000 + POSTGRES_EPOCH_MS)
-#define MS_TO_TIMESTAMP(ms) (((ms) - POSTGRES_EPOCH_MS) * 1000)
+#define MS_TO_TIMESTAMP(ms) (((ms) -POSTGRES_EPOCH_MS) * 1000)
 
 /* Kinds of entries in openreplay.batches. */
 #define ENTRY_START 's'
@@ -28,80 +28,80 @@
 /* One row of openreplay.batches, in the memory of the pass. */
 typedef struct Entry
 {
-	int64		seq;
-	int64		session_id;
+	int64 seq;
+	int64 session_id;
 	TimestampTz received_at;
-	int32		server_id;
-	int16		shard;
-	char		kind;
-	struct varlena *body;		/* possibly toasted, one zstd frame */
+	int32 server_id;
+	int16 shard;
+	char kind;
+	struct varlena *body; /* possibly toasted, one zstd frame */
 } Entry;
 
 /* A lane as the pass knows it: its position, and what this pass did in it. */
 typedef struct Lane
 {
-	int32		server_id;
-	int16		shard;
-	int64		seq;			/* done up to here */
-	TimestampTz received_at;	/* of that entry; the lane's clock */
-	int			entries;
-	int			duplicates;
-	int			broken;
-	int			parked;
-	int64		messages;
-	int64		bytes;
+	int32 server_id;
+	int16 shard;
+	int64 seq;				 /* done up to here */
+	TimestampTz received_at; /* of that entry; the lane's clock */
+	int entries;
+	int duplicates;
+	int broken;
+	int parked;
+	int64 messages;
+	int64 bytes;
 } Lane;
 
 typedef struct Lanes
 {
-	Lane	   *lanes;
-	int			count;
-	int			allocated;
-	int			first;			/* where reading starts next time: lanes take turns */
+	Lane *lanes;
+	int count;
+	int allocated;
+	int first; /* where reading starts next time: lanes take turns */
 } Lanes;
 
 /* Settings of a project that change what is written. */
 typedef struct Project
 {
-	int32		project_id;		/* hash key */
-	bool		known;
-	bool		active;
-	bool		save_payloads;
-	char	   *metadata[10];	/* names of the metadata columns, NULL where free */
+	int32 project_id; /* hash key */
+	bool known;
+	bool active;
+	bool save_payloads;
+	char *metadata[10]; /* names of the metadata columns, NULL where free */
 } Project;
 
 /* What lasts from pass to pass: of a worker, or of one call of process_batches(). */
 typedef struct Pipeline
 {
 	MemoryContext context;
-	uint64		shards;			/* bit n: shard n is ours */
-	Lanes		lanes;
+	uint64 shards; /* bit n: shard n is ours */
+	Lanes lanes;
 	LiveSessions *sessions;
-	struct HTAB *suggestions;	/* hashes of autocomplete values written lately */
-	bool		keeps_state;	/* sessions stay in memory between passes (a worker) */
+	struct HTAB *suggestions; /* hashes of autocomplete values written lately */
+	bool keeps_state;		  /* sessions stay in memory between passes (a worker) */
 } Pipeline;
 
 /* One pass. */
 typedef struct Pass
 {
-	Pipeline   *pipeline;
-	MemoryContext context;		/* of the pass */
-	MemoryContext entry_context;	/* of the entry at hand, reset after each */
-	Rows	   *rows;
-	struct HTAB *projects;		/* read once per pass */
-	struct HTAB *identities;	/* changes to sessions rows, one per session */
-	Entry	   *entries;
-	int			nentries;
-	Entry	   *discarded;		/* rows to delete: duplicates, and what was put aside */
-	int			ndiscarded;
-	int64	   *touched;		/* sessions that changed, possibly more than once */
-	int			ntouched;
-	int			touched_size;
-	uint8	   *buffer;			/* inflated body */
-	size_t		buffer_size;
-	int64		entries_done;
-	int64		rows_written;
-	int64		rows_known;
+	Pipeline *pipeline;
+	MemoryContext context;		 /* of the pass */
+	MemoryContext entry_context; /* of the entry at hand, reset after each */
+	Rows *rows;
+	struct HTAB *projects;	 /* read once per pass */
+	struct HTAB *identities; /* changes to sessions rows, one per session */
+	Entry *entries;
+	int nentries;
+	Entry *discarded; /* rows to delete: duplicates, and what was put aside */
+	int ndiscarded;
+	int64 *touched; /* sessions that changed, possibly more than once */
+	int ntouched;
+	int touched_size;
+	uint8 *buffer; /* inflated body */
+	size_t buffer_size;
+	int64 entries_done;
+	int64 rows_written;
+	int64 rows_known;
 } Pass;
 
 /* ---- lanes.c ---- */
@@ -124,10 +124,10 @@ extern Pipeline *create_pipeline(MemoryContext parent, uint64 shards, bool keeps
 extern int64 run_pass(Pipeline *pipeline);
 
 /*
- * Runs work in a subtransaction with SPI connected.  Returns pass->entries_done; on an error that may be gone next time, or
- * that work cannot be blamed on one entry, the error is raised again after everything was undone.
+ * Runs work in a subtransaction with SPI connected.  Returns pass->entries_done; on an error that may be gone next
+ * time, or that work cannot be blamed on one entry, the error is raised again after everything was undone.
  */
-typedef void (*PassWork) (Pass *pass, const void *arg);
+typedef void (*PassWork)(Pass *pass, const void *arg);
 extern int64 do_pass(Pipeline *pipeline, PassWork work, const void *arg);
 
 /* Brings the live state of these sessions into memory and locks their rows; deleted ones are forgotten. */
@@ -206,4 +206,4 @@ extern int64 end_idle_sessions(Pipeline *pipeline, const LaneClocks *clocks);
 /* Writes checkpoints that are due (all: every changed one) and drops sessions that need no memory. */
 extern void save_checkpoints(Pipeline *pipeline, bool all);
 
-#endif							/* OPENREPLAY_PASS_H */
+#endif /* OPENREPLAY_PASS_H */

@@ -1,8 +1,8 @@
 /*
  * process.c - the pipeline by hand: process_batches() and end_sessions()
  *
- * The same passes the workers run, in the caller's transaction, for the shards no worker holds.  State lives only in its
- * checkpoints here, so each call leaves nothing in memory.
+ * The same passes the workers run, in the caller's transaction, for the shards no worker holds.  State lives only in
+ * its checkpoints here, so each call leaves nothing in memory.
  */
 #include "postgres.h"
 
@@ -21,7 +21,7 @@ PG_FUNCTION_INFO_V1(openreplay_end_sessions);
 static Pipeline *
 open_pipeline(void)
 {
-	Pipeline   *pipeline = create_pipeline(CurrentMemoryContext, take_shards(PG_UINT64_MAX, true), false);
+	Pipeline *pipeline = create_pipeline(CurrentMemoryContext, take_shards(PG_UINT64_MAX, true), false);
 
 	SPI_connect();
 	read_lane_positions(pipeline);
@@ -32,8 +32,8 @@ open_pipeline(void)
 static int64
 process_all(Pipeline *pipeline)
 {
-	int64		total = 0;
-	int64		done;
+	int64 total = 0;
+	int64 done;
 
 	while ((done = run_pass(pipeline)) > 0)
 		total += done;
@@ -43,9 +43,9 @@ process_all(Pipeline *pipeline)
 Datum
 openreplay_process_batches(PG_FUNCTION_ARGS)
 {
-	int			level = NewGUCNestLevel();
-	int64		total;
-	Pipeline   *pipeline;
+	int level = NewGUCNestLevel();
+	int64 total;
+	Pipeline *pipeline;
 
 	set_planner(true);
 	pipeline = open_pipeline();
@@ -58,11 +58,11 @@ openreplay_process_batches(PG_FUNCTION_ARGS)
 Datum
 openreplay_end_sessions(PG_FUNCTION_ARGS)
 {
-	int			level = NewGUCNestLevel();
-	int64		total = 0;
-	int64		ended;
-	Pipeline   *pipeline;
-	LaneClocks	clocks;
+	int level = NewGUCNestLevel();
+	int64 total = 0;
+	int64 ended;
+	Pipeline *pipeline;
+	LaneClocks clocks;
 
 	set_planner(true);
 	pipeline = open_pipeline();

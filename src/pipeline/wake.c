@@ -20,7 +20,7 @@
 
 typedef struct WakeMemory
 {
-	Latch	   *latches[OPENREPLAY_MAX_WORKERS];	/* NULL: no worker in this slot */
+	Latch *latches[OPENREPLAY_MAX_WORKERS]; /* NULL: no worker in this slot */
 } WakeMemory;
 
 static WakeMemory *wake_memory;
@@ -28,7 +28,7 @@ static LWLock *wake_lock;
 static shmem_request_hook_type previous_request_hook;
 static shmem_startup_hook_type previous_startup_hook;
 static bool batches_appended;
-static int	my_slot = -1;
+static int my_slot = -1;
 
 PG_FUNCTION_INFO_V1(openreplay_wake_workers);
 
@@ -44,7 +44,7 @@ request_memory(void)
 static void
 attach_memory(void)
 {
-	bool		found;
+	bool found;
 
 	if (previous_startup_hook)
 		previous_startup_hook();
@@ -107,8 +107,7 @@ openreplay_wake_workers(PG_FUNCTION_ARGS)
 	static bool registered;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+		ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				errmsg("openreplay.wake_workers() is a trigger function"));
 	/* without shared_preload_libraries there is nobody to wake */
 	if (wake_memory != NULL)

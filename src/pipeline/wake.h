@@ -10,4 +10,4 @@ extern void request_wake_memory(void);
 /* A worker's latch is set whenever a transaction that appended batches commits; until it exits. */
 extern void enroll_worker(int slot);
 
-#endif							/* OPENREPLAY_WAKE_H */
+#endif /* OPENREPLAY_WAKE_H */

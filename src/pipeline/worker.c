@@ -1,12 +1,12 @@
 /*
  * worker.c - background processes: one launcher, N workers
  *
- * The launcher starts a worker for each slot and again when one has gone.  A worker takes the shards of its slot and works
- * until it is told to stop, the extension is dropped, or an error ends it: an error is not repaired in place, the process
- * exits and its successor starts from what is committed.
+ * The launcher starts a worker for each slot and again when one has gone.  A worker takes the shards of its slot and
+ * works until it is told to stop, the extension is dropped, or an error ends it: an error is not repaired in place, the
+ * process exits and its successor starts from what is committed.
  *
- * Workers commit asynchronously.  What a crash takes back it takes back whole, rows and positions alike, and the batches it
- * came from were durable before: they are processed again.
+ * Workers commit asynchronously.  What a crash takes back it takes back whole, rows and positions alike, and the
+ * batches it came from were durable before: they are processed again.
  */
 #include "postgres.h"
 
@@ -35,8 +35,8 @@
 #include "pipeline/shards.h"
 #include "pipeline/wake.h"
 
-#define TICK_MS 10000			/* how often idle sessions are looked for */
-#define RETRY_MS 5000			/* how often the launcher looks whether workers are missing */
+#define TICK_MS 10000 /* how often idle sessions are looked for */
+#define RETRY_MS 5000 /* how often the launcher looks whether workers are missing */
 #define HOUSEKEEPING_MS 300000
 
 extern PGDLLEXPORT void openreplay_launcher_main(Datum arg);
@@ -80,7 +80,7 @@ sleep_until_woken(long timeout_ms)
 static uint64
 shards_of_slot(int slot, int workers)
 {
-	uint64		shards = 0;
+	uint64 shards = 0;
 
 	for (int shard = 0; shard < VISIT_SHARDS; shard++)
 		if (shard % workers == slot)
@@ -91,7 +91,7 @@ shards_of_slot(int slot, int workers)
 static void
 work_off(Pipeline *pipeline)
 {
-	int64		done;
+	int64 done;
 
 	do
 	{
@@ -129,8 +129,8 @@ keep_house(void)
 static void
 tick(Pipeline *pipeline)
 {
-	LaneClocks	clocks;
-	int64		ended;
+	LaneClocks clocks;
+	int64 ended;
 
 	begin_transaction("reading clocks");
 	SPI_connect();
@@ -155,7 +155,7 @@ tick(Pipeline *pipeline)
 static bool
 still_allowed(void)
 {
-	bool		allowed;
+	bool allowed;
 
 	begin_transaction("checking openreplay.pipeline");
 	allowed = may_run_here();
@@ -167,7 +167,7 @@ still_allowed(void)
 static bool
 take_all_shards(uint64 wanted)
 {
-	uint64		taken = 0;
+	uint64 taken = 0;
 
 	while (!ShutdownRequestPending)
 	{
@@ -185,8 +185,12 @@ static void
 set_session(void)
 {
 	static const char *const settings[][2] = {
-		{"synchronous_commit", "off"}, {"statement_timeout", "0"}, {"idle_in_transaction_session_timeout", "0"},
-		{"lock_timeout", "0"}, {"default_transaction_isolation", "read committed"}, {"default_transaction_read_only", "off"},
+		{"synchronous_commit", "off"},
+		{"statement_timeout", "0"},
+		{"idle_in_transaction_session_timeout", "0"},
+		{"lock_timeout", "0"},
+		{"default_transaction_isolation", "read committed"},
+		{"default_transaction_read_only", "off"},
 	};
 
 	for (int i = 0; i < lengthof(settings); i++)
@@ -197,7 +201,7 @@ set_session(void)
 static void
 run_worker(int slot, int workers)
 {
-	Pipeline   *pipeline;
+	Pipeline *pipeline;
 	TimestampTz next_tick = 0;
 	TimestampTz next_housekeeping = 0;
 
@@ -251,8 +255,8 @@ run_worker(int slot, int workers)
 void
 openreplay_worker_main(Datum arg)
 {
-	int			slot = DatumGetInt32(arg) & 0xffff;
-	int			workers = DatumGetInt32(arg) >> 16;
+	int slot = DatumGetInt32(arg) & 0xffff;
+	int workers = DatumGetInt32(arg) >> 16;
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
@@ -281,8 +285,7 @@ start_worker(int slot, int workers)
 	snprintf(worker.bgw_name, BGW_MAXLEN, "openreplay worker %d", slot);
 	if (!RegisterDynamicBackgroundWorker(&worker, &handle))
 	{
-		ereport(LOG,
-				errmsg("no background worker process is free for openreplay"),
+		ereport(LOG, errmsg("no background worker process is free for openreplay"),
 				errhint("Raise max_worker_processes."));
 		return NULL;
 	}
@@ -293,10 +296,10 @@ start_worker(int slot, int workers)
 static bool
 database_exists(void)
 {
-	bool		exists = false;
-	Relation	databases;
+	bool exists = false;
+	Relation databases;
 	TableScanDesc scan;
-	HeapTuple	tuple;
+	HeapTuple tuple;
 
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -314,7 +317,7 @@ database_exists(void)
 static bool
 is_gone(BackgroundWorkerHandle *handle)
 {
-	pid_t		pid;
+	pid_t pid;
 
 	return handle == NULL || GetBackgroundWorkerPid(handle, &pid) == BGWH_STOPPED;
 }
@@ -324,7 +327,7 @@ openreplay_launcher_main(Datum arg)
 {
 	BackgroundWorkerHandle *handles[OPENREPLAY_MAX_WORKERS] = {0};
 	TimestampTz started[OPENREPLAY_MAX_WORKERS] = {0};
-	int			running = 0;	/* slots in use */
+	int running = 0; /* slots in use */
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);

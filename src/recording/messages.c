@@ -1,8 +1,8 @@
 /*
  * messages.c - decoded messages in SQL
  *
- * openreplay.messages() shows a session as its batches tell it, openreplay.decode_batch() one body.  Both show what was sent
- * (wire types and their fields), not what it was turned into.
+ * openreplay.messages() shows a session as its batches tell it, openreplay.decode_batch() one body.  Both show what was
+ * sent (wire types and their fields), not what it was turned into.
  */
 #include "postgres.h"
 
@@ -57,7 +57,7 @@ static Datum
 fields_of(const WireMessage *message)
 {
 	const WireType *type = wire_type(message->wire_type);
-	WireValue	values[WIRE_MAX_FIELDS];
+	WireValue values[WIRE_MAX_FIELDS];
 	StringInfoData json;
 
 	wire_decode_sent(message, values);
@@ -78,14 +78,14 @@ put_batch(ReturnSetInfo *result, const uint8_t *data, size_t len, WirePlatform p
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "openreplay message", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old;
-	WireBatch	batch;
+	WireBatch batch;
 	WireMessage message;
 
 	wire_batch_open(&batch, data, len, platform, wire_string("", 0));
 	while (wire_batch_next(&batch, &message))
 	{
-		Datum		values[COLUMNS];
-		bool		nulls[COLUMNS] = {0};
+		Datum values[COLUMNS];
+		bool nulls[COLUMNS] = {0};
 
 		CHECK_FOR_INTERRUPTS();
 		old = MemoryContextSwitchTo(context);
@@ -109,8 +109,8 @@ static const uint8_t *
 inflate(const char *data, size_t size, size_t *len)
 {
 	unsigned long long inflated = ZSTD_getFrameContentSize(data, size);
-	uint8_t    *out;
-	size_t		result;
+	uint8_t *out;
+	size_t result;
 
 	if (inflated == ZSTD_CONTENTSIZE_ERROR || inflated == ZSTD_CONTENTSIZE_UNKNOWN || inflated > MAX_BODY_BYTES)
 	{
@@ -120,8 +120,7 @@ inflate(const char *data, size_t size, size_t *len)
 	out = palloc(Max(inflated, 1));
 	result = ZSTD_decompress(out, inflated, data, size);
 	if (ZSTD_isError(result))
-		ereport(ERROR,
-				errcode(ERRCODE_DATA_CORRUPTED),
+		ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED),
 				errmsg("the body is a damaged zstd frame: %s", ZSTD_getErrorName(result)));
 	*len = result;
 	return out;
@@ -131,8 +130,8 @@ Datum
 openreplay_decode_batch(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	bytea	   *body = PG_GETARG_BYTEA_PP(0);
-	size_t		len;
+	bytea *body = PG_GETARG_BYTEA_PP(0);
+	size_t len;
 	const uint8_t *data;
 	const char *fault;
 
@@ -140,8 +139,7 @@ openreplay_decode_batch(PG_FUNCTION_ARGS)
 	data = inflate(VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body), &len);
 	fault = put_batch(result, data, len, len > 0 && data[0] == MSG_MobileBatchMeta ? WIRE_MOBILE : WIRE_WEB);
 	if (fault != NULL)
-		ereport(WARNING,
-				errmsg("the batch could not be read to its end: %s", fault),
+		ereport(WARNING, errmsg("the batch could not be read to its end: %s", fault),
 				errdetail("The messages before the fault are returned."));
 	return (Datum) 0;
 }
@@ -150,8 +148,8 @@ openreplay_decode_batch(PG_FUNCTION_ARGS)
 static bool
 note_body(HTAB *shown, const uint8_t *data, size_t len)
 {
-	uint64		hash = hash_bytes_extended(data, (int) len, 0);
-	bool		found;
+	uint64 hash = hash_bytes_extended(data, (int) len, 0);
+	bool found;
 
 	hash_search(shown, &hash, HASH_ENTER, &found);
 	return !found;
@@ -161,18 +159,19 @@ Datum
 openreplay_messages(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	int64		session_id = PG_GETARG_INT64(0);
-	HASHCTL		control = {.keysize = sizeof(uint64), .entrysize = sizeof(uint64), .hcxt = CurrentMemoryContext};
-	HTAB	   *shown = hash_create("shown batches", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	Oid			types[] = {INT8OID, TIMESTAMPTZOID};
-	Datum		arguments[2];
-	Portal		cursor;
+	int64 session_id = PG_GETARG_INT64(0);
+	HASHCTL control = {.keysize = sizeof(uint64), .entrysize = sizeof(uint64), .hcxt = CurrentMemoryContext};
+	HTAB *shown = hash_create("shown batches", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	Oid types[] = {INT8OID, TIMESTAMPTZOID};
+	Datum arguments[2];
+	Portal cursor;
 	MemoryContext batch_context;
 
 	InitMaterializedSRF(fcinfo, 0);
 	arguments[0] = Int64GetDatum(session_id);
 	/* nothing is received before its session exists; a day allows for clocks that disagree */
-	arguments[1] = TimestampTzGetDatum((session_id_ms((uint64) session_id) - INT64CONST(946684800000)) * 1000 - USECS_PER_DAY);
+	arguments[1] =
+		TimestampTzGetDatum((session_id_ms((uint64) session_id) - INT64CONST(946684800000)) * 1000 - USECS_PER_DAY);
 	SPI_connect();
 	cursor = SPI_cursor_open_with_args(NULL,
 									   "SELECT body, kind FROM openreplay.batches WHERE session_id = $1"
@@ -182,11 +181,11 @@ openreplay_messages(PG_FUNCTION_ARGS)
 	for (;;)
 	{
 		MemoryContext old;
-		bool		isnull;
-		bytea	   *body;
-		size_t		len;
+		bool isnull;
+		bytea *body;
+		size_t len;
 		const uint8_t *data;
-		char		kind;
+		char kind;
 
 		SPI_cursor_fetch(cursor, true, 1);
 		if (SPI_processed == 0)

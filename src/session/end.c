@@ -1,10 +1,10 @@
 /*
  * end.c - sessions end when nothing came for the timeout, by the clock of their lanes
  *
- * "Nothing came" cannot be told from the time of day: after an outage hours of batches may be waiting.  A lane's clock is the
- * arrival of the last entry that was read from it, or the heartbeat its idle writer left.  Clocks are read before the last
- * entries are, so whatever arrived up to a clock has been applied when it is used.  A writer that has been silent for
- * WRITER_SILENCE holds nothing back, and where no writer is left at all the time of day is the clock.
+ * "Nothing came" cannot be told from the time of day: after an outage hours of batches may be waiting.  A lane's clock
+ * is the arrival of the last entry that was read from it, or the heartbeat its idle writer left.  Clocks are read
+ * before the last entries are, so whatever arrived up to a clock has been applied when it is used.  A writer that has
+ * been silent for WRITER_SILENCE holds nothing back, and where no writer is left at all the time of day is the clock.
  */
 #include "postgres.h"
 
@@ -20,27 +20,30 @@
 #include "pipeline/pass.h"
 
 #define WRITER_SILENCE "60 seconds"
-#define END_AT_MOST 500			/* sessions in one transaction */
-#define EVICT_AFTER_MS 300000	/* a session silent for this long needs no memory */
-#define WRONG_CLOCK_DURATION 999	/* ms: marks sessions whose client clock was behind their start */
+#define END_AT_MOST 500			 /* sessions in one transaction */
+#define EVICT_AFTER_MS 300000	 /* a session silent for this long needs no memory */
+#define WRONG_CLOCK_DURATION 999 /* ms: marks sessions whose client clock was behind their start */
 
 void
 read_lane_clocks(Pipeline *pipeline, LaneClocks *clocks)
 {
 	SPI_connect();
-	SPI_execute("SELECT server_id, max(clock) FROM openreplay.heartbeats WHERE noted_at > now() - interval '" WRITER_SILENCE "'"
-				" GROUP BY server_id", false, 0);
+	SPI_execute(
+		"SELECT server_id, max(clock) FROM openreplay.heartbeats WHERE noted_at > now() - interval '" WRITER_SILENCE "'"
+		" GROUP BY server_id",
+		false, 0);
 	for (int shard = 0; shard < VISIT_SHARDS; shard++)
 		clocks->clocks[shard] = DT_NOEND;
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		bool		isnull;
-		int32		server_id = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-		TimestampTz clock = DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
+		bool isnull;
+		int32 server_id = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+		TimestampTz clock =
+			DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
 
 		for (int shard = 0; shard < VISIT_SHARDS; shard++)
 		{
-			Lane	   *lane = lane_of(pipeline, server_id, (int16) shard);
+			Lane *lane = lane_of(pipeline, server_id, (int16) shard);
 			TimestampTz lane_clock = lane ? Max(lane->received_at, clock) : clock;
 
 			clocks->clocks[shard] = Min(clocks->clocks[shard], lane_clock);
@@ -57,9 +60,9 @@ read_lane_clocks(Pipeline *pipeline, LaneClocks *clocks)
 typedef struct IdleSearch
 {
 	const LaneClocks *clocks;
-	int64	   *ids;
-	int			count;
-	int			size;
+	int64 *ids;
+	int count;
+	int size;
 } IdleSearch;
 
 static bool
@@ -84,10 +87,10 @@ collect_idle(LiveSession *session, void *arg)
 static void
 find_idle(Pipeline *pipeline, IdleSearch *search)
 {
-	Datum		shards[VISIT_SHARDS];
-	int			nshards = 0;
-	Oid			types[] = {INT2ARRAYOID, TIMESTAMPTZOID};
-	Datum		arguments[2];
+	Datum shards[VISIT_SHARDS];
+	int nshards = 0;
+	Oid types[] = {INT2ARRAYOID, TIMESTAMPTZOID};
+	Datum arguments[2];
 	TimestampTz newest = DT_NOBEGIN;
 
 	walk_live_sessions(pipeline->sessions, collect_idle, search);
@@ -107,8 +110,8 @@ find_idle(Pipeline *pipeline, IdleSearch *search)
 						  2, types, arguments, NULL, false, 0);
 	for (uint64 i = 0; i < SPI_processed && search->count < search->size; i++)
 	{
-		bool		isnull;
-		int64		id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+		bool isnull;
+		int64 id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
 		TimestampTz last = DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
 
 		/* memory knows better than the checkpoint */
@@ -123,10 +126,10 @@ find_idle(Pipeline *pipeline, IdleSearch *search)
 static int64
 duration_of(const LiveSession *session)
 {
-	int64		duration = session->clock_ms - session->start_ms;
+	int64 duration = session->clock_ms - session->start_ms;
 
 	if (session->clock_ms == 0)
-		return 0;				/* no message at all */
+		return 0; /* no message at all */
 	if (duration < 0)
 		return WRONG_CLOCK_DURATION;
 	if (duration == WRONG_CLOCK_DURATION)
@@ -137,10 +140,10 @@ duration_of(const LiveSession *session)
 static void
 store_counters(const int64 *ids, const int32 *durations, int count)
 {
-	Oid			types[] = {INT8ARRAYOID, INT4ARRAYOID};
-	Datum	   *id_values = palloc(count * sizeof(Datum));
-	Datum	   *duration_values = palloc(count * sizeof(Datum));
-	Datum		arguments[2];
+	Oid types[] = {INT8ARRAYOID, INT4ARRAYOID};
+	Datum *id_values = palloc(count * sizeof(Datum));
+	Datum *duration_values = palloc(count * sizeof(Datum));
+	Datum arguments[2];
 
 	for (int i = 0; i < count; i++)
 	{
@@ -163,16 +166,16 @@ store_counters(const int64 *ids, const int32 *durations, int count)
 static void
 end_sessions(Pass *pass, const int64 *ids, int count)
 {
-	int32	   *durations = palloc(Max(count, 1) * sizeof(int32));
-	int64	   *ended = palloc(Max(count, 1) * sizeof(int64));
-	int			nended = 0;
+	int32 *durations = palloc(Max(count, 1) * sizeof(int32));
+	int64 *ended = palloc(Max(count, 1) * sizeof(int64));
+	int nended = 0;
 
 	for (int i = 0; i < count; i++)
 	{
 		LiveSession *session = find_live_session(pass->pipeline->sessions, ids[i]);
 
 		if (session == NULL)
-			continue;			/* deleted meanwhile */
+			continue; /* deleted meanwhile */
 		touch_session(pass, session);
 		flush_pages(pass, session);
 		session->ended = true;
@@ -180,7 +183,7 @@ end_sessions(Pass *pass, const int64 *ids, int count)
 		ended[nended] = session->session_id;
 		durations[nended++] = (int32) duration_of(session);
 	}
-	finish_pass(pass);			/* counters are counted from what is written */
+	finish_pass(pass); /* counters are counted from what is written */
 	if (nended > 0)
 		store_counters(ended, durations, nended);
 	pass->entries_done = nended;
@@ -195,8 +198,8 @@ static void
 end_work(Pass *pass, const void *arg)
 {
 	const EndWork *work = arg;
-	int64	   *ids = palloc(END_AT_MOST * sizeof(int64));
-	IdleSearch	search = {.clocks = work->clocks, .ids = ids, .size = END_AT_MOST};
+	int64 *ids = palloc(END_AT_MOST * sizeof(int64));
+	IdleSearch search = {.clocks = work->clocks, .ids = ids, .size = END_AT_MOST};
 
 	find_idle(pass->pipeline, &search);
 	if (search.count == 0)
@@ -208,7 +211,7 @@ end_work(Pass *pass, const void *arg)
 int64
 end_idle_sessions(Pipeline *pipeline, const LaneClocks *clocks)
 {
-	EndWork		work = {clocks};
+	EndWork work = {clocks};
 
 	return do_pass(pipeline, end_work, &work);
 }
@@ -217,15 +220,15 @@ end_idle_sessions(Pipeline *pipeline, const LaneClocks *clocks)
 
 typedef struct SaveWork
 {
-	Pass	   *pass;
-	bool		all;
+	Pass *pass;
+	bool all;
 	TimestampTz now;
 } SaveWork;
 
 static void
 save_if_due(LiveSession *session, void *arg)
 {
-	SaveWork   *work = arg;
+	SaveWork *work = arg;
 
 	if (session->dirty &&
 		(work->all || work->now - session->checkpointed_at >= CHECKPOINT_INTERVAL_MS * INT64CONST(1000)))
@@ -235,7 +238,7 @@ save_if_due(LiveSession *session, void *arg)
 static void
 save_work(Pass *pass, const void *arg)
 {
-	SaveWork	work = {pass, *(const bool *) arg, GetCurrentTimestamp()};
+	SaveWork work = {pass, *(const bool *) arg, GetCurrentTimestamp()};
 
 	walk_live_sessions(pass->pipeline->sessions, save_if_due, &work);
 	finish_pass(pass);
@@ -244,7 +247,7 @@ save_work(Pass *pass, const void *arg)
 static void
 evict_if_silent(LiveSession *session, void *arg)
 {
-	Pipeline   *pipeline = arg;
+	Pipeline *pipeline = arg;
 
 	if (!session->dirty && GetCurrentTimestamp() - session->last_received_at > EVICT_AFTER_MS * INT64CONST(1000))
 		forget_live_session(pipeline->sessions, session->session_id);

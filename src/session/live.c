@@ -1,9 +1,9 @@
 /*
  * live.c - live sessions and their checkpoints
  *
- * A checkpoint is the struct written field by field, page builders as the bytes they are (plain structs without pointers).
- * It begins with a version that includes the builder's size: bytes of another layout are not guessed at, the session is then
- * derived from all its batches.
+ * A checkpoint is the struct written field by field, page builders as the bytes they are (plain structs without
+ * pointers). It begins with a version that includes the builder's size: bytes of another layout are not guessed at, the
+ * session is then derived from all its batches.
  */
 #include "postgres.h"
 
@@ -21,13 +21,13 @@
 struct LiveSessions
 {
 	MemoryContext context;
-	HTAB	   *table;
+	HTAB *table;
 };
 
 static void
 create_table(LiveSessions *sessions)
 {
-	HASHCTL		control = {
+	HASHCTL control = {
 		.keysize = sizeof(int64),
 		.entrysize = sizeof(LiveSession),
 		.hcxt = sessions->context,
@@ -55,7 +55,7 @@ find_live_session(LiveSessions *sessions, int64 session_id)
 LiveSession *
 add_live_session(LiveSessions *sessions, int64 session_id)
 {
-	bool		found;
+	bool found;
 	LiveSession *session = hash_search(sessions->table, &session_id, HASH_ENTER, &found);
 
 	Assert(!found);
@@ -89,7 +89,7 @@ count_live_sessions(LiveSessions *sessions)
 }
 
 void
-walk_live_sessions(LiveSessions *sessions, void (*visit) (LiveSession *session, void *arg), void *arg)
+walk_live_sessions(LiveSessions *sessions, void (*visit)(LiveSession *session, void *arg), void *arg)
 {
 	HASH_SEQ_STATUS walk;
 	LiveSession *session;
@@ -102,17 +102,17 @@ walk_live_sessions(LiveSessions *sessions, void (*visit) (LiveSession *session, 
 bool
 note_batch(LiveSession *session, uint64 fingerprint)
 {
-	int			kept = Min(session->nseen, LIVE_MAX_SEEN);
+	int kept = Min(session->nseen, LIVE_MAX_SEEN);
 
 	for (int i = 0; i < kept; i++)
 		if (session->seen[i] == fingerprint)
 			return false;
 	if (kept == session->seen_size && kept < LIVE_MAX_SEEN)
 	{
-		int			size = session->seen_size ? Min(session->seen_size * 2, LIVE_MAX_SEEN) : 8;
+		int size = session->seen_size ? Min(session->seen_size * 2, LIVE_MAX_SEEN) : 8;
 
 		session->seen = session->seen ? repalloc(session->seen, size * sizeof(uint64))
-			: MemoryContextAlloc(session->context, size * sizeof(uint64));
+									  : MemoryContextAlloc(session->context, size * sizeof(uint64));
 		session->seen_size = size;
 	}
 	session->seen[session->nseen % LIVE_MAX_SEEN] = fingerprint;
@@ -144,17 +144,17 @@ note_position(LiveSession *session, int32 server_id, int64 seq)
 	/* beyond this many servers a session's oldest lane is forgotten; row keys still keep its rows from doubling */
 	if (session->nlanes == LIVE_MAX_LANES)
 		memmove(session->lanes, session->lanes + 1, (--session->nlanes) * sizeof(LanePosition));
-	session->lanes[session->nlanes++] = (LanePosition) {server_id, seq};
+	session->lanes[session->nlanes++] = (LanePosition){server_id, seq};
 }
 
 static LiveTab *
 add_tab(LiveSession *session)
 {
-	int			size = session->ntabs + 1;
-	LiveTab    *tab;
+	int size = session->ntabs + 1;
+	LiveTab *tab;
 
 	session->tabs = session->tabs ? repalloc(session->tabs, size * sizeof(LiveTab))
-		: MemoryContextAlloc(session->context, size * sizeof(LiveTab));
+								  : MemoryContextAlloc(session->context, size * sizeof(LiveTab));
 	tab = &session->tabs[session->ntabs++];
 	memset(tab, 0, sizeof(LiveTab));
 	return tab;
@@ -163,7 +163,7 @@ add_tab(LiveSession *session)
 int
 tab_ordinal(LiveSession *session, WireString tab_id)
 {
-	uint64		fingerprint = hash_bytes_extended((const unsigned char *) tab_id.data, (int) tab_id.len, 0);
+	uint64 fingerprint = hash_bytes_extended((const unsigned char *) tab_id.data, (int) tab_id.len, 0);
 
 	for (int i = 0; i < session->ntabs; i++)
 		if (session->tabs[i].fingerprint == fingerprint)
@@ -180,8 +180,8 @@ tab_ordinal(LiveSession *session, WireString tab_id)
 void
 keep_text(LiveSession *session, char **slot, WireString text, size_t max_bytes)
 {
-	size_t		len = Min(text.len, max_bytes);
-	char	   *copy = MemoryContextAlloc(session->context, len + 1);
+	size_t len = Min(text.len, max_bytes);
+	char *copy = MemoryContextAlloc(session->context, len + 1);
 
 	memcpy(copy, text.data, len);
 	copy[len] = '\0';
@@ -204,7 +204,7 @@ void
 checkpoint_session(LiveSession *session, Rows *rows)
 {
 	StringInfoData out;
-	int			kept = Min(session->nseen, LIVE_MAX_SEEN);
+	int kept = Min(session->nseen, LIVE_MAX_SEEN);
 
 	initStringInfo(&out);
 	pq_sendint32(&out, CHECKPOINT_VERSION);
@@ -255,8 +255,8 @@ checkpoint_session(LiveSession *session, Rows *rows)
 static char *
 receive_text(LiveSession *session, StringInfo in)
 {
-	int32		len = (int32) pq_getmsgint(in, 4);
-	char	   *text;
+	int32 len = (int32) pq_getmsgint(in, 4);
+	char *text;
 
 	if (len < 0)
 		return NULL;
@@ -270,8 +270,8 @@ bool
 restore_checkpoint(LiveSession *session, const char *data, size_t len)
 {
 	StringInfoData in = {.data = (char *) data, .len = (int) len};
-	int			ntabs;
-	int			kept;
+	int ntabs;
+	int kept;
 
 	if (len < 4 || pq_getmsgint(&in, 4) != CHECKPOINT_VERSION)
 		return false;
@@ -291,7 +291,7 @@ restore_checkpoint(LiveSession *session, const char *data, size_t len)
 	ntabs = (int) pq_getmsgint(&in, 4);
 	for (int i = 0; i < ntabs; i++)
 	{
-		LiveTab    *tab = add_tab(session);
+		LiveTab *tab = add_tab(session);
 
 		tab->fingerprint = (uint64) pq_getmsgint64(&in);
 		memcpy(&tab->page, pq_getmsgbytes(&in, sizeof(PageView)), sizeof(PageView));

@@ -1,9 +1,9 @@
 /*
  * live.h - sessions that may still receive data, in the memory of the worker that holds their shard
  *
- * What a pass must know of a session beyond the batch at hand: which batches it saw, its tabs, half-built page views, its
- * times.  The database has checkpoints of it (openreplay.live_sessions); what is newer can always be derived again from the
- * batches, so losing this memory loses nothing.
+ * What a pass must know of a session beyond the batch at hand: which batches it saw, its tabs, half-built page views,
+ * its times.  The database has checkpoints of it (openreplay.live_sessions); what is newer can always be derived again
+ * from the batches, so losing this memory loses nothing.
  */
 #ifndef OPENREPLAY_LIVE_H
 #define OPENREPLAY_LIVE_H
@@ -14,49 +14,49 @@
 #include "heuristics/page_view.h"
 #include "pipeline/rows.h"
 
-#define LIVE_MAX_TABS 1000		/* more than these share the last ordinal */
-#define LIVE_MAX_SEEN 512		/* fingerprints kept; a tracker gives up resending after about 60 batches */
-#define LIVE_MAX_LANES 16		/* servers that may hold batches of one session */
+#define LIVE_MAX_TABS 1000 /* more than these share the last ordinal */
+#define LIVE_MAX_SEEN 512  /* fingerprints kept; a tracker gives up resending after about 60 batches */
+#define LIVE_MAX_LANES 16  /* servers that may hold batches of one session */
 #define CHECKPOINT_INTERVAL_MS 30000
 
 /* The position in one lane up to which a session's batches are applied. */
 typedef struct LanePosition
 {
-	int32		server_id;
-	int64		seq;
+	int32 server_id;
+	int64 seq;
 } LanePosition;
 
 typedef struct LiveTab
 {
-	uint64		fingerprint;	/* of the tab's id */
-	PageView	page;
-	char	   *url;			/* of the page in the builder; cut to what is stored */
-	char	   *referrer;
+	uint64 fingerprint; /* of the tab's id */
+	PageView page;
+	char *url; /* of the page in the builder; cut to what is stored */
+	char *referrer;
 } LiveTab;
 
 typedef struct LiveSession
 {
-	int64		session_id;		/* hash key, first */
-	MemoryContext context;		/* owns what the pointers point to */
-	int32		project_id;
-	bool		mobile;
-	bool		exact_points;	/* the tracker sends click coordinates in hundredths of a percent, always */
-	bool		ended;			/* and nothing came since */
-	bool		dirty;			/* differs from its checkpoint */
-	bool		checkpoint_now; /* must be written in this transaction: a tab got its ordinal */
-	int64		start_ms;
-	int64		expires_ms;		/* of its token */
-	int64		clock_ms;		/* highest plausible message time */
+	int64 session_id;	   /* hash key, first */
+	MemoryContext context; /* owns what the pointers point to */
+	int32 project_id;
+	bool mobile;
+	bool exact_points;	 /* the tracker sends click coordinates in hundredths of a percent, always */
+	bool ended;			 /* and nothing came since */
+	bool dirty;			 /* differs from its checkpoint */
+	bool checkpoint_now; /* must be written in this transaction: a tab got its ordinal */
+	int64 start_ms;
+	int64 expires_ms; /* of its token */
+	int64 clock_ms;	  /* highest plausible message time */
 	TimestampTz last_received_at;
-	TimestampTz checkpointed_at;	/* 0: never */
-	char	   *url;			/* last page, for pre-2021 batch headers that carry none; may be NULL */
-	int			nlanes;
+	TimestampTz checkpointed_at; /* 0: never */
+	char *url;					 /* last page, for pre-2021 batch headers that carry none; may be NULL */
+	int nlanes;
 	LanePosition lanes[LIVE_MAX_LANES];
-	int			ntabs;
-	LiveTab    *tabs;			/* by ordinal */
-	int			nseen;			/* ever; the newest LIVE_MAX_SEEN are kept in a ring */
-	int			seen_size;
-	uint64	   *seen;
+	int ntabs;
+	LiveTab *tabs; /* by ordinal */
+	int nseen;	   /* ever; the newest LIVE_MAX_SEEN are kept in a ring */
+	int seen_size;
+	uint64 *seen;
 } LiveSession;
 
 typedef struct LiveSessions LiveSessions;
@@ -71,7 +71,7 @@ extern void forget_all_live_sessions(LiveSessions *sessions);
 extern long count_live_sessions(LiveSessions *sessions);
 
 /* Calls visit for each; it may forget the session it is given. */
-extern void walk_live_sessions(LiveSessions *sessions, void (*visit) (LiveSession *session, void *arg), void *arg);
+extern void walk_live_sessions(LiveSessions *sessions, void (*visit)(LiveSession *session, void *arg), void *arg);
 
 /* Notes a batch's fingerprint; false when it was seen before. */
 extern bool note_batch(LiveSession *session, uint64 fingerprint);
@@ -81,7 +81,7 @@ extern bool is_applied(const LiveSession *session, int32 server_id, int64 seq);
 extern void note_position(LiveSession *session, int32 server_id, int64 seq);
 
 /* The ordinal of a tab in order of first appearance. */
-extern int	tab_ordinal(LiveSession *session, WireString tab_id);
+extern int tab_ordinal(LiveSession *session, WireString tab_id);
 
 /* Replaces *slot by a copy of at most max_bytes of the text, in the session's memory. */
 extern void keep_text(LiveSession *session, char **slot, WireString text, size_t max_bytes);
@@ -92,4 +92,4 @@ extern void checkpoint_session(LiveSession *session, Rows *rows);
 /* Fills a session just added from its checkpoint's bytes; false if they are of another version. */
 extern bool restore_checkpoint(LiveSession *session, const char *data, size_t len);
 
-#endif							/* OPENREPLAY_LIVE_H */
+#endif /* OPENREPLAY_LIVE_H */

@@ -1,8 +1,8 @@
 /*
  * start.c - start entries become sessions
  *
- * A start entry is JSON made by the ingest server from what a tracker told of its visitor.  It is acknowledged before the
- * database has seen it, so nothing in it may make it be lost: what does not fit a column is corrected to what does.
+ * A start entry is JSON made by the ingest server from what a tracker told of its visitor.  It is acknowledged before
+ * the database has seen it, so nothing in it may make it be lost: what does not fit a column is corrected to what does.
  */
 #include "postgres.h"
 
@@ -28,7 +28,7 @@
 static WireString
 text_member(Jsonb *json, const char *key)
 {
-	JsonbValue	buffer;
+	JsonbValue buffer;
 	JsonbValue *value = getKeyJsonValueFromContainer(&json->root, key, (int) strlen(key), &buffer);
 
 	if (value == NULL || value->type != jbvString)
@@ -39,9 +39,9 @@ text_member(Jsonb *json, const char *key)
 static int64
 number_member(Jsonb *json, const char *key)
 {
-	JsonbValue	buffer;
+	JsonbValue buffer;
 	JsonbValue *value = getKeyJsonValueFromContainer(&json->root, key, (int) strlen(key), &buffer);
-	double		number;
+	double number;
 
 	if (value == NULL || value->type != jbvNumeric)
 		return 0;
@@ -57,8 +57,8 @@ number_member(Jsonb *json, const char *key)
 static int64
 version_number(WireString version)
 {
-	int64		parts[3] = {0, 0, 0};
-	uint32		pos = 0;
+	int64 parts[3] = {0, 0, 0};
+	uint32 pos = 0;
 
 	for (int i = 0; i < 3; i++)
 	{
@@ -77,12 +77,12 @@ version_number(WireString version)
 static bool
 is_label(WireString value, const char *enum_name)
 {
-	Oid			types[] = {TEXTOID, TEXTOID};
-	Datum		arguments[] = {PointerGetDatum(clean_client_text(value, 100)), CStringGetTextDatum(enum_name)};
-	bool		found;
+	Oid types[] = {TEXTOID, TEXTOID};
+	Datum arguments[] = {PointerGetDatum(clean_client_text(value, 100)), CStringGetTextDatum(enum_name)};
+	bool found;
 
-	SPI_execute_with_args("SELECT FROM pg_catalog.pg_enum WHERE enumlabel = $1::name AND enumtypid = $2::regtype",
-						  2, types, arguments, NULL, false, 1);
+	SPI_execute_with_args("SELECT FROM pg_catalog.pg_enum WHERE enumlabel = $1::name AND enumtypid = $2::regtype", 2,
+						  types, arguments, NULL, false, 1);
 	found = SPI_processed == 1;
 	SPI_freetuptable(SPI_tuptable);
 	return found;
@@ -102,8 +102,8 @@ put_label(Rows *rows, WireString value, const char *enum_name, const char *other
 static void
 ensure_month(int64 session_ms)
 {
-	Oid			types[] = {TIMESTAMPTZOID};
-	Datum		arguments[] = {TimestampTzGetDatum(MS_TO_TIMESTAMP(session_ms))};
+	Oid types[] = {TIMESTAMPTZOID};
+	Datum arguments[] = {TimestampTzGetDatum(MS_TO_TIMESTAMP(session_ms))};
 
 	SPI_execute_with_args("SELECT openreplay.ensure_session_partitions($1, 0)", 1, types, arguments, NULL, false, 1);
 	SPI_freetuptable(SPI_tuptable);
@@ -112,9 +112,9 @@ ensure_month(int64 session_ms)
 static void
 put_session(Pass *pass, Jsonb *json, int64 session_id, int32 project_id, int64 start_ms, bool mobile)
 {
-	Rows	   *rows = pass->rows;
-	WireString	uuid_text = text_member(json, "user_uuid");
-	char		uuid[VISIT_UUID_SIZE];
+	Rows *rows = pass->rows;
+	WireString uuid_text = text_member(json, "user_uuid");
+	char uuid[VISIT_UUID_SIZE];
 
 	if (!parse_uuid(uuid_text.data, uuid_text.len, uuid))
 		make_uuid(uuid);
@@ -158,8 +158,9 @@ static void
 suggest_visitor(Pass *pass, Jsonb *json, int32 project_id)
 {
 	static const char *const values[][2] = {
-		{"USEROS", "user_os"}, {"USERDEVICE", "user_device"}, {"USERBROWSER", "user_browser"}, {"REVID", "rev_id"},
-		{"USERCOUNTRY", "user_country"}, {"USERSTATE", "user_state"}, {"USERCITY", "user_city"}, {"USERID", "user_id"},
+		{"USEROS", "user_os"},	   {"USERDEVICE", "user_device"},	{"USERBROWSER", "user_browser"},
+		{"REVID", "rev_id"},	   {"USERCOUNTRY", "user_country"}, {"USERSTATE", "user_state"},
+		{"USERCITY", "user_city"}, {"USERID", "user_id"},
 	};
 
 	for (int i = 0; i < lengthof(values); i++)
@@ -169,16 +170,16 @@ suggest_visitor(Pass *pass, Jsonb *json, int32 project_id)
 bool
 start_session(Pass *pass, const Entry *entry, const char **reason)
 {
-	int64		session_ms = session_id_ms((uint64) entry->session_id);
-	int64		now_ms = TIMESTAMP_TO_MS(GetCurrentTimestamp());
+	int64 session_ms = session_id_ms((uint64) entry->session_id);
+	int64 now_ms = TIMESTAMP_TO_MS(GetCurrentTimestamp());
 	const uint8_t *data;
-	size_t		len;
-	Jsonb	   *json;
-	Project    *project;
+	size_t len;
+	Jsonb *json;
+	Project *project;
 	LiveSession *session;
-	bool		mobile;
-	int64		start_ms;
-	WireString	platform;
+	bool mobile;
+	int64 start_ms;
+	WireString platform;
 
 	if (!inflate_entry(pass, entry, &data, &len, reason))
 		return false;
@@ -192,8 +193,8 @@ start_session(Pass *pass, const Entry *entry, const char **reason)
 		*reason = "the start entry is larger than 1 MiB";
 		return false;
 	}
-	json = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
-											  CStringGetDatum(text_to_cstring(json_from_client(wire_string((const char *) data, len))))));
+	json = DatumGetJsonbP(DirectFunctionCall1(
+		jsonb_in, CStringGetDatum(text_to_cstring(json_from_client(wire_string((const char *) data, len))))));
 	if (!JB_ROOT_IS_OBJECT(json))
 	{
 		*reason = "the start entry is no JSON object";

@@ -1,9 +1,10 @@
 /*
  * batch.c - walking the messages of one batch
  *
- * A batch of today is "sized": every message but the header carries a three-byte length, so a walk touches only the bytes it
- * needs and unknown types are passed over.  Mobile batches and very old web batches are not, and end where a type is
- * unknown.  The walk keeps the context (index, time, page, tab) that messages have only by their place in the batch.
+ * A batch of today is "sized": every message but the header carries a three-byte length, so a walk touches only the
+ * bytes it needs and unknown types are passed over.  Mobile batches and very old web batches are not, and end where a
+ * type is unknown.  The walk keeps the context (index, time, page, tab) that messages have only by their place in the
+ * batch.
  */
 #include "wire/wire.h"
 #include "wire/codec.h"
@@ -17,16 +18,16 @@ read_size(const uint8_t *p)
 }
 
 /*
- * The tab of a batch is that of its first TabData.  Trackers put one among the first three messages; batches of trackers
- * that know no tabs are walked once in vain.
+ * The tab of a batch is that of its first TabData.  Trackers put one among the first three messages; batches of
+ * trackers that know no tabs are walked once in vain.
  */
 static WireString
 find_tab(const uint8_t *pos, const uint8_t *end)
 {
 	while (end - pos > SIZE_BYTES)
 	{
-		unsigned	type = *pos;
-		uint32_t	size = read_size(pos + 1);
+		unsigned type = *pos;
+		uint32_t size = read_size(pos + 1);
 
 		pos += 1 + SIZE_BYTES;
 		if (type >= WIRE_TYPE_COUNT || wire_is_unsized(type) || size > (size_t) (end - pos))
@@ -34,8 +35,8 @@ find_tab(const uint8_t *pos, const uint8_t *end)
 		if (type == MSG_TabData)
 		{
 			const uint8_t *field = pos;
-			WireValue	values[WIRE_MAX_FIELDS];
-			unsigned	nread;
+			WireValue values[WIRE_MAX_FIELDS];
+			unsigned nread;
 
 			if (wire_read_fields(MSG_TabData, &field, pos + size, values, &nread) == WIRE_OK)
 				return values[TabData_TabId].s;
@@ -48,14 +49,14 @@ find_tab(const uint8_t *pos, const uint8_t *end)
 WireError
 wire_batch_open(WireBatch *batch, const void *data, size_t len, WirePlatform platform, WireString remembered_url)
 {
-	WireValue	values[WIRE_MAX_FIELDS];
+	WireValue values[WIRE_MAX_FIELDS];
 	const uint8_t *start = data;
 	const uint8_t *pos = start;
 	const uint8_t *end = start + len;
-	unsigned	type;
-	unsigned	nread;
+	unsigned type;
+	unsigned nread;
 
-	*batch = (WireBatch) {
+	*batch = (WireBatch){
 		.data = start,
 		.len = len,
 		.platform = platform,
@@ -133,8 +134,8 @@ apply_context(WireBatch *batch, const WireMessage *message)
 {
 	const uint8_t *pos = message->body;
 	const uint8_t *end = pos + message->body_len;
-	WireValue	values[WIRE_MAX_FIELDS];
-	uint64_t	time;
+	WireValue values[WIRE_MAX_FIELDS];
+	uint64_t time;
 
 	switch (message->wire_type)
 	{
@@ -164,7 +165,7 @@ static int64_t
 own_timestamp(const WireMessage *message)
 {
 	const uint8_t *pos = message->body;
-	uint64_t	time;
+	uint64_t time;
 
 	if (wire_read_uint(&pos, pos + message->body_len, &time) != WIRE_OK)
 		return 0;
@@ -174,8 +175,8 @@ own_timestamp(const WireMessage *message)
 static WireError
 skip_fields(unsigned id, const uint8_t **pos, const uint8_t *end)
 {
-	WireValue	ignored[WIRE_MAX_FIELDS];
-	unsigned	nread;
+	WireValue ignored[WIRE_MAX_FIELDS];
+	unsigned nread;
 
 	return wire_read_fields(id, pos, end, ignored, &nread);
 }
@@ -184,8 +185,8 @@ skip_fields(unsigned id, const uint8_t **pos, const uint8_t *end)
 static WireError
 skip_mobile(const uint8_t **pos, const uint8_t *end)
 {
-	uint64_t	number;
-	WireError	error = wire_read_uint(pos, end, &number);
+	uint64_t number;
+	WireError error = wire_read_uint(pos, end, &number);
 
 	if (error == WIRE_OK)
 		error = wire_read_uint(pos, end, &number);
@@ -208,9 +209,9 @@ wire_batch_next(WireBatch *batch, WireMessage *message)
 		const uint8_t *end = batch->data + batch->len;
 		const uint8_t *pos = batch->data + batch->pos;
 		const WireType *type;
-		WireError	error;
-		uint64_t	id;
-		bool		is_header = !batch->started && batch->header.present;
+		WireError error;
+		uint64_t id;
+		bool is_header = !batch->started && batch->header.present;
 
 		if (pos == end)
 			return false;
@@ -229,7 +230,7 @@ wire_batch_next(WireBatch *batch, WireMessage *message)
 			return fail(batch, WIRE_HEADER_MISPLACED);
 		if (batch->sized && !is_header && id != MSG_PartitionedMessage)
 		{
-			uint32_t	size;
+			uint32_t size;
 
 			if (end - pos < SIZE_BYTES)
 				return fail(batch, WIRE_TRUNCATED);

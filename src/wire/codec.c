@@ -1,8 +1,8 @@
 /*
  * codec.c - primitive encodings and the fields of one message
  *
- * A message body is its fields one after another, without tags, so the catalogue's field list drives both directions.  The
- * decoder is lenient about what ends early (old trackers send fewer fields) and strict about what cannot be right.
+ * A message body is its fields one after another, without tags, so the catalogue's field list drives both directions.
+ * The decoder is lenient about what ends early (old trackers send fewer fields) and strict about what cannot be right.
  */
 #include <string.h>
 
@@ -10,6 +10,8 @@
 #include "wire/codec.h"
 
 /* ---- the catalogue, expanded ---- */
+
+/* clang-format off */
 
 #define FIELD(message, kind, name) {#name, WIRE_##kind},
 #define MESSAGE(id, platform, name, flags, fields) static const WireField name##_fields[] = {fields{NULL, WIRE_UINT}};
@@ -24,6 +26,7 @@ const WireType wire_types[WIRE_TYPE_COUNT] = {
 };
 #undef MESSAGE
 #undef FIELD
+/* clang-format on */
 
 const WireType *
 wire_type(unsigned id)
@@ -59,8 +62,8 @@ wire_error_text(WireError error)
 /*
  * The rest of reading a number: more than one byte, or none left.  Returns NULL on error.
  *
- * Keys and times take six to eight bytes, so those are read as one word: the first byte without its top bit ends the number,
- * and three folds bring its groups of seven bits together.
+ * Keys and times take six to eight bytes, so those are read as one word: the first byte without its top bit ends the
+ * number, and three folds bring its groups of seven bits together.
  */
 static __attribute__((noinline)) const uint8_t *
 read_long_uint(const uint8_t *pos, const uint8_t *end, uint64_t *value, WireError *error)
@@ -68,14 +71,14 @@ read_long_uint(const uint8_t *pos, const uint8_t *end, uint64_t *value, WireErro
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 	if (end - pos >= 8)
 	{
-		uint64_t	word;
-		uint64_t	stops;
+		uint64_t word;
+		uint64_t stops;
 
 		memcpy(&word, pos, sizeof(word));
 		stops = ~word & UINT64_C(0x8080808080808080);
 		if (stops != 0)
 		{
-			unsigned	bits = (unsigned) __builtin_ctzll(stops) + 1;
+			unsigned bits = (unsigned) __builtin_ctzll(stops) + 1;
 
 			word &= (stops ^ (stops - 1)) & UINT64_C(0x7f7f7f7f7f7f7f7f);
 			word = (word & UINT64_C(0x007f007f007f007f)) | ((word & UINT64_C(0x7f007f007f007f00)) >> 1);
@@ -103,7 +106,7 @@ read_uint(const uint8_t *pos, const uint8_t *end, uint64_t *value, WireError *er
 static inline const uint8_t *
 read_int(const uint8_t *pos, const uint8_t *end, int64_t *value, WireError *error)
 {
-	uint64_t	number;
+	uint64_t number;
 
 	pos = read_uint(pos, end, &number, error);
 	if (pos != NULL)
@@ -126,7 +129,7 @@ read_boolean(const uint8_t *pos, const uint8_t *end, bool *value, WireError *err
 static inline const uint8_t *
 read_string(const uint8_t *pos, const uint8_t *end, WireString *value, WireError *error)
 {
-	uint64_t	len;
+	uint64_t len;
 
 	pos = read_uint(pos, end, &len, error);
 	if (pos == NULL)
@@ -141,8 +144,8 @@ read_string(const uint8_t *pos, const uint8_t *end, WireString *value, WireError
 }
 
 /*
- * Straight-line code for every message, expanded from the catalogue: what a message holds is known when this is compiled, and
- * walking its field list at run time would take twice as long.
+ * Straight-line code for every message, expanded from the catalogue: what a message holds is known when this is
+ * compiled, and walking its field list at run time would take twice as long.
  */
 #define READ_UINT(value) read_uint(pos, end, &(value).u, &error)
 #define READ_INT(value) read_int(pos, end, &(value).i, &error)
@@ -154,9 +157,10 @@ wire_read_fields(unsigned id, const uint8_t **start, const uint8_t *end, WireVal
 {
 	const uint8_t *pos = *start;
 	const uint8_t *next;
-	WireError	error = WIRE_OK;
-	unsigned	field = 0;
+	WireError error = WIRE_OK;
+	unsigned field = 0;
 
+	/* clang-format off */
 	switch (id)
 	{
 #define FIELD(message, kind, name) \
@@ -174,6 +178,7 @@ wire_read_fields(unsigned id, const uint8_t **start, const uint8_t *end, WireVal
 #undef MESSAGE
 #undef FIELD
 	}
+	/* clang-format on */
 	*start = pos;
 	*nread = field;
 	return error;
@@ -197,8 +202,8 @@ wire_decode_sent(const WireMessage *message, WireValue *values)
 {
 	const uint8_t *pos = message->body;
 	const uint8_t *end = pos + message->body_len;
-	unsigned	nread;
-	WireError	error = wire_read_fields(message->wire_type, &pos, end, values, &nread);
+	unsigned nread;
+	WireError error = wire_read_fields(message->wire_type, &pos, end, values, &nread);
 
 	if (error == WIRE_OK)
 		return WIRE_OK;
@@ -227,8 +232,8 @@ wire_decode(const WireMessage *message, WireValue *values)
 	const WireSuccessor *successor = &wire_successors[message->wire_type];
 	const WireType *now;
 	const WireType *sent;
-	unsigned	shift;
-	WireError	error;
+	unsigned shift;
+	WireError error;
 
 	if (successor->now == 0)
 		return wire_decode_sent(message, values);
@@ -272,8 +277,8 @@ wire_put_bytes(WireWriter *writer, const void *data, size_t len)
 void
 wire_put_uint(WireWriter *writer, uint64_t value)
 {
-	uint8_t		bytes[10];
-	size_t		len = 0;
+	uint8_t bytes[10];
+	size_t len = 0;
 
 	while (value >= 0x80)
 	{
@@ -301,8 +306,8 @@ void
 wire_put_message(WireWriter *writer, unsigned id, const WireValue *values, bool sized)
 {
 	const WireType *type = wire_type(id);
-	size_t		size_at;
-	size_t		size;
+	size_t size_at;
+	size_t size;
 
 	if (type == NULL)
 	{

@@ -13,8 +13,8 @@
 
 typedef struct Rate
 {
-	double		mb_per_s;
-	double		messages_per_s;
+	double mb_per_s;
+	double messages_per_s;
 } Rate;
 
 static double
@@ -31,13 +31,13 @@ static uint64_t sink;
 static uint64_t
 run_once(const Capture *capture, bool fields)
 {
-	uint64_t	messages = 0;
+	uint64_t messages = 0;
 
 	for (int i = 0; i < capture->nbatches; i++)
 	{
-		WireBatch	batch;
+		WireBatch batch;
 		WireMessage message;
-		WireValue	values[WIRE_MAX_FIELDS];
+		WireValue values[WIRE_MAX_FIELDS];
 
 		wire_batch_open(&batch, capture->batches[i].data, capture->batches[i].len, WIRE_WEB, wire_string("", 0));
 		while (wire_batch_next(&batch, &message))
@@ -57,8 +57,8 @@ run_once(const Capture *capture, bool fields)
 static int
 by_speed(const void *a, const void *b)
 {
-	double		x = ((const Rate *) a)->mb_per_s;
-	double		y = ((const Rate *) b)->mb_per_s;
+	double x = ((const Rate *) a)->mb_per_s;
+	double y = ((const Rate *) b)->mb_per_s;
 
 	return (x > y) - (x < y);
 }
@@ -66,14 +66,14 @@ by_speed(const void *a, const void *b)
 static Rate
 measure(const Capture *capture, bool fields)
 {
-	Rate		rates[ROUNDS];
+	Rate rates[ROUNDS];
 
 	for (int round = 0; round < ROUNDS; round++)
 	{
-		double		start = seconds();
-		double		elapsed;
-		uint64_t	messages = 0;
-		uint64_t	bytes = 0;
+		double start = seconds();
+		double elapsed;
+		uint64_t messages = 0;
+		uint64_t bytes = 0;
 
 		do
 		{
@@ -81,7 +81,7 @@ measure(const Capture *capture, bool fields)
 			bytes += capture->bytes;
 			elapsed = seconds() - start;
 		} while (elapsed < 0.1);
-		rates[round] = (Rate) {(double) bytes / elapsed / 1e6, (double) messages / elapsed};
+		rates[round] = (Rate){(double) bytes / elapsed / 1e6, (double) messages / elapsed};
 	}
 	qsort(rates, ROUNDS, sizeof(Rate), by_speed);
 	return rates[ROUNDS / 2];
@@ -95,8 +95,8 @@ main(void)
 	printf("%-18s %9s %9s %12s %14s %16s\n", "capture", "kB", "messages", "walk MB/s", "decode MB/s", "decode Mmsg/s");
 	for (int i = 0; i < CAPTURE_COUNT; i++)
 	{
-		Rate		walk;
-		Rate		decode;
+		Rate walk;
+		Rate decode;
 
 		load_capture(capture_names[i], &capture);
 		walk = measure(&capture, false);
@@ -105,5 +105,5 @@ main(void)
 			   (int) run_once(&capture, false), walk.mb_per_s, decode.mb_per_s, decode.messages_per_s / 1e6);
 		free_capture(&capture);
 	}
-	return sink == 42;			/* keeps the work from being optimised away */
+	return sink == 42; /* keeps the work from being optimised away */
 }

@@ -13,11 +13,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void
 encode_again(const WireMessage *message, const WireValue *values)
 {
-	size_t		size = (size_t) message->body_len + 256;
-	uint8_t    *buffer = malloc(size);
-	WireWriter	writer = {.data = buffer, .size = size};
+	size_t size = (size_t) message->body_len + 256;
+	uint8_t *buffer = malloc(size);
+	WireWriter writer = {.data = buffer, .size = size};
 	WireMessage again = *message;
-	WireValue	second[WIRE_MAX_FIELDS];
+	WireValue second[WIRE_MAX_FIELDS];
 	const WireType *type = wire_type(message->wire_type);
 
 	wire_put_message(&writer, message->wire_type, values, false);
@@ -50,13 +50,14 @@ encode_again(const WireMessage *message, const WireValue *values)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	WireBatch	batch;
+	WireBatch batch;
 	WireMessage message;
-	WireValue	values[WIRE_MAX_FIELDS];
+	WireValue values[WIRE_MAX_FIELDS];
 
 	if (size == 0)
 		return 0;
-	if (wire_batch_open(&batch, data + 1, size - 1, data[0] & 1 ? WIRE_MOBILE : WIRE_WEB, wire_string("", 0)) != WIRE_OK)
+	if (wire_batch_open(&batch, data + 1, size - 1, data[0] & 1 ? WIRE_MOBILE : WIRE_WEB, wire_string("", 0)) !=
+		WIRE_OK)
 		return 0;
 	while (wire_batch_next(&batch, &message))
 	{

@@ -1,8 +1,8 @@
 /*
  * wire_test.c - the codec against worked vectors and against every recorded batch
  *
- * The vectors (data/protocol-vectors.json) say what each byte means; the recordings (data/captures) say what real trackers
- * send.  Every recorded message must also come out byte for byte when it is encoded again.
+ * The vectors (data/protocol-vectors.json) say what each byte means; the recordings (data/captures) say what real
+ * trackers send.  Every recorded message must also come out byte for byte when it is encoded again.
  */
 #include <stdlib.h>
 #include <jansson.h>
@@ -16,11 +16,11 @@
 static size_t
 from_hex(const char *hex, uint8_t *data)
 {
-	size_t		len = strlen(hex) / 2;
+	size_t len = strlen(hex) / 2;
 
 	for (size_t i = 0; i < len; i++)
 	{
-		char		digits[3] = {hex[2 * i], hex[2 * i + 1], 0};
+		char digits[3] = {hex[2 * i], hex[2 * i + 1], 0};
 
 		data[i] = (uint8_t) strtoul(digits, NULL, 16);
 	}
@@ -55,13 +55,16 @@ decode_one(const char *kind, const uint8_t *data, size_t len, WireValue *value)
 	static const struct
 	{
 		const char *kind;
-		uint8_t		type;
-	}			carriers[] = {
-		{"uint", MSG_Timestamp}, {"int", MSG_SetNodeFocus}, {"string", MSG_UserID}, {"boolean", MSG_SetPageVisibility},
+		uint8_t type;
+	} carriers[] = {
+		{"uint", MSG_Timestamp},
+		{"int", MSG_SetNodeFocus},
+		{"string", MSG_UserID},
+		{"boolean", MSG_SetPageVisibility},
 	};
-	WireValue	values[WIRE_MAX_FIELDS] = {0};
+	WireValue values[WIRE_MAX_FIELDS] = {0};
 	WireMessage message = {.body = data, .body_len = (uint32_t) len};
-	WireError	error;
+	WireError error;
 
 	for (size_t i = 0; i < 4; i++)
 		if (strcmp(kind, carriers[i].kind) == 0)
@@ -94,8 +97,10 @@ check_value(WireKind kind, WireValue value, json_t *expected)
 static WireKind
 kind_named(const char *name)
 {
-	return strcmp(name, "uint") == 0 ? WIRE_UINT : strcmp(name, "int") == 0 ? WIRE_INT
-		: strcmp(name, "string") == 0 ? WIRE_STRING : WIRE_BOOLEAN;
+	return strcmp(name, "uint") == 0	 ? WIRE_UINT
+		   : strcmp(name, "int") == 0	 ? WIRE_INT
+		   : strcmp(name, "string") == 0 ? WIRE_STRING
+										 : WIRE_BOOLEAN;
 }
 
 static void
@@ -105,16 +110,16 @@ test_primitives(json_t *vector)
 
 	for (int g = 0; g < 3; g++)
 	{
-		size_t		i;
-		json_t	   *entry;
+		size_t i;
+		json_t *entry;
 
 		json_array_foreach(json_object_get(vector, groups[g]), i, entry)
 		{
-			uint8_t		data[64];
+			uint8_t data[64];
 			const char *kind = text_of(entry, "type");
-			size_t		len = from_hex(text_of(entry, "hex"), data);
-			WireValue	value;
-			WireError	error = decode_one(kind, data, len, &value);
+			size_t len = from_hex(text_of(entry, "hex"), data);
+			WireValue value;
+			WireError error = decode_one(kind, data, len, &value);
 
 			if (g == 2)
 			{
@@ -125,8 +130,8 @@ test_primitives(json_t *vector)
 			check_value(kind_named(kind), value, json_object_get(entry, "value"));
 			if (g == 0)
 			{
-				uint8_t		out[64];
-				WireWriter	writer = {.data = out, .size = sizeof(out)};
+				uint8_t out[64];
+				WireWriter writer = {.data = out, .size = sizeof(out)};
 
 				if (strcmp(kind, "uint") == 0)
 					wire_put_uint(&writer, value.u);
@@ -145,10 +150,10 @@ test_primitives(json_t *vector)
 static void
 check_message(const WireMessage *message, json_t *expected)
 {
-	WireValue	values[WIRE_MAX_FIELDS];
-	json_t	   *fields = json_object_get(expected, "fields");
-	bool		transformed = json_object_get(expected, "wire_type") != NULL;
-	unsigned	shown = transformed ? message->type : message->wire_type;
+	WireValue values[WIRE_MAX_FIELDS];
+	json_t *fields = json_object_get(expected, "fields");
+	bool transformed = json_object_get(expected, "wire_type") != NULL;
+	unsigned shown = transformed ? message->type : message->wire_type;
 	const WireType *type = wire_type(shown);
 
 	CHECK_INT(shown, json_integer_value(json_object_get(expected, "type")));
@@ -158,7 +163,7 @@ check_message(const WireMessage *message, json_t *expected)
 	CHECK(string_is(message->url, text_of(expected, "url")));
 	if (json_is_string(json_object_get(expected, "tab")))
 		CHECK(string_is(message->tab, text_of(expected, "tab")));
-	CHECK_INT((transformed ? wire_decode : wire_decode_sent) (message, values), WIRE_OK);
+	CHECK_INT((transformed ? wire_decode : wire_decode_sent)(message, values), WIRE_OK);
 	CHECK_INT(json_object_size(fields), type->nfields);
 	for (unsigned i = 0; i < type->nfields; i++)
 		check_value(type->fields[i].kind, values[i], json_object_get(fields, type->fields[i].name));
@@ -167,9 +172,9 @@ check_message(const WireMessage *message, json_t *expected)
 static void
 check_batch(const uint8_t *data, size_t len, json_t *messages)
 {
-	WireBatch	batch;
+	WireBatch batch;
 	WireMessage message;
-	size_t		n = 0;
+	size_t n = 0;
 
 	CHECK_INT(wire_batch_open(&batch, data, len, WIRE_WEB, NO_URL), WIRE_OK);
 	while (wire_batch_next(&batch, &message) && n < json_array_size(messages))
@@ -181,16 +186,16 @@ check_batch(const uint8_t *data, size_t len, json_t *messages)
 static void
 test_vectors(void)
 {
-	json_t	   *file = json_load_file("data/protocol-vectors.json", 0, NULL);
-	json_t	   *vector;
-	size_t		i;
+	json_t *file = json_load_file("data/protocol-vectors.json", 0, NULL);
+	json_t *vector;
+	size_t i;
 
 	CHECK(file != NULL);
 	json_array_foreach(json_object_get(file, "vectors"), i, vector)
 	{
 		const char *kind = text_of(vector, "kind");
-		uint8_t		data[4096];
-		size_t		len = from_hex(text_of(vector, "hex"), data);
+		uint8_t data[4096];
+		size_t len = from_hex(text_of(vector, "hex"), data);
 
 		if (strcmp(kind, "primitives") == 0)
 			test_primitives(vector);
@@ -198,17 +203,17 @@ test_vectors(void)
 			check_batch(data, len, json_object_get(vector, "messages"));
 		else if (strcmp(kind, "visual") == 0)
 		{
-			size_t		split = (size_t) json_integer_value(json_object_get(vector, "split"));
-			json_t	   *parts = json_object_get(vector, "parts");
+			size_t split = (size_t) json_integer_value(json_object_get(vector, "split"));
+			json_t *parts = json_object_get(vector, "parts");
 
 			check_batch(data, split, json_object_get(json_array_get(parts, 0), "messages"));
 			check_batch(data + split, len - split, json_object_get(json_array_get(parts, 1), "messages"));
 		}
 		else if (strcmp(kind, "batch_error") == 0)
 		{
-			WireBatch	batch;
+			WireBatch batch;
 			WireMessage message;
-			int			n = 0;
+			int n = 0;
 
 			CHECK_INT(wire_batch_open(&batch, data, len, WIRE_WEB, NO_URL), WIRE_OK);
 			while (wire_batch_next(&batch, &message))
@@ -227,26 +232,26 @@ static void
 test_capture(const char *name)
 {
 	static Capture capture;
-	char		path[256];
-	json_t	   *expected;
-	json_t	   *count;
+	char path[256];
+	json_t *expected;
+	json_t *count;
 	const char *key;
-	int64_t		counts[WIRE_TYPE_COUNT] = {0};
-	int			types = 0;
+	int64_t counts[WIRE_TYPE_COUNT] = {0};
+	int types = 0;
 
 	load_capture(name, &capture);
 	for (int i = 0; i < capture.nbatches; i++)
 	{
-		uint8_t    *out = malloc(capture.batches[i].len);
-		WireWriter	writer = {.data = out, .size = capture.batches[i].len};
-		WireBatch	batch;
+		uint8_t *out = malloc(capture.batches[i].len);
+		WireWriter writer = {.data = out, .size = capture.batches[i].len};
+		WireBatch batch;
 		WireMessage message;
 
 		CHECK_INT(wire_batch_open(&batch, capture.batches[i].data, capture.batches[i].len, WIRE_WEB, NO_URL), WIRE_OK);
 		CHECK(batch.header.present && batch.header.tab.len == 12);
 		while (wire_batch_next(&batch, &message))
 		{
-			WireValue	values[WIRE_MAX_FIELDS];
+			WireValue values[WIRE_MAX_FIELDS];
 
 			counts[message.wire_type]++;
 			CHECK_INT(wire_decode_sent(&message, values), WIRE_OK);
@@ -264,7 +269,7 @@ test_capture(const char *name)
 	CHECK_INT(capture.nbatches, json_integer_value(json_object_get(expected, "batch_count")));
 	json_object_foreach(json_object_get(expected, "messages"), key, count)
 	{
-		unsigned	id = (unsigned) strtoul(key, NULL, 10);
+		unsigned id = (unsigned) strtoul(key, NULL, 10);
 
 		types++;
 		CHECK_INT(counts[id], json_integer_value(count));
@@ -288,10 +293,10 @@ test_every_cut(void)
 	whole = &capture.batches[0];
 	for (size_t len = 0; len < whole->len && len < 3000; len++)
 	{
-		uint8_t    *copy = malloc(len ? len : 1);
-		WireBatch	batch;
+		uint8_t *copy = malloc(len ? len : 1);
+		WireBatch batch;
 		WireMessage message;
-		WireValue	values[WIRE_MAX_FIELDS];
+		WireValue values[WIRE_MAX_FIELDS];
 
 		memcpy(copy, whole->data, len);
 		if (wire_batch_open(&batch, copy, len, WIRE_WEB, NO_URL) == WIRE_OK)
@@ -307,20 +312,20 @@ static void
 test_hostile_framing(void)
 {
 	/* header version 9 */
-	uint8_t		version[] = {81, 9, 0, 0, 0, 0};
+	uint8_t version[] = {81, 9, 0, 0, 0, 0};
 
 	/* a second header in the middle */
-	uint8_t		misplaced[] = {81, 1, 0, 0, 0, 0, 7, 0, 0, 0, 81, 1, 0, 0, 0, 0};
+	uint8_t misplaced[] = {81, 1, 0, 0, 0, 0, 7, 0, 0, 0, 81, 1, 0, 0, 0, 0};
 
 	/* an unsized body with an unknown type */
-	uint8_t		unknown[] = {0, 1, 99, 1};
+	uint8_t unknown[] = {0, 1, 99, 1};
 
 	/* type 200 in a sized batch is passed over by its size */
-	uint8_t		wide_type[] = {81, 1, 0, 0, 0, 0, 0xc8, 0x01, 1, 0, 0, 42, 7, 0, 0, 0};
+	uint8_t wide_type[] = {81, 1, 0, 0, 0, 0, 0xc8, 0x01, 1, 0, 0, 42, 7, 0, 0, 0};
 
 	/* a mobile message of unknown type is passed over by its Length */
-	uint8_t		mobile[] = {107, 1, 0, 5, 119, 9, 2, 1, 1, 91, 8};
-	WireBatch	batch;
+	uint8_t mobile[] = {107, 1, 0, 5, 119, 9, 2, 1, 1, 91, 8};
+	WireBatch batch;
 	WireMessage message;
 
 	CHECK_INT(wire_batch_open(&batch, version, sizeof(version), WIRE_WEB, NO_URL), WIRE_VERSION_UNSUPPORTED);
@@ -343,8 +348,8 @@ test_hostile_framing(void)
 	CHECK(wire_batch_next(&batch, &message) && message.type == MSG_CreateDocument && message.index == 2);
 	CHECK_INT(batch.unknown, 1);
 
-	mobile[4] = 119;			/* a web type in a mobile batch is decoded as what it is, whatever that is worth */
-	mobile[4] = 108;			/* and 108 is unknown */
+	mobile[4] = 119; /* a web type in a mobile batch is decoded as what it is, whatever that is worth */
+	mobile[4] = 108; /* and 108 is unknown */
 	CHECK_INT(wire_batch_open(&batch, mobile, sizeof(mobile), WIRE_MOBILE, NO_URL), WIRE_OK);
 	CHECK(wire_batch_next(&batch, &message) && message.index == 5);
 	CHECK(wire_batch_next(&batch, &message) && message.type == MSG_MobileSessionEnd && message.timestamp == 8);
@@ -359,16 +364,16 @@ test_hostile_framing(void)
 static void
 test_successors(void)
 {
-	uint8_t		buffer[256];
-	WireWriter	writer = {.data = buffer, .size = sizeof(buffer)};
-	WireValue	fetch[WIRE_MAX_FIELDS] = {
+	uint8_t buffer[256];
+	WireWriter writer = {.data = buffer, .size = sizeof(buffer)};
+	WireValue fetch[WIRE_MAX_FIELDS] = {
 		[Fetch_Method] = {.s = {"GET", 3}}, [Fetch_URL] = {.s = {"/a", 2}}, [Fetch_Request] = {.s = {"q", 1}},
-		[Fetch_Response] = {.s = {"r", 1}}, [Fetch_Status] = {.u = 404}, [Fetch_Timestamp] = {.u = 7},
+		[Fetch_Response] = {.s = {"r", 1}}, [Fetch_Status] = {.u = 404},	[Fetch_Timestamp] = {.u = 7},
 		[Fetch_Duration] = {.u = 9},
 	};
 	WireMessage message;
-	WireBatch	batch;
-	WireValue	values[WIRE_MAX_FIELDS];
+	WireBatch batch;
+	WireValue values[WIRE_MAX_FIELDS];
 
 	wire_put_message(&writer, MSG_Fetch, fetch, false);
 	CHECK_INT(wire_batch_open(&batch, buffer, writer.len, WIRE_WEB, NO_URL), WIRE_OK);
@@ -384,8 +389,8 @@ test_successors(void)
 	CHECK_INT(values[NetworkRequest_TransferredBodySize].u, 0);
 
 	writer.len = 0;
-	wire_put_message(&writer, MSG_JSExceptionDeprecated, (WireValue[]) {{.s = {"E", 1}}, {.s = {"m", 1}}, {.s = {"[]", 2}}},
-					 false);
+	wire_put_message(&writer, MSG_JSExceptionDeprecated,
+					 (WireValue[]){{.s = {"E", 1}}, {.s = {"m", 1}}, {.s = {"[]", 2}}}, false);
 	CHECK_INT(wire_batch_open(&batch, buffer, writer.len, WIRE_WEB, NO_URL), WIRE_OK);
 	CHECK(wire_batch_next(&batch, &message) && message.type == MSG_JSException);
 	CHECK_INT(wire_decode(&message, values), WIRE_OK);

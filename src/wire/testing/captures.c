@@ -11,7 +11,7 @@
 
 const char *const capture_names[CAPTURE_COUNT] = {
 	"s1-browse-short", "s2-checkout-full", "s3-frustration", "s4-multipage",
-	"s5-heavy-dom", "s6-three-tabs", "s7-idle", "s8-widgets",
+	"s5-heavy-dom",	   "s6-three-tabs",	   "s7-idle",		 "s8-widgets",
 };
 
 static void
@@ -24,8 +24,8 @@ give_up(const char *what, const char *path)
 static uint8_t *
 read_file(const char *path, size_t *len)
 {
-	FILE	   *file = fopen(path, "rb");
-	uint8_t    *data;
+	FILE *file = fopen(path, "rb");
+	uint8_t *data;
 
 	if (file == NULL)
 		give_up("open", path);
@@ -42,9 +42,9 @@ read_file(const char *path, size_t *len)
 static uint8_t *
 inflate_body(uint8_t *data, size_t *len)
 {
-	size_t		size = 64 * *len + 65536;
-	uint8_t    *out = malloc(size);
-	z_stream	stream = {.next_in = data, .avail_in = (uInt) *len, .next_out = out, .avail_out = (uInt) size};
+	size_t size = 64 * *len + 65536;
+	uint8_t *out = malloc(size);
+	z_stream stream = {.next_in = data, .avail_in = (uInt) *len, .next_out = out, .avail_out = (uInt) size};
 
 	if (inflateInit2(&stream, 15 + 16) != Z_OK || inflate(&stream, Z_FINISH) != Z_STREAM_END)
 		give_up("inflate", "a captured body");
@@ -71,12 +71,12 @@ load_request(Capture *capture, json_t *request)
 {
 	const char *path = json_string_value(json_object_get(request, "path"));
 	const char *body = json_string_value(json_object_get(request, "body"));
-	json_t	   *headers = json_object_get(request, "headers");
+	json_t *headers = json_object_get(request, "headers");
 	const char *split_text;
-	char		file[256];
-	uint8_t    *data;
-	size_t		len;
-	size_t		split = 0;
+	char file[256];
+	uint8_t *data;
+	size_t len;
+	size_t split = 0;
 
 	if (body == NULL || strstr(path, "/v1/web/i?") == NULL ||
 		json_integer_value(json_object_get(request, "status")) != 200)
@@ -97,10 +97,10 @@ load_request(Capture *capture, json_t *request)
 void
 load_capture(const char *name, Capture *capture)
 {
-	char		path[256];
-	char	   *line = NULL;
-	size_t		size = 0;
-	FILE	   *file;
+	char path[256];
+	char *line = NULL;
+	size_t size = 0;
+	FILE *file;
 
 	memset(capture, 0, sizeof(*capture));
 	capture->name = name;
@@ -110,7 +110,7 @@ load_capture(const char *name, Capture *capture)
 		give_up("open", path);
 	while (getline(&line, &size, file) > 0)
 	{
-		json_t	   *request = json_loads(line, 0, NULL);
+		json_t *request = json_loads(line, 0, NULL);
 
 		load_request(capture, request);
 		json_decref(request);

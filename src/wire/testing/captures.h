@@ -12,11 +12,11 @@ typedef struct Capture
 	const char *name;
 	struct CapturedBatch
 	{
-		uint8_t    *data;		/* inflated, one batch: a "visual" body gives two */
-		size_t		len;
-	}			batches[128];
-	int			nbatches;
-	size_t		bytes;			/* of all batches */
+		uint8_t *data; /* inflated, one batch: a "visual" body gives two */
+		size_t len;
+	} batches[128];
+	int nbatches;
+	size_t bytes; /* of all batches */
 } Capture;
 
 #define CAPTURE_COUNT 8
@@ -26,4 +26,4 @@ extern const char *const capture_names[CAPTURE_COUNT];
 extern void load_capture(const char *name, Capture *capture);
 extern void free_capture(Capture *capture);
 
-#endif							/* OPENREPLAY_WIRE_TESTING_CAPTURES_H */
+#endif /* OPENREPLAY_WIRE_TESTING_CAPTURES_H */
