@@ -2353,12 +2353,12 @@ COMMENT ON FUNCTION openreplay.install_engine() IS 'Creates the missing tables a
 -- ==== 5. Live state and passes =====================================================================================
 
 CREATE FUNCTION openreplay.process_batches() RETURNS bigint
-LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'openreplay_process_batches';
+LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_process_batches';
 COMMENT ON FUNCTION openreplay.process_batches() IS
 	'Processes all waiting batches of the shards no worker holds, in this transaction, and returns how many entries that were. What workers do all the time, by hand: for tests, and where shared_preload_libraries is out of reach.';
 
 CREATE FUNCTION openreplay.end_sessions(clock timestamptz DEFAULT NULL) RETURNS bigint
-LANGUAGE c AS 'MODULE_PATHNAME', 'openreplay_end_sessions';
+LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_end_sessions';
 COMMENT ON FUNCTION openreplay.end_sessions(timestamptz) IS
 	'Ends the sessions that have been silent for openreplay.session_timeout by their lanes'' clocks, in the shards no worker holds, and returns how many. With a clock given, that is the time to judge by; call process_batches() first.';
 
@@ -2530,4 +2530,4 @@ GRANT EXECUTE ON FUNCTION openreplay.register_server(text), openreplay.take_lane
 GRANT EXECUTE ON FUNCTION openreplay.messages(bigint), openreplay.decode_batch(bytea), openreplay.shard_of(bigint),
 	openreplay.session_counts(bigint, bigint) TO openreplay_reader, openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.start(), openreplay.stop(), openreplay.process_batches(),
-	openreplay.end_sessions(timestamptz) TO openreplay_admin;
+	openreplay.end_sessions(timestamptz), openreplay.append_batch(bigint, bytea, timestamptz, "char") TO openreplay_admin;

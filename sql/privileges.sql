@@ -60,3 +60,26 @@ TRUNCATE public.projects CASCADE;
 SELECT openreplay.install();
 CREATE TABLE events.mine ();
 RESET ROLE;
+
+-- The engine: servers append and no more, dashboards look, administrators may run the pipeline by hand.
+SET ROLE openreplay_ingest;
+SELECT openreplay.register_server('privileges') BETWEEN 1 AND 65535 AS registered;
+SELECT count(*) AS lanes FROM openreplay.take_lanes(openreplay.register_server('privileges'));
+SELECT openreplay.ensure_batch_partitions(), openreplay.heartbeat(openreplay.register_server('privileges'), now());
+SELECT count(*) >= 0 AS snapshot FROM openreplay.project_snapshot();
+SELECT count(*) FROM openreplay.batches;
+UPDATE openreplay.batches SET seq = 0;
+SELECT openreplay.process_batches();
+RESET ROLE;
+DELETE FROM openreplay.heartbeats;
+SET ROLE openreplay_reader;
+SELECT count(*) >= 0 AS sessions FROM openreplay.sessions;
+SELECT batches_waiting >= 0 AS waiting, running FROM openreplay.status;
+SELECT count(*) FROM openreplay.messages(1);
+SELECT openreplay.process_batches();
+DELETE FROM openreplay.batches;
+RESET ROLE;
+SET ROLE openreplay_admin;
+SELECT openreplay.process_batches();
+SELECT openreplay.end_sessions('2019-03-01 00:00:00+00');
+RESET ROLE;
