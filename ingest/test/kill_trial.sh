@@ -145,12 +145,12 @@ wait_until_processed()
 {
 	local waited=0 waiting=
 	while [ "$waited" -lt 240 ]; do
-		waiting=$(sql -c "SELECT batches_waiting FROM openreplay.status" 2>&1)
+		waiting=$(sql -c "SELECT batches_waiting FROM openreplay.status" 2>"$work/error")
 		[ "$waiting" = 0 ] && return 0
 		waited=$((waited + 1))
 		sleep 0.5
 	done
-	echo "batches still waiting: $waiting"
+	echo "batches still waiting: $waiting $(cat "$work/error")"
 	return 1
 }
 
