@@ -3,9 +3,9 @@
 # run.sh tests|benches|soaks [NAME] - runs the parts of a table below, one after the other, and adds up
 #
 # For ./openreplay, which has installed and built what they need. Each part runs in a process group and with a time limit of
-# its own; on Ctrl-C the group is told to end and its scripts clean up after themselves. The last line is
+# its own; on Ctrl-C the running one is told to end and cleans up after itself. The last line is
 # "N passed, M failed" over all parts: a part's own lines of that form and pg_regress's summary are counted, a part that
-# prints none counts as one.
+# prints none counts as one. All that a part says is kept in build/log/run-PART.log.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . ingest/test/cluster.sh
@@ -13,7 +13,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # name, limit in seconds, "server" if a PostgreSQL shall run for it, command
 tests='
 lint     300 -      make lint
-unit     600 -      make check-unit
+unit     600 -      make -s check-unit
 fuzz     300 -      ingest/test/fuzz.sh 20
 regress  600 server make installcheck
 restore  600 server ingest/test/restore.sh
@@ -38,26 +38,29 @@ failed=0
 failed_parts=
 skipped_parts=
 part=
-logs=$(mktemp -d)
+logs=build/log
+mkdir -p $logs
 
 # A server that preloads the extension, with workers that leave every database alone: what its parts do, they do by hand.
 in_cluster()
 (
 	dir=$(cluster_dir openreplay-run)
 	trap 'stop_cluster "$dir" immediate > /dev/null 2>&1; rm -rf "$dir"' EXIT
-	trap 'exit 143' INT TERM
-	start_cluster "$dir" "$(free_port)" "shared_preload_libraries = 'openreplay'" "openreplay.database = 'no database'" "fsync = off"
-	"$@"
+	start_cluster "$dir" "$(free_port)" "shared_preload_libraries = 'openreplay'" "openreplay.database = 'no database'" \
+		"fsync = off"
+	"$@" &
+	trap 'kill -TERM $!; wait $!; exit 143' TERM
+	wait $!
 )
 
-# Nobody but the part's own scripts knows what they have started, so they get the time to stop it.
+# Nobody but the part's own script knows what it has started, so that alone is told to end, once, and waited for.
 stop_part()
 {
 	trap - EXIT
-	if [ -n "$part" ] && kill -TERM -- "-$part" 2> /dev/null; then
+	if [ -n "$part" ] && kill -TERM "$part" 2> /dev/null; then
 		wait "$part" 2> /dev/null || true
+		kill -KILL -- "-$part" 2> /dev/null || true
 	fi
-	rm -rf "$logs"
 }
 trap stop_part EXIT
 trap 'exit 130' INT
@@ -71,24 +74,31 @@ count_results()
 		| awk '{ passed += $3 == "of" ? $1 - $2 : $1; failed += $2 } END { print passed + 0, failed + 0 }'
 }
 
+# Follows a log while its part runs. A part that floods is cut, its end is what matters then.
+show()
+{
+	tail -n +1 -s 0.2 -f --pid="$part" "$1" \
+		| awk -v log_file="$1" 'NR <= 120 { print substr($0, 1, 200) } NR == 121 { print "... more in " log_file } { fflush() }'
+}
+
 # run_part NAME LIMIT SERVER COMMAND...
 run_part()
 {
-	local name=$1 limit=$2 server=$3 log=$logs/$1 began=$SECONDS code=0 n_passed n_failed shown
+	local name=$1 limit=$2 server=$3 log=$logs/run-$1.log began=$SECONDS code=0 n_passed n_failed shown
 	shift 3
 	printf '\n==== %s: %s\n' "$name" "$*"
 	: > "$log"
 	set -- timeout --foreground -k 30 "$limit" "$@"
-	[ "$server" = - ] || set -- in_cluster "$@"
+	if [ "$server" = - ]; then set -- exec "$@"; else set -- in_cluster "$@"; fi
 	set -m
-	("$@") > "$log" 2>&1 < /dev/null &
+	"$@" > "$log" 2>&1 < /dev/null &
 	part=$!
 	set +m
-	tail -n +1 -s 0.2 -f --pid="$part" "$log" &
+	show "$log" &
 	shown=$!
 	wait "$part" || code=$?
 	wait "$shown" || true
-	kill -TERM -- "-$part" 2> /dev/null || true
+	kill -KILL -- "-$part" 2> /dev/null || true
 	part=
 	[ "$code" != 124 ] || echo "$name: stopped after $limit s"
 	read -r n_passed n_failed < <(count_results "$log")
@@ -100,6 +110,10 @@ run_part()
 	passed=$((passed + n_passed))
 	failed=$((failed + n_failed))
 	[ "$n_failed" = 0 ] || failed_parts+=" $name"
+	if [ "$n_failed" != 0 ]; then
+		[ "$(wc -l < "$log")" -le 120 ] || tail -n 40 "$log" | cut -c 1-200
+		[ "$name" != regress ] || head -n 120 build/regress/regression.diffs || true
+	fi
 	printf -- '---- %s: %d passed, %d failed, %d s\n' "$name" "$n_passed" "$n_failed" $((SECONDS - began))
 }
 
