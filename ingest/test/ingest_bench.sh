@@ -65,6 +65,7 @@ figure()
 		rate) sed -n 's/^bench: .*: \([0-9]*\) batches\/s.*/\1/p' "$2" ;;
 		p50) sed -n 's/^latency ms: p50 \([0-9.]*\),.*/\1/p' "$2" ;;
 		p99) sed -n 's/^latency ms: .*p99 \([0-9.]*\),.*/\1/p' "$2" ;;
+		others) sed -n 's/^cpu of everybody else on this machine: \([0-9.]*\) s$/\1/p' "$2" ;;
 		*) sed -n "s/^cpu $1: .* s, \([0-9]*\) s per million.*/\1/p" "$2" ;;
 	esac
 }
@@ -84,13 +85,14 @@ measure()
 			wait_until_processed "$label $n"
 		fi
 	done
-	for name in rate p50 p99 postgres ingest; do
+	for name in rate p50 p99 postgres ingest replay others; do
 		printf -v "median_$name" '%s' "$(for ((n = 1; n <= runs; n++)); do figure $name "$work/run.$n"; done | median)"
 	done
 	resident=$(awk '/^VmHWM/ { print int($2 / 1024) }' "/proc/$INGEST_PID/status")
 	# shellcheck disable=SC2154
 	echo "$label: $median_rate batches/s, p50 $median_p50 ms, p99 $median_p99 ms; CPU s per million batches: postgres $median_postgres," \
-		"ingest $median_ingest; ingest server at most $resident MB"
+		"ingest $median_ingest, generator $median_replay; ingest server at most $resident MB;" \
+		"everybody else took $median_others CPU s of $seconds s a run"
 }
 
 wait_until_processed()

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define MAX_WATCHED 16
@@ -35,7 +36,37 @@ struct Processes
 {
 	Watched items[MAX_WATCHED];
 	int count;
+	double machine; /* busy seconds of all cores, at the start */
+	double own;
 };
+
+static double
+machine_seconds(void)
+{
+	FILE *file = fopen("/proc/stat", "r");
+	double user = 0;
+	double nice = 0;
+	double system = 0;
+	double irq = 0;
+	double softirq = 0;
+
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "cpu %lf %lf %lf %*f %*f %lf %lf", &user, &nice, &system, &irq, &softirq) != 5)
+		user = 0;
+	fclose(file);
+	return (user + nice + system + irq + softirq) / (double) sysconf(_SC_CLK_TCK);
+}
+
+static double
+own_seconds(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (double) (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+		   (double) (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
 
 /* False when there is no such process.  reaped: of children that have ended. */
 static bool
@@ -149,6 +180,8 @@ watch_processes(const char *list)
 		if (item)
 			item++;
 	}
+	processes->machine = machine_seconds();
+	processes->own = own_seconds();
 	return processes;
 }
 
@@ -187,6 +220,9 @@ print_members(const Watched *before, Watched *after)
 void
 print_cpu_seconds(Processes *processes, uint64_t batches)
 {
+	double own = own_seconds() - processes->own;
+	double others = machine_seconds() - processes->machine - own;
+
 	for (int i = 0; i < processes->count; i++)
 	{
 		Watched *before = &processes->items[i];
@@ -200,5 +236,9 @@ print_cpu_seconds(Processes *processes, uint64_t batches)
 		if (after->nmembers > 1)
 			print_members(before, after);
 		free(after);
+		others -= used;
 	}
+	printf("cpu replay: %.2f s, %.0f s per million batches\n", own, batches ? own * 1e6 / (double) batches : 0);
+	if (processes->count > 0)
+		printf("cpu of everybody else on this machine: %.2f s\n", others > 0 ? others : 0);
 }
