@@ -18,8 +18,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 seconds=40
 kills=6
-rate=250
-visitors=50
+rate=500
+visitors=120
 keep=
 while [ $# -gt 0 ]; do
 	case $1 in
