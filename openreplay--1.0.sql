@@ -2362,6 +2362,8 @@ LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'MODULE_PAT
 COMMENT ON FUNCTION openreplay.end_sessions(timestamptz) IS
 	'Ends the sessions that have been silent for openreplay.session_timeout by their lanes'' clocks, in the shards no worker holds, and returns how many. With a clock given, that is the time to judge by; call process_batches() first.';
 
+-- ---- what has to be done every few minutes ----
+
 CREATE FUNCTION openreplay.expire_live_state() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -2379,6 +2381,49 @@ END
 $$;
 COMMENT ON FUNCTION openreplay.expire_live_state() IS
 	'Removes heartbeats after ten minutes and the state of ended sessions once their token has expired; lists batches as broken whose session did not start within a day. Workers call it every few minutes.';
+
+CREATE FUNCTION openreplay.keep_house() RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- whoever schedules it: one at a time
+	IF NOT pg_try_advisory_xact_lock(hashtextextended('openreplay.keep_house', 0)) THEN
+		RETURN false;
+	END IF;
+	PERFORM openreplay.ensure_batch_partitions();
+	PERFORM openreplay.ensure_pass_partitions();
+	PERFORM openreplay.ensure_session_partitions();
+	PERFORM openreplay.expire_live_state();
+	RETURN true;
+END
+$$;
+COMMENT ON FUNCTION openreplay.keep_house() IS
+	'The periodic work: partitions ahead of time, expired state away. False if another run is under way. A worker calls it every five minutes; where no worker runs, schedule it (openreplay.schedule_jobs()).';
+
+CREATE FUNCTION openreplay.schedule_jobs() RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	cron_database text := current_setting('cron.database_name', true);
+	statement text := format('SELECT cron.schedule_in_database(%L, %L, %L, %L)', 'openreplay ' || current_database(),
+							 '*/5 * * * *', 'SELECT openreplay.keep_house()', current_database());
+BEGIN
+	IF cron_database IS NULL THEN
+		RAISE NOTICE 'pg_cron is not preloaded: openreplay''s workers do the periodic work'
+			USING HINT = 'Without workers, run SELECT openreplay.keep_house() every few minutes.';
+		RETURN NULL;
+	END IF;
+	IF cron_database = current_database() AND to_regnamespace('cron') IS NOT NULL THEN
+		EXECUTE statement;
+		RETURN statement;
+	END IF;
+	RAISE NOTICE 'pg_cron schedules from database "%"', cron_database
+		USING HINT = 'Run there: ' || statement;
+	RETURN statement;
+END
+$$;
+COMMENT ON FUNCTION openreplay.schedule_jobs() IS
+	'Has pg_cron call openreplay.keep_house() every five minutes if pg_cron lives in this database, and returns the statement that does so from pg_cron''s own; NULL without pg_cron, where workers do it.';
 
 -- The counters of a session, counted. Live sessions show these; the end of a session stores them.
 CREATE FUNCTION openreplay.session_counts(session_id bigint, start_ts bigint)
@@ -2511,6 +2556,17 @@ COMMENT ON FUNCTION openreplay.install() IS
 
 SELECT openreplay.install();
 
+-- Says who does the periodic work; scheduling it is a decision of the operator.
+DO $$
+BEGIN
+	IF current_setting('cron.database_name', true) IS NULL THEN
+		RAISE NOTICE 'pg_cron is not preloaded: openreplay''s workers do the periodic work';
+	ELSE
+		RAISE NOTICE 'pg_cron is here: SELECT openreplay.schedule_jobs() has it do openreplay''s periodic work';
+	END IF;
+END
+$$;
+
 -- ==== 8. Who may call what =========================================================================================
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA openreplay FROM PUBLIC;
@@ -2529,5 +2585,5 @@ GRANT EXECUTE ON FUNCTION openreplay.register_server(text), openreplay.take_lane
 	openreplay.project_snapshot() TO openreplay_ingest;
 GRANT EXECUTE ON FUNCTION openreplay.messages(bigint), openreplay.decode_batch(bytea), openreplay.shard_of(bigint),
 	openreplay.session_counts(bigint, bigint) TO openreplay_reader, openreplay_admin;
-GRANT EXECUTE ON FUNCTION openreplay.start(), openreplay.stop(), openreplay.process_batches(),
+GRANT EXECUTE ON FUNCTION openreplay.start(), openreplay.stop(), openreplay.keep_house(), openreplay.process_batches(),
 	openreplay.end_sessions(timestamptz), openreplay.append_batch(bigint, bytea, timestamptz, "char") TO openreplay_admin;

@@ -104,25 +104,15 @@ work_off(Pipeline *pipeline)
 	} while (done > 0);
 }
 
-/* Every few minutes, by the worker of slot 0: partitions ahead, what nobody needs any more away. */
+/* Every few minutes, by the worker of slot 0. */
 static void
 keep_house(void)
 {
-	static const char *const chores[] = {
-		"SELECT openreplay.ensure_batch_partitions()",
-		"SELECT openreplay.ensure_pass_partitions()",
-		"SELECT openreplay.ensure_session_partitions()",
-		"SELECT openreplay.expire_live_state()",
-	};
-
-	for (int i = 0; i < lengthof(chores); i++)
-	{
-		begin_transaction(chores[i]);
-		SPI_connect();
-		SPI_execute(chores[i], false, 0);
-		SPI_finish();
-		commit_transaction();
-	}
+	begin_transaction("SELECT openreplay.keep_house()");
+	SPI_connect();
+	SPI_execute("SELECT openreplay.keep_house()", false, 0);
+	SPI_finish();
+	commit_transaction();
 }
 
 /* One look for idle sessions: clocks first, then the batches up to them, then the ends. */
