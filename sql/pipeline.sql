@@ -153,6 +153,24 @@ SELECT label FROM events.clicks WHERE session_id = :orphan;
 SELECT count(*) AS parked FROM openreplay.parked_batches WHERE session_id = :orphan;
 
 --
+-- Where the visitor came from is what the first page said, also when its row is written after that of a later navigation,
+-- because it waits for its timings
+--
+SELECT openreplay.session_id_at('2024-11-23 15:30:00+00') AS guest \gset
+SELECT pg_temp.start(:guest, :project_id, '2024-11-23 15:30:00+00') IS NOT NULL AS started;
+SELECT openreplay.append_batch(:guest, pg_temp.batch(0, 0, :t0 + 3800000, 'https://shop.example.com/', 'tab-a',
+	pg_temp.msg(122, pg_temp.str('https://shop.example.com/shop?utm_source=letter'), pg_temp.str('https://mail.example.org/letter'), pg_temp.uint(1), pg_temp.str('')),
+	pg_temp.msg(122, pg_temp.str('https://shop.example.com/shop/lamp'), pg_temp.str('https://shop.example.com/shop?utm_source=letter'), pg_temp.uint(0), pg_temp.str(''))),
+	'2024-11-23 15:30:01+00') IS NOT NULL AS appended;
+SELECT openreplay.process_batches();
+SELECT openreplay.append_batch(:guest, pg_temp.batch(0, 10, :t0 + 3805000, 'https://shop.example.com/', 'tab-a',
+	pg_temp.msg(23, VARIADIC array_fill(pg_temp.uint(40), ARRAY[9])), pg_temp.msg(24, VARIADIC array_fill(pg_temp.uint(50), ARRAY[3]))),
+	'2024-11-23 15:30:06+00') IS NOT NULL AS appended;
+SELECT openreplay.process_batches();
+SELECT path, query, referrer FROM events.pages WHERE session_id = :guest ORDER BY timestamp, message_id;
+SELECT referrer, base_referrer, utm_source FROM public.sessions WHERE session_id = :guest;
+
+--
 -- Impossible visitors are stored corrected, impossible start entries are listed
 --
 SELECT openreplay.session_id_at('2024-11-23 16:00:00+00') AS odd \gset

@@ -47,6 +47,8 @@ feed_page(BatchContext *context, const WireMessage *message, const WireValue *va
 	if (write && (todo & (PAGE_VIEW_SHOW_PREVIOUS | PAGE_VIEW_UPDATE_PREVIOUS)))
 		write_pages(context->pass, session, tab, &previous,
 					todo & (PAGE_VIEW_SHOW_PREVIOUS | PAGE_VIEW_UPDATE_PREVIOUS));
+	if (write && message->type == MSG_SetPageLocation)
+		note_page_source(context->pass, session, values[SetPageLocation_URL].s, values[SetPageLocation_Referrer].s);
 	if (todo & PAGE_VIEW_OPENED)
 	{
 		keep_text(session, &tab->url, values[SetPageLocation_URL].s, MAX_URL_BYTES);

@@ -191,7 +191,7 @@ write_request(BatchContext *context, const WireMessage *message, const WireValue
 	put_text(rows, url, MAX_TEXT);
 	put_text(rows, wire_of(parts.host), MAX_HOST);
 	put_text(rows, wire_of(parts.path), MAX_NAME);
-	put_text(rows, wire_of(parts.query), MAX_TEXT);
+	put_text_or_null(rows, wire_of(parts.query), MAX_TEXT);
 	put_payload(rows, context, values[NetworkRequest_Request].s);
 	put_payload(rows, context, values[NetworkRequest_Response].s);
 	if (status <= PG_INT16_MAX)

@@ -20,8 +20,12 @@ wire_of_cstring(const char *text)
 	return text ? wire_string(text, strlen(text)) : wire_string("", 0);
 }
 
-static void
-note_source(Pass *pass, LiveSession *session, const UrlParts *parts, WireString referrer)
+/*
+ * Noted when the page is told of, not when its row is written: a real load's row waits for timings, and a navigation
+ * inside the page would come first.
+ */
+void
+note_page_source(Pass *pass, LiveSession *session, WireString url, WireString referrer)
 {
 	static const struct
 	{
@@ -32,11 +36,15 @@ note_source(Pass *pass, LiveSession *session, const UrlParts *parts, WireString 
 		{"utm_medium", IDENTITY_UTM_MEDIUM},
 		{"utm_campaign", IDENTITY_UTM_CAMPAIGN},
 	};
-	char *value = MemoryContextAlloc(pass->entry_context, parts->query.len + 1);
+	UrlParts parts;
+	char *value;
 
+	if (!split_url(url.data, url.len, MemoryContextAlloc(pass->entry_context, URL_BUFFER_SIZE(url.len)), &parts))
+		return;
+	value = MemoryContextAlloc(pass->entry_context, parts.query.len + 1);
 	for (int i = 0; i < lengthof(parameters); i++)
 	{
-		size_t len = query_parameter(parts->query, parameters[i].name, value);
+		size_t len = query_parameter(parts.query, parameters[i].name, value);
 
 		if (len > 0)
 			note_identity(pass, session->session_id, parameters[i].field, wire_string(value, len));
@@ -96,7 +104,6 @@ write_page(Pass *pass, LiveSession *session, const PageView *page, WireString ur
 
 	suggest(pass, session->project_id, "LOCATION", wire_of(parts.path));
 	suggest(pass, session->project_id, "REFERRER", wire_of(base_referrer));
-	note_source(pass, session, &parts, referrer);
 }
 
 void

@@ -160,6 +160,9 @@ extern void write_pages(Pass *pass, LiveSession *session, LiveTab *tab, const Pa
 extern void write_navigation(Pass *pass, LiveSession *session, int64 message_id, int64 timestamp, WireString url,
 							 WireString referrer);
 
+/* Referrer and utm parameters of a SetPageLocation, for the session's row. */
+extern void note_page_source(Pass *pass, LiveSession *session, WireString url, WireString referrer);
+
 /* At the end of the session: what is half-built is shown. */
 extern void flush_pages(Pass *pass, LiveSession *session);
 
