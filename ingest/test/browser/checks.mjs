@@ -200,7 +200,7 @@ export async function checkMasks(report, visitor, visit) {
 
 export async function checkRequests(report, visitor, visit) {
 	const found = await rows(`
-		SELECT method, url, host, path, query, status_code AS status, success, request_body, response_body, duration
+		SELECT method, url, host, path, coalesce(query, '') AS query, status_code AS status, success, request_body, response_body, duration
 		FROM events_common.requests ${where(visit.session)} ORDER BY timestamp, seq_index`);
 	report.same(
 		'events_common.requests',
