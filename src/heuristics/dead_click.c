@@ -1,13 +1,16 @@
 /*
  * dead_click.c - a click on something labelled after which the page shows nothing for a while
  *
- * What settles a click is the first reaction after it: a change of the page, a navigation or the next click.  In a tab
+ * What settles a click is the first reaction after it: a change of the page, a navigation, the page being left for one
+ * that is not recorded or covered by a tab that the click opened (it is hidden then), or the next click.  In a tab
  * of one stream that is the first to come, and its coming decides at once.  In a tab of several streams an earlier one
  * may still be told by the assets' stream, and an input field by the analytics': such clicks stay open until the
  * player's clock is PATIENCE_MS ahead.  Trackers send all streams at least every 30 s, one after the other.
  *
- * Fields that take input are no buttons.  Their nodes are remembered in a Bloom filter, which never forgets one: at
- * worst a dead click is missed (one in 1,000 on a page of 35 fields), none is invented.
+ * Fields that take input are no buttons: they may have reacted before the click is told (a slider), or need not (a
+ * text). Trackers once named them by SetInputTarget; those of today send none, but the value of each field when it
+ * appears. Their nodes are remembered in a Bloom filter, which never forgets one: at worst a dead click is missed (one
+ * in 1,000 on a page of 35 fields), none is invented.
  */
 #include <string.h>
 
@@ -154,6 +157,15 @@ note_input(DeadClick *state, Detection *detection)
 				drop(state, i);
 }
 
+static void
+note_value(DeadClick *state, const Detection *detection)
+{
+	if (detection->message->type == MSG_SetInputValue)
+		add_input(state, detection->values[SetInputValue_ID].u);
+	else if (detection->message->type == MSG_SetInputChecked)
+		add_input(state, detection->values[SetInputChecked_ID].u);
+}
+
 /* What older servers took for a reaction; trackers of today send little of it. */
 static bool
 in_reference_list(uint8_t type)
@@ -199,7 +211,11 @@ dead_click_feed(void *self, Detection *detection)
 		default:
 			if (message->type == MSG_CreateDocument)
 				memset(state->inputs, 0, sizeof(state->inputs));
-			if (threshold(detection, DEAD_CLICK_REFERENCE_LIST) && !in_reference_list(message->type))
+			if (message->type == MSG_SetPageVisibility && !detection->values[SetPageVisibility_hidden].b)
+				return;
+			if (!threshold(detection, DEAD_CLICK_REFERENCE_LIST))
+				note_value(state, detection);
+			else if (!in_reference_list(message->type))
 				return;
 			react(state, detection->clock);
 	}

@@ -42,6 +42,7 @@ static const Detector detectors[DETECTOR_COUNT] = {
 /* clang-format on */
 
 static DetectorBits interests[2][WIRE_TYPE_COUNT];
+static DetectorBits ticking_detectors;
 static bool interests_made;
 
 static void
@@ -51,6 +52,8 @@ make_interests(void)
 	{
 		DetectorBits *table = interests[detectors[i].platform];
 
+		if (detectors[i].tick != NULL)
+			ticking_detectors |= UINT32_C(1) << i;
 		for (const uint8_t *type = detectors[i].wants; *type != 0; type++)
 			table[*type] |= UINT32_C(1) << i;
 		for (const uint8_t *type = detectors[i].awaits; *type != 0; type++)
@@ -101,6 +104,7 @@ detectors_feed(DetectorState *state, DetectorBits bits, const WireMessage *messa
 			   unsigned stream, Detection *detection)
 {
 	bool alarm = (bits & DETECTOR_ALARM) != 0;
+	DetectorBits called = (bits & 0xFFFF) | bits >> 17;
 
 	detection->state = state;
 	detection->message = message;
@@ -109,10 +113,14 @@ detectors_feed(DetectorState *state, DetectorBits bits, const WireMessage *messa
 	detection->clock = state->clocks[stream];
 	if (alarm)
 		state->alarm = INT64_MAX;
-	for (unsigned i = 0; i < DETECTOR_COUNT; i++)
+	if (alarm)
+		called |= ticking_detectors;
+	while (called != 0)
 	{
+		unsigned i = (unsigned) __builtin_ctz(called); /* in the list's order */
 		const Detector *detector = &detectors[i];
 
+		called &= called - 1;
 		detection->detector = i;
 		if (bits & (UINT32_C(1) << i | UINT32_C(1) << (i + 17)))
 			detector->feed(state_of(detector, state), detection);

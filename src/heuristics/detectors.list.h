@@ -12,27 +12,34 @@
  *
  * Adding a detector is one file and one row here.  Include it with the macros defined; no include guard on purpose.
  */
+/* clang-format off */
 #define DOM_CHANGES \
-	TYPE(CreateDocument) \
-	TYPE(CreateElementNode) \
-	TYPE(CreateTextNode) TYPE(MoveNode) TYPE(RemoveNode) TYPE(SetNodeAttribute) TYPE(RemoveNodeAttribute) \
-		TYPE(SetNodeData) TYPE(SetCSSData) TYPE(SetInputValue) TYPE(SetInputChecked) TYPE(SetNodeAttributeDictGlobal) \
-			TYPE(CSSInsertRule) TYPE(CSSDeleteRule) TYPE(SetNodeAttributeDictDeprecated) TYPE(SetNodeAttributeDict) \
-				TYPE(SetNodeFocus) TYPE(SetNodeAttributeURLBased) TYPE(SetCSSDataURLBased) TYPE(SetNodeSlot) \
-					TYPE(CSSInsertRuleURLBased) TYPE(CreateIFrameDocument) TYPE(AdoptedSSReplaceURLBased) \
-						TYPE(AdoptedSSReplace) TYPE(AdoptedSSInsertRuleURLBased) TYPE(AdoptedSSInsertRule) \
-							TYPE(AdoptedSSDeleteRule) TYPE(AdoptedSSAddOwner) TYPE(AdoptedSSRemoveOwner) \
-								TYPE(SetPageLocation)
+	TYPE(CreateDocument) TYPE(CreateElementNode) TYPE(CreateTextNode) TYPE(MoveNode) TYPE(RemoveNode) \
+	TYPE(SetNodeAttribute) TYPE(SetNodeAttributeDict) TYPE(SetNodeAttributeDictGlobal) \
+	TYPE(SetNodeAttributeDictDeprecated) TYPE(SetNodeAttributeURLBased) TYPE(RemoveNodeAttribute) TYPE(SetNodeData) \
+	TYPE(SetNodeSlot) TYPE(SetNodeFocus) TYPE(SetInputValue) TYPE(SetInputChecked) TYPE(CreateIFrameDocument) \
+	TYPE(SetCSSData) TYPE(SetCSSDataURLBased) TYPE(CSSInsertRule) TYPE(CSSInsertRuleURLBased) TYPE(CSSDeleteRule) \
+	TYPE(AdoptedSSReplace) TYPE(AdoptedSSReplaceURLBased) TYPE(AdoptedSSInsertRule) \
+	TYPE(AdoptedSSInsertRuleURLBased) TYPE(AdoptedSSDeleteRule) TYPE(AdoptedSSAddOwner) TYPE(AdoptedSSRemoveOwner)
 
 DETECTOR(dead_click, WEB, 1168, dead_click_tick, dead_click_flush,
-		 TYPE(MouseClick) TYPE(SetInputTarget) TYPE(CreateDocument), DOM_CHANGES)
-DETECTOR(click_rage, WEB, 352, NULL, click_rage_flush, TYPE(MouseClick), )
-DETECTOR(cpu, WEB, 32, NULL, cpu_flush, TYPE(PerformanceTrack), )
-DETECTOR(memory, WEB, 40, NULL, memory_flush, TYPE(PerformanceTrack), )
-DETECTOR(bad_request, WEB, 0, NULL, NULL, TYPE(NetworkRequest), )
-DETECTOR(performance, WEB, 120, performance_tick, performance_flush, TYPE(PerformanceTrack), )
+	TYPE(MouseClick) TYPE(SetInputTarget) TYPE(SetInputValue) TYPE(SetInputChecked) TYPE(CreateDocument)
+	TYPE(SetPageVisibility),
+	DOM_CHANGES TYPE(SetPageLocation))
+DETECTOR(click_rage, WEB, 352, NULL, click_rage_flush,
+	TYPE(MouseClick), )
+DETECTOR(cpu, WEB, 32, NULL, cpu_flush,
+	TYPE(PerformanceTrack), )
+DETECTOR(memory, WEB, 40, NULL, memory_flush,
+	TYPE(PerformanceTrack), )
+DETECTOR(bad_request, WEB, 0, NULL, NULL,
+	TYPE(NetworkRequest), )
+DETECTOR(performance, WEB, 120, performance_tick, performance_flush,
+	TYPE(PerformanceTrack), )
 DETECTOR(app_crash, WEB, 24, NULL, NULL,
-		 TYPE(UnbindNodes) TYPE(JSException) TYPE(JSExceptionDeprecated) TYPE(NetworkRequest), )
-DETECTOR(tap_rage, MOBILE, 352, NULL, tap_rage_flush, TYPE(MobileClickEvent), )
+	TYPE(UnbindNodes) TYPE(JSException) TYPE(NetworkRequest), )
+DETECTOR(tap_rage, MOBILE, 352, NULL, tap_rage_flush,
+	TYPE(MobileClickEvent), )
 
 #undef DOM_CHANGES
+/* clang-format on */

@@ -142,7 +142,7 @@ static const uint8_t types[] = {
 	MSG_CreateDocument,	  MSG_CreateElementNode, MSG_SetNodeAttributeURLBased,
 	MSG_SetPageLocation,  MSG_PerformanceTrack,	 MSG_PerformanceTrack,
 	MSG_NetworkRequest,	  MSG_JSException,		 MSG_UnbindNodes,
-	MSG_MobileClickEvent, MSG_MobileSessionEnd,	 MSG_MouseMove,
+	MSG_MobileClickEvent, MSG_SetInputValue,	 MSG_MouseMove,
 	MSG_SessionEnd,
 };
 

@@ -64,6 +64,14 @@ typedef struct Story
 	{ \
 		at, id, MSG_SetInputTarget, {node}, NULL, NULL, 0 \
 	}
+#define VALUE(at, id, node) \
+	{ \
+		at, id, MSG_SetInputValue, {node}, NULL, NULL, 0 \
+	}
+#define HIDDEN(at, id, hidden) \
+	{ \
+		at, id, MSG_SetPageVisibility, {hidden}, NULL, NULL, 0 \
+	}
 #define INPUT_IN(stream, at, id, node) \
 	{ \
 		at, id, MSG_SetInputTarget, {node}, NULL, NULL, stream \
@@ -144,6 +152,23 @@ static const Story stories[] = {
 	{"D8 by the historic list",
 	 {CLICK(0, 1, "A"), OTHER(50, 2, SetNodeAttributeDictDeprecated), OTHER(60, 3, SetNodeData), NODE(2000, 4)},
 	 .found = "#4 dead_click +0 #1 A [#first]\n",
+	 DEAD_CLICK_REFERENCE_LIST,
+	 1},
+	{"a slider that moved before its click is told",
+	 {VALUE(-9000, 1, 5), VALUE(-20, 2, 5), CLICK_ON(0, 3, 5, "Price"), NODE(3000, 4)},
+	 .found = ""},
+	{"a slider, by the historic list",
+	 {VALUE(-9000, 1, 5), VALUE(-20, 2, 5), CLICK_ON(0, 3, 5, "Price"), NODE(3000, 4)},
+	 .found = "#4 dead_click +0 #3 Price\n",
+	 DEAD_CLICK_REFERENCE_LIST,
+	 1},
+	{"a page that is left", {CLICK(0, 1, "Old edition"), HIDDEN(54, 2, 1), HIDDEN(5000, 3, 0)}, .found = ""},
+	{"a page that is shown is no reaction",
+	 {CLICK(0, 1, "A"), HIDDEN(54, 2, 0), NODE(5000, 3)},
+	 .found = "#3 dead_click +0 #1 A [#first]\n"},
+	{"a page that is left, by the historic list",
+	 {CLICK(0, 1, "A"), HIDDEN(54, 2, 1), NODE(5000, 3)},
+	 .found = "#3 dead_click +0 #1 A [#first]\n",
 	 DEAD_CLICK_REFERENCE_LIST,
 	 1},
 	{"a navigation is a reaction", {CLICK(0, 1, "A"), OTHER(200, 2, SetPageLocation), NODE(5000, 3)}, .found = ""},
@@ -306,6 +331,12 @@ values_of(const Step *step, WireValue *values)
 			break;
 		case MSG_SetInputTarget:
 			values[SetInputTarget_ID].u = step->numbers[0];
+			break;
+		case MSG_SetInputValue:
+			values[SetInputValue_ID].u = step->numbers[0];
+			break;
+		case MSG_SetPageVisibility:
+			values[SetPageVisibility_hidden].b = step->numbers[0];
 			break;
 		case MSG_PerformanceTrack:
 			values[PerformanceTrack_Frames].i = (int64_t) step->numbers[0];

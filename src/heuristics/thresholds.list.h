@@ -5,6 +5,7 @@
  * minimum ... maximum are refused.  Defaults are the documented behaviour of OpenReplay's heuristics, section in
  * brackets.  Include it with the macro defined; no include guard on purpose.
  */
+/* clang-format off */
 THRESHOLD(CLICK_RAGE_CLICKS, "click_rage.clicks", 3, 2, 1000, "clicks", "a series this long is rage [4.1]")
 THRESHOLD(CLICK_RAGE_GAP, "click_rage.gap", 300, 1, 60000, "ms", "clicks closer than this are one series [4.1]")
 THRESHOLD(DEAD_CLICK_SILENCE, "dead_click.silence", 1234, 1, 600000, "ms",
@@ -25,3 +26,4 @@ THRESHOLD(APP_CRASH_PERCENT, "app_crash.percent", 70, 1, 100, "%",
 THRESHOLD(APP_CRASH_GAP, "app_crash.gap", 2000, 1, 600000, "ms", "... closer than this to an error has crashed [4.7]")
 THRESHOLD(TAP_RAGE_TAPS, "tap_rage.taps", 3, 2, 1000, "taps", "a series this long is rage [5.1]")
 THRESHOLD(TAP_RAGE_GAP, "tap_rage.gap", 300, 1, 60000, "ms", "taps closer than this are one series [5.1]")
+/* clang-format on */
