@@ -1176,7 +1176,7 @@ BEGIN
 			'Frame rate, processor load and heap of a page, summed up over about two minutes.';
 		COMMENT ON COLUMN events.performance.timestamp IS 'Middle of the measured time, epoch milliseconds.';
 		COMMENT ON COLUMN events.performance.message_id IS
-			'Index of the message in its tab, plus the tab''s ordinal times 2^48.';
+			'Middle of the measured time, plus the tab''s ordinal times 2^48.';
 		COMMENT ON COLUMN events.performance.avg_cpu IS 'Percent.';
 		COMMENT ON COLUMN events.performance.avg_used_js_heap_size IS 'Bytes.';
 	END IF;
@@ -1350,7 +1350,8 @@ BEGIN
 			seq_index  integer NOT NULL,
 			issue_id   text NOT NULL,
 			payload    jsonb,
-			PRIMARY KEY (session_id, timestamp, seq_index)
+			-- two issues may begin with one message: a click that is dead and the first of a rage
+			PRIMARY KEY (session_id, timestamp, seq_index, issue_id)
 		) PARTITION BY RANGE (session_id);
 		-- a time range in plain SQL: nearly free to write, since rows come in the order of time
 		CREATE INDEX ON events_common.issues USING brin ("timestamp" int8_minmax_multi_ops) WITH (autosummarize);
@@ -2248,6 +2249,20 @@ BEGIN
 	END IF;
 	COMMENT ON TABLE openreplay.broken_batch_log IS 'See the view openreplay.broken_batches.';
 
+	-- ---- detectors ----
+
+	IF to_regclass('openreplay.detector_settings') IS NULL THEN
+		CREATE TABLE openreplay.detector_settings (
+			project_id		integer NOT NULL REFERENCES public.projects ON DELETE CASCADE,
+			name			text NOT NULL,
+			value			bigint NOT NULL,
+			changed_at		timestamptz NOT NULL DEFAULT now(),
+			PRIMARY KEY (project_id, name)
+		);
+	END IF;
+	COMMENT ON TABLE openreplay.detector_settings IS
+		'Numbers by which a project''s issues are detected, where they differ from openreplay.threshold_catalogue(). Change them with openreplay.set_detector_threshold(), which checks them; what is no legal number here is left unread.';
+
 	-- ---- this installation ----
 
 	IF to_regclass('openreplay.pipeline') IS NULL THEN
@@ -2341,6 +2356,7 @@ BEGIN
 	GRANT INSERT ON openreplay.batches TO openreplay_ingest;
 	GRANT SELECT ON openreplay.batches, openreplay.passes, openreplay.live_sessions, openreplay.servers,
 		openreplay.heartbeats, openreplay.parked_batches, openreplay.broken_batch_log, openreplay.pipeline,
+		openreplay.detector_settings,
 		openreplay.sessions, openreplay.broken_batches, openreplay.lanes, openreplay.status
 		TO openreplay_reader, openreplay_admin;
 
@@ -2459,6 +2475,67 @@ END
 $$;
 COMMENT ON FUNCTION openreplay.session_counts(bigint, bigint) IS
 	'Page views, events (page views, clicks, inputs; on mobile taps, swipes, inputs), errors, issue score and issue types of a session, counted from its events. The score starts at start_ts / 1000 s; weights per issue type are the documented ones.';
+
+-- ---- detectors ----
+
+CREATE FUNCTION openreplay.threshold_catalogue()
+RETURNS TABLE (name text, default_value bigint, minimum bigint, maximum bigint, unit text, meaning text)
+LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 14 AS 'MODULE_PATHNAME', 'openreplay_threshold_catalogue';
+COMMENT ON FUNCTION openreplay.threshold_catalogue() IS
+	'The numbers by which issues are detected, with their defaults, legal ranges and units.';
+
+CREATE FUNCTION openreplay.detector_thresholds(project_id integer)
+RETURNS TABLE (name text, value bigint, default_value bigint, minimum bigint, maximum bigint, unit text, meaning text)
+LANGUAGE sql STABLE ROWS 14 SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT c.name, coalesce(s.value, c.default_value), c.default_value, c.minimum, c.maximum, c.unit, c.meaning
+	FROM openreplay.threshold_catalogue() c
+	LEFT JOIN openreplay.detector_settings s
+		ON s.project_id = $1 AND s.name = c.name AND s.value BETWEEN c.minimum AND c.maximum
+$$;
+COMMENT ON FUNCTION openreplay.detector_thresholds(integer) IS
+	'The numbers by which the issues of a project are detected.';
+
+CREATE FUNCTION openreplay.set_detector_threshold(project_id integer, name text, value bigint) RETURNS void
+LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	known record;
+BEGIN
+	SELECT * INTO known FROM openreplay.threshold_catalogue() c WHERE c.name = set_detector_threshold.name;
+	IF known IS NULL THEN
+		RAISE invalid_parameter_value USING MESSAGE = format('there is no threshold "%s"', set_detector_threshold.name),
+			HINT = 'openreplay.threshold_catalogue() lists them.';
+	END IF;
+	IF set_detector_threshold.value NOT BETWEEN known.minimum AND known.maximum THEN
+		RAISE invalid_parameter_value USING
+			MESSAGE = format('%s cannot be %s', known.name, set_detector_threshold.value),
+			HINT = format('It is between %s and %s (%s), and %s by default.', known.minimum, known.maximum, known.unit, known.default_value);
+	END IF;
+	INSERT INTO openreplay.detector_settings AS s (project_id, name, value)
+	VALUES (set_detector_threshold.project_id, set_detector_threshold.name, set_detector_threshold.value)
+	ON CONFLICT ON CONSTRAINT detector_settings_pkey DO UPDATE SET value = excluded.value, changed_at = now();
+END
+$$;
+COMMENT ON FUNCTION openreplay.set_detector_threshold(integer, text, bigint) IS
+	'Changes a number by which the issues of a project are detected, from the next pass on; what was found stays. Try it with openreplay.detect() first.';
+
+CREATE FUNCTION openreplay.reset_detector_thresholds(project_id integer, name text DEFAULT NULL) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH gone AS (
+		DELETE FROM openreplay.detector_settings s WHERE s.project_id = $1 AND s.name = coalesce($2, s.name) RETURNING 1
+	)
+	SELECT count(*) FROM gone
+$$;
+COMMENT ON FUNCTION openreplay.reset_detector_thresholds(integer, text) IS
+	'Sets a number, or without a name all of them, back to the default. Returns how many differed.';
+
+CREATE FUNCTION openreplay.detect(session_id bigint, thresholds jsonb DEFAULT '{}')
+RETURNS TABLE (detector text, type text, "timestamp" bigint, message_id bigint, context_string text, payload jsonb, ignored boolean)
+LANGUAGE c STABLE STRICT ROWS 20 AS 'MODULE_PATHNAME', 'openreplay_detect';
+COMMENT ON FUNCTION openreplay.detect(bigint, jsonb) IS
+	'What detectors find in the stored batches of a session, in the order of finding, without writing anything; with thresholds, as {"click_rage.gap": 500}, what they would find by those. ignored: a tag of the project says that clicks on the element are no issues, so none is stored. Performance summaries have no type.';
 
 -- ==== 6. Recording =================================================================================================
 
@@ -2584,6 +2661,9 @@ GRANT EXECUTE ON FUNCTION openreplay.register_server(text), openreplay.take_lane
 	openreplay.ensure_batch_partitions(timestamptz, integer), openreplay.heartbeat(integer, timestamptz),
 	openreplay.project_snapshot() TO openreplay_ingest;
 GRANT EXECUTE ON FUNCTION openreplay.messages(bigint), openreplay.decode_batch(bytea), openreplay.shard_of(bigint),
-	openreplay.session_counts(bigint, bigint) TO openreplay_reader, openreplay_admin;
+	openreplay.session_counts(bigint, bigint), openreplay.detect(bigint, jsonb), openreplay.threshold_catalogue(),
+	openreplay.detector_thresholds(integer) TO openreplay_reader, openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.start(), openreplay.stop(), openreplay.keep_house(), openreplay.process_batches(),
-	openreplay.end_sessions(timestamptz), openreplay.append_batch(bigint, bytea, timestamptz, "char") TO openreplay_admin;
+	openreplay.end_sessions(timestamptz), openreplay.set_detector_threshold(integer, text, bigint),
+	openreplay.reset_detector_thresholds(integer, text), openreplay.append_batch(bigint, bytea, timestamptz, "char")
+	TO openreplay_admin;

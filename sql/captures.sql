@@ -118,7 +118,7 @@ SELECT c.name AS capture, e.name, count(*) FROM capture c JOIN events.state_acti
 SELECT c.name AS capture, count(*) AS canvases FROM capture c JOIN events.canvas_recordings e USING (session_id) GROUP BY 1;
 
 -- Who it was. Live sessions show their counters already; ending stores the same, but for the last page of s4 and s6, whose
--- timings never came and which the end therefore shows.
+-- timings never came and which the end therefore shows, and for clicks of s3 and s6 that only the end tells to be dead.
 CREATE TEMP TABLE live AS SELECT * FROM openreplay.sessions JOIN capture USING (session_id);
 SELECT openreplay.end_sessions(now()) >= 8 AS ended;
 SELECT c.name, s.user_id, s.metadata_1, s.metadata_2, s.user_browser, s.user_os, s.timezone, s.screen_width, s.tracker_version

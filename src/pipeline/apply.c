@@ -20,6 +20,14 @@ remembered_url(const LiveSession *session)
 	return session->url ? wire_string(session->url, strlen(session->url)) : wire_string("", 0);
 }
 
+/* Keeps where the visitor is, copied only when that has changed. */
+static void
+keep_url(LiveSession *session, char **slot, WireString url)
+{
+	if (url.len > 0 && (*slot == NULL || url.len != strlen(*slot) || memcmp(url.data, *slot, url.len) != 0))
+		keep_text(session, slot, url, MAX_URL_BYTES);
+}
+
 /* What makes a batch the same batch when it is sent again. */
 static uint64
 fingerprint(const WireHeader *header, const uint8_t *data, size_t len)
@@ -82,11 +90,34 @@ is_page_message(uint8_t type)
 		   type == MSG_WebVitals;
 }
 
+static void
+ignore_fact(const Fact *fact, void *arg)
+{
+}
+
+static Detection
+start_detection(BatchContext *context, bool write)
+{
+	Pass *pass = context->pass;
+
+	return (Detection){
+		.thresholds = &context->project->thresholds,
+		.sink = pass->fact_sink ? pass->fact_sink
+				: write			? write_fact
+								: ignore_fact,
+		.sink_arg = pass->fact_sink ? pass->fact_sink_arg : context,
+	};
+}
+
 /* Applies the messages; returns how many there were. */
 static int
 apply_messages(BatchContext *context, WireBatch *batch, const Entry *entry, bool write)
 {
 	LiveSession *session = context->session;
+	DetectorState *detectors = tab_detectors(session, context->tab);
+	const DetectorBits *interests = detector_interests(session->mobile ? WIRE_MOBILE : WIRE_WEB);
+	unsigned stream = detector_stream(&batch->header);
+	Detection detection = start_detection(context, write);
 	int64 latest_ms = TIMESTAMP_TO_MS(entry->received_at) + MAX_AHEAD_MS;
 	WireMessage message;
 	WireValue values[WIRE_MAX_FIELDS];
@@ -96,21 +127,31 @@ apply_messages(BatchContext *context, WireBatch *batch, const Entry *entry, bool
 	{
 		MessageWriter writer = message_writers[message.type];
 		bool page = is_page_message(message.type);
+		DetectorBits bits = 0;
 
 		count++;
+		if (message.timestamp > 0 && message.timestamp <= latest_ms)
+			bits = detectors_step(detectors, interests, message.type, message.timestamp, stream);
 		if (message.timestamp > session->clock_ms && message.timestamp <= latest_ms)
 		{
 			session->clock_ms = message.timestamp;
 			tick_pages(context, write);
 		}
-		if (!page && (writer == NULL || !write))
-			continue;
-		/* what cannot be decoded to its end is filled with 0 and "", and the batch goes on */
-		wire_decode(&message, values);
-		if (page)
-			feed_page(context, &message, values, write);
-		else
-			writer(context, &message, values);
+		if (page || (writer != NULL && write) || detectors_want_values(bits))
+		{
+			/* what cannot be decoded to its end is filled with 0 and "", and the batch goes on */
+			wire_decode(&message, values);
+			if (page)
+				feed_page(context, &message, values, write);
+			else if (writer != NULL && write)
+				writer(context, &message, values);
+		}
+		if (bits != 0)
+		{
+			detection.url = message.url;
+			detection.message_id = (uint64) message_id(context, &message);
+			detectors_feed(detectors, bits, &message, values, stream, &detection);
+		}
 	}
 	return count;
 }
@@ -162,9 +203,8 @@ apply_batch(Pass *pass, LiveSession *session, const Entry *entry, bool write)
 	context.batch = &batch;
 	context.tab = tab_ordinal(session, batch.header.tab);
 	count = apply_messages(&context, &batch, entry, write);
-	if (batch.url.len > 0 && (session->url == NULL || batch.url.len != strlen(session->url) ||
-							  memcmp(batch.url.data, session->url, batch.url.len) != 0))
-		keep_text(session, &session->url, batch.url, MAX_URL_BYTES);
+	keep_url(session, &session->url, batch.url);
+	keep_url(session, &session->tabs[context.tab].location, batch.url);
 	if (!write)
 		return;
 	if (lane != NULL)

@@ -7,6 +7,10 @@
  */
 #include "postgres.h"
 
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+
 #include "assets/url.h"
 #include "heuristics/identity.h"
 #include "pipeline/errors.h"
@@ -355,6 +359,67 @@ write_mouse_thrashing(BatchContext *context, const WireMessage *message, const W
 						  message_id(context, message));
 }
 
+/*
+ * Issues that trackers find themselves.  What detectors find here as well would be counted twice, and what has messages
+ * of its own (custom, js_exception, mouse_thrashing, incident) comes with those; of the rest, what the schema has a
+ * label for is stored.
+ */
+static bool
+is_told_by_trackers_only(WireString type)
+{
+	static const char *const types[] = {
+		"excessive_scrolling",
+		"missing_resource",
+		"slow_resource",
+		"slow_page_load",
+		"crash",
+		"ml_cpu",
+		"ml_memory",
+		"ml_dead_click",
+		"ml_click_rage",
+		"ml_mouse_thrashing",
+		"ml_excessive_scrolling",
+		"ml_slow_resources",
+	};
+
+	for (int i = 0; i < lengthof(types); i++)
+		if (text_is(type, types[i]))
+			return !detectors_find(types[i], strlen(types[i]));
+	return false;
+}
+
+static void
+write_issue_event(BatchContext *context, const WireMessage *message, const WireValue *values)
+{
+	WireString type = values[IssueEvent_Type].s;
+	int64 own = number(values[IssueEvent_Timestamp].u);
+	char label[64];
+
+	if (!is_told_by_trackers_only(type))
+		return;
+	snprintf(label, sizeof(label), "%.*s", (int) type.len, type.data);
+	/* its MessageID counts otherwise than everything else */
+	write_issue(context, label, values[IssueEvent_ContextString].s, own > 0 ? own : message->timestamp,
+				message_id(context, message), values[IssueEvent_Payload].s);
+}
+
+/* All incidents are one issue; what each was is in its payload. */
+static void
+write_incident(BatchContext *context, const WireMessage *message, const WireValue *values)
+{
+	MemoryContext old = MemoryContextSwitchTo(context->pass->entry_context);
+	StringInfoData payload;
+
+	initStringInfo(&payload);
+	appendStringInfoString(&payload, "{\"label\": ");
+	escape_json(&payload, text_to_cstring(clean_client_text(values[Incident_Label].s, MAX_NAME)));
+	appendStringInfo(&payload, ", \"start_time\": " INT64_FORMAT ", \"end_time\": " INT64_FORMAT "}",
+					 values[Incident_StartTime].i, values[Incident_EndTime].i);
+	MemoryContextSwitchTo(old);
+	write_issue(context, "incident", wire_string("", 0), message->timestamp, message_id(context, message),
+				wire_string(payload.data, payload.len));
+}
+
 static void
 write_canvas(BatchContext *context, const WireMessage *message, const WireValue *values)
 {
@@ -392,6 +457,8 @@ const MessageWriter message_writers[WIRE_TYPE_COUNT] = {
 	[MSG_UserAnonymousID] = write_anonymous_id,
 	[MSG_Metadata] = write_metadata,
 	[MSG_MouseThrashing] = write_mouse_thrashing,
+	[MSG_IssueEvent] = write_issue_event,
+	[MSG_Incident] = write_incident,
 	[MSG_CanvasNode] = write_canvas,
 	[MSG_TagTrigger] = write_tag,
 };

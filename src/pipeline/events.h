@@ -16,6 +16,9 @@ typedef struct BatchContext
 	int tab; /* ordinal of the batch's tab */
 } BatchContext;
 
+/* Writes what a detector found; arg is the BatchContext, whose batch is not looked at. */
+extern void write_fact(const Fact *fact, void *arg);
+
 /* Writes the rows of one message; values are those of its canonical type. */
 typedef void (*MessageWriter)(BatchContext *context, const WireMessage *message, const WireValue *values);
 

@@ -60,6 +60,14 @@ typedef struct Lanes
 	int first; /* where reading starts next time: lanes take turns */
 } Lanes;
 
+/* An element of a project's pages that was named. */
+typedef struct Tag
+{
+	uint64 selector; /* selector_hash() */
+	bool ignore_click_rage;
+	bool ignore_dead_click;
+} Tag;
+
 /* Settings of a project that change what is written. */
 typedef struct Project
 {
@@ -68,6 +76,9 @@ typedef struct Project
 	bool active;
 	bool save_payloads;
 	char *metadata[10]; /* names of the metadata columns, NULL where free */
+	Thresholds thresholds;
+	Tag *tags;
+	int ntags;
 } Project;
 
 /* What lasts from pass to pass: of a worker, or of one call of process_batches(). */
@@ -102,6 +113,8 @@ typedef struct Pass
 	int64 entries_done;
 	int64 rows_written;
 	int64 rows_known;
+	FactSink fact_sink; /* takes what detectors find instead of the tables; NULL in every pass that writes */
+	void *fact_sink_arg;
 } Pass;
 
 /* ---- lanes.c ---- */
@@ -165,6 +178,14 @@ extern void note_page_source(Pass *pass, LiveSession *session, WireString url, W
 
 /* At the end of the session: what is half-built is shown. */
 extern void flush_pages(Pass *pass, LiveSession *session);
+
+/* ---- facts.c ---- */
+
+/* At the end of the session: what its detectors still have pending is judged. */
+extern void flush_detectors(Pass *pass, LiveSession *session);
+
+/* Whether a tag of the project says that an issue on its element is none. */
+extern bool is_ignored(const Project *project, const Fact *fact);
 
 /* ---- identities.c ---- */
 

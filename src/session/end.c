@@ -178,6 +178,7 @@ end_sessions(Pass *pass, const int64 *ids, int count)
 			continue; /* deleted meanwhile */
 		touch_session(pass, session);
 		flush_pages(pass, session);
+		flush_detectors(pass, session);
 		session->ended = true;
 		session->checkpoint_now = true;
 		ended[nended] = session->session_id;

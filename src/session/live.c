@@ -1,9 +1,9 @@
 /*
  * live.c - live sessions and their checkpoints
  *
- * A checkpoint is the struct written field by field, page builders as the bytes they are (plain structs without
- * pointers). It begins with a version that includes the builder's size: bytes of another layout are not guessed at, the
- * session is then derived from all its batches.
+ * A checkpoint is the struct written field by field, page builders and detectors as the bytes they are (plain structs
+ * without pointers).  It begins with a version that includes their sizes: bytes of another layout are not guessed at.
+ * Detectors are mostly empty, so of them only the words that are not 0 are written, after a bitmap that tells which.
  */
 #include "postgres.h"
 
@@ -16,7 +16,12 @@
 #include "session/live.h"
 #include "visit/visit.h"
 
-#define CHECKPOINT_VERSION (1 << 16 | (int) sizeof(PageView))
+#define CHECKPOINT_VERSION (2 << 24 | (int) sizeof(DetectorState) << 12 | (int) sizeof(PageView))
+
+StaticAssertDecl(sizeof(PageView) < 1 << 12 && sizeof(DetectorState) < 1 << 12, "sizes share the checkpoint's version");
+StaticAssertDecl(sizeof(DetectorState) % sizeof(uint64) == 0, "detectors are written in words");
+
+#define DETECTOR_WORDS ((int) (sizeof(DetectorState) / sizeof(uint64)))
 
 struct LiveSessions
 {
@@ -177,6 +182,19 @@ tab_ordinal(LiveSession *session, WireString tab_id)
 	return session->ntabs - 1;
 }
 
+DetectorState *
+tab_detectors(LiveSession *session, int tab)
+{
+	LiveTab *live = &session->tabs[tab];
+
+	if (live->detectors == NULL)
+	{
+		live->detectors = MemoryContextAlloc(session->context, sizeof(DetectorState));
+		detectors_start(live->detectors, session->mobile ? WIRE_MOBILE : WIRE_WEB);
+	}
+	return live->detectors;
+}
+
 void
 keep_text(LiveSession *session, char **slot, WireString text, size_t max_bytes)
 {
@@ -198,6 +216,29 @@ send_text(StringInfo out, const char *text)
 	pq_sendint32(out, text ? (int32) strlen(text) : -1);
 	if (text != NULL)
 		appendBinaryStringInfo(out, text, (int) strlen(text));
+}
+
+static void
+send_detectors(StringInfo out, const DetectorState *detectors)
+{
+	uint64 words[DETECTOR_WORDS];
+
+	pq_sendint8(out, detectors != NULL);
+	if (detectors == NULL)
+		return;
+	memcpy(words, detectors, sizeof(words));
+	for (int base = 0; base < DETECTOR_WORDS; base += 8)
+	{
+		uint8 present = 0;
+
+		for (int i = 0; i < 8 && base + i < DETECTOR_WORDS; i++)
+			if (words[base + i] != 0)
+				present |= 1 << i;
+		pq_sendint8(out, present);
+		for (int i = 0; i < 8; i++)
+			if (present & (1 << i))
+				appendBinaryStringInfo(out, (const char *) &words[base + i], sizeof(uint64));
+	}
 }
 
 void
@@ -228,6 +269,8 @@ checkpoint_session(LiveSession *session, Rows *rows)
 		appendBinaryStringInfo(&out, (const char *) &session->tabs[i].page, sizeof(PageView));
 		send_text(&out, session->tabs[i].url);
 		send_text(&out, session->tabs[i].referrer);
+		send_text(&out, session->tabs[i].location);
+		send_detectors(&out, session->tabs[i].detectors);
 	}
 	pq_sendint32(&out, session->nseen);
 	for (int i = 0; i < kept; i++)
@@ -266,6 +309,24 @@ receive_text(LiveSession *session, StringInfo in)
 	return text;
 }
 
+static void
+receive_detectors(LiveSession *session, int tab, StringInfo in)
+{
+	uint64 words[DETECTOR_WORDS] = {0};
+
+	if (pq_getmsgbyte(in) == 0)
+		return;
+	for (int base = 0; base < DETECTOR_WORDS; base += 8)
+	{
+		int present = pq_getmsgbyte(in);
+
+		for (int i = 0; i < 8 && base + i < DETECTOR_WORDS; i++)
+			if (present & (1 << i))
+				memcpy(&words[base + i], pq_getmsgbytes(in, sizeof(uint64)), sizeof(uint64));
+	}
+	memcpy(tab_detectors(session, tab), words, sizeof(words));
+}
+
 bool
 restore_checkpoint(LiveSession *session, const char *data, size_t len)
 {
@@ -297,6 +358,8 @@ restore_checkpoint(LiveSession *session, const char *data, size_t len)
 		memcpy(&tab->page, pq_getmsgbytes(&in, sizeof(PageView)), sizeof(PageView));
 		tab->url = receive_text(session, &in);
 		tab->referrer = receive_text(session, &in);
+		tab->location = receive_text(session, &in);
+		receive_detectors(session, i, &in);
 	}
 	session->nseen = (int) pq_getmsgint(&in, 4);
 	kept = Min(session->nseen, LIVE_MAX_SEEN);

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "datatype/timestamp.h"
+#include "heuristics/detectors.h"
 #include "heuristics/page_view.h"
 #include "pipeline/rows.h"
 
@@ -32,6 +33,8 @@ typedef struct LiveTab
 	PageView page;
 	char *url; /* of the page in the builder; cut to what is stored */
 	char *referrer;
+	char *location;			  /* where the tab is now, in-app navigations included; NULL: not known */
+	DetectorState *detectors; /* NULL: no batch was applied yet */
 } LiveTab;
 
 typedef struct LiveSession
@@ -82,6 +85,9 @@ extern void note_position(LiveSession *session, int32 server_id, int64 seq);
 
 /* The ordinal of a tab in order of first appearance. */
 extern int tab_ordinal(LiveSession *session, WireString tab_id);
+
+/* The detectors of a tab, made when there are none. */
+extern DetectorState *tab_detectors(LiveSession *session, int tab);
 
 /* Replaces *slot by a copy of at most max_bytes of the text, in the session's memory. */
 extern void keep_text(LiveSession *session, char **slot, WireString text, size_t max_bytes);

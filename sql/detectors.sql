@@ -1,0 +1,191 @@
+--
+-- What detectors find: in the recordings of real trackers, by a project's own numbers, and around its tags
+--
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS openreplay CASCADE;
+\pset format unaligned
+\getenv srcdir PG_ABS_SRCDIR
+\set include :srcdir '/sql/include/captures.sql'
+\i :include
+\set include :srcdir '/sql/include/encode.sql'
+\i :include
+
+INSERT INTO public.projects (name, active) VALUES ('detectors', true) RETURNING project_id \gset
+CREATE TEMP TABLE capture AS
+SELECT name, (pg_temp.document(name, 'meta')->'sessions'->0->>'sessionID')::bigint AS session_id
+FROM unnest('{s1-browse-short,s2-checkout-full,s3-frustration,s4-multipage,s5-heavy-dom,s6-three-tabs,s7-idle,s8-widgets}'::text[]) AS name;
+SELECT sum(pg_temp.append_capture(name, :project_id)) AS entries FROM capture;
+SELECT openreplay.process_batches() AS processed;
+SELECT count(*) AS before FROM events_common.issues JOIN capture USING (session_id) \gset
+SELECT openreplay.end_sessions(now()) >= 8 AS ended;
+-- The end tells what was still open: the last click of s3, and two of s6 whose other streams might have told a reaction.
+SELECT count(*) - :before AS at_the_end FROM events_common.issues JOIN capture USING (session_id);
+
+-- What is found in each recording, and why:
+--   s2  "Mark incident" only sends a message; the coupon's request fails. Its incident is the page's own word.
+--   s3  buttons of /help write to the console, throw, or fetch, and show nothing; "Wish list" is dead, was clicked in rage
+--       six times, and the last of these is dead as well; "Burn CPU" only computes. Four requests failed; of the two that
+--       were aborted or refused this tracker tells nothing. The dead zone of the cart is missing: this tracker leaves
+--       its label empty.
+--   s4  "Print page" is dead. "Last year's edition" is not: the page was left for one that is not recorded.
+--   s5  the tracker inlined a style sheet by a request that the page itself did not make, and it failed; as in s8. Its
+--       own report of "Halt" counts for nothing: the board changed with that very click.
+--   s6  "Throw an error" and "Fetch 404" show nothing; the fetch failed.
+--   s8  the canvas ("logo") and the inks of a constructed style sheet change without a message, "Spin" animates.
+-- Clicks on fields are none, and what trackers of version 19 report themselves is not counted again: five reports.
+SELECT c.name AS capture, d.type, d.context_string, e.timestamp - s.start_ts AS ms, e.payload
+FROM capture c JOIN public.sessions s USING (session_id) JOIN events_common.issues e USING (session_id)
+JOIN public.issues d USING (issue_id) WHERE d.type NOT IN ('custom', 'mouse_thrashing') ORDER BY 1, e.timestamp, e.seq_index, 2;
+SELECT c.name AS capture, m.fields->>'Type' AS reported, m.fields->>'ContextString' AS context_string
+FROM capture c, openreplay.messages(c.session_id) m WHERE m.name = 'IssueEvent' ORDER BY 1, m.timestamp;
+-- What the observer saw says the same: each failed fetch is an issue, but for what this tracker tells nothing of.
+SELECT c.name AS capture, r.value->>'status' AS status, replace(r.value->>'url', 'http://shop.localhost:8085', '') AS url
+FROM capture c, jsonb_array_elements(pg_temp.document(c.name, 'truth')->'requests') r
+WHERE r.value->>'type' IN ('fetch', 'xhr') AND ((r.value->>'status')::int >= 400 OR (r.value->>'status')::int = 0)
+ORDER BY 1, (r.value->>'t')::bigint;
+-- Rage and dead zones as the script meant them.
+SELECT c.name AS capture, e.value->>'step' AS step, e.value->>'target' AS target, e.value->>'count' AS count
+FROM capture c, jsonb_array_elements(pg_temp.document(c.name, 'truth')->'events') e
+WHERE e.value->>'kind' = 'step' AND (e.value->>'step' = 'rage_click' OR e.value->>'target' LIKE '%(dead)')
+ORDER BY 1, (e.value->>'t')::bigint;
+
+-- detect() finds the same without writing, the summaries of performance included.
+WITH found AS (
+	SELECT c.session_id, f.type, f.context_string, f.timestamp, f.message_id % 2147483647 AS seq_index, f.payload
+	FROM capture c, openreplay.detect(c.session_id) f WHERE f.type IS NOT NULL
+), stored AS (
+	SELECT e.session_id, d.type::text, d.context_string, e.timestamp, e.seq_index, e.payload
+	FROM capture JOIN events_common.issues e USING (session_id) JOIN public.issues d USING (issue_id)
+	WHERE d.type NOT IN ('custom', 'mouse_thrashing', 'incident')
+)
+SELECT 'found' AS only, * FROM (SELECT * FROM found EXCEPT SELECT * FROM stored) f
+UNION ALL SELECT 'stored', * FROM (SELECT * FROM stored EXCEPT SELECT * FROM found) s;
+SELECT (SELECT count(*) FROM capture c, openreplay.detect(c.session_id) f WHERE f.detector = 'performance') AS found,
+	   (SELECT count(*) FROM capture JOIN events.performance USING (session_id)) AS stored;
+
+-- Frame rate, load and heap make sense, and lie within the session.
+SELECT c.name AS capture, count(*) AS summaries, bool_and(min_fps <= max_fps AND max_fps <= 120 AND max_cpu <= 100) AS plausible,
+	bool_and(p.timestamp BETWEEN s.start_ts AND s.start_ts + s.duration) AS within, bool_and(avg_used_js_heap_size > 1000000) AS heap
+FROM capture c JOIN public.sessions s USING (session_id) JOIN events.performance p USING (session_id) GROUP BY 1 ORDER BY 1;
+
+--
+-- Tuning: what other numbers would find, without writing
+--
+SELECT c.name AS capture, count(*) FILTER (WHERE d.detector = 'dead_click') AS dead, count(*) FILTER (WHERE d.detector = 'click_rage') AS rage
+FROM capture c, openreplay.detect(c.session_id, '{"dead_click.silence": 3000, "click_rage.clicks": 7}') d GROUP BY 1 ORDER BY 1;
+-- the list of reactions that older servers had: trackers of today send little of it, and inputs go unknown
+SELECT c.name AS capture, count(*) AS dead FROM capture c, openreplay.detect(c.session_id, '{"dead_click.reference_list": 1}') d
+WHERE d.detector = 'dead_click' GROUP BY 1 ORDER BY 1;
+SELECT * FROM openreplay.detect(1, '{}');
+SELECT * FROM openreplay.detect((SELECT min(session_id) FROM capture), '{"click_rage.gap": 0}');
+SELECT * FROM openreplay.detect((SELECT min(session_id) FROM capture), '{"no such number": 1}');
+SELECT * FROM openreplay.detect((SELECT min(session_id) FROM capture), '{"click_rage.gap": "wide"}');
+SELECT * FROM openreplay.detect((SELECT min(session_id) FROM capture), '[]');
+
+--
+-- A project's own numbers
+--
+SELECT * FROM openreplay.threshold_catalogue();
+SELECT openreplay.set_detector_threshold(:project_id, 'click_rage.clicks', 2);
+SELECT openreplay.set_detector_threshold(:project_id, 'click_rage.clicks', 5);
+SELECT openreplay.set_detector_threshold(:project_id, 'click_rage.clicks', 1);
+SELECT openreplay.set_detector_threshold(:project_id, 'click_rage.click', 5);
+SELECT openreplay.set_detector_threshold(-1, 'click_rage.clicks', 5);
+SELECT name, value, default_value FROM openreplay.detector_thresholds(:project_id) WHERE value <> default_value;
+SELECT session_id AS s3 FROM capture WHERE name = 's3-frustration' \gset
+SELECT payload FROM openreplay.detect(:s3) WHERE detector = 'click_rage';
+SELECT openreplay.set_detector_threshold(:project_id, 'click_rage.clicks', 7);
+SELECT payload FROM openreplay.detect(:s3) WHERE detector = 'click_rage';
+SELECT openreplay.reset_detector_thresholds(:project_id, 'cpu.percent') AS cpu, openreplay.reset_detector_thresholds(:project_id) AS rest;
+SELECT payload FROM openreplay.detect(:s3) WHERE detector = 'click_rage';
+-- what is put there past the function is left unread
+INSERT INTO openreplay.detector_settings VALUES (:project_id, 'click_rage.clicks', -4), (:project_id, 'nonsense', 1);
+SELECT payload FROM openreplay.detect(:s3) WHERE detector = 'click_rage';
+SELECT count(*) AS changed FROM openreplay.detector_thresholds(:project_id) WHERE value <> default_value;
+SELECT openreplay.reset_detector_thresholds(:project_id);
+-- dashboards may look, administrators may change
+SET ROLE openreplay_reader;
+SELECT count(*) > 0 AS may_detect FROM openreplay.detect(:s3);
+SELECT openreplay.set_detector_threshold(:project_id, 'click_rage.clicks', 2);
+INSERT INTO openreplay.detector_settings VALUES (:project_id, 'click_rage.clicks', 2);
+SET ROLE openreplay_admin;
+SELECT openreplay.set_detector_threshold(:project_id, 'click_rage.clicks', 2);
+SELECT openreplay.reset_detector_thresholds(:project_id);
+RESET ROLE;
+DELETE FROM public.projects WHERE project_id = :project_id;
+
+--
+-- The documented visit: rage, then a dead click, told by one message
+--
+INSERT INTO public.projects (project_id, name, active) OVERRIDING SYSTEM VALUE VALUES (7412, 'tags', true);
+\set t0 1732374000000
+SELECT openreplay.session_id_at('2024-11-23 15:00:00+00') AS sid \gset
+CREATE FUNCTION pg_temp.visit(id bigint, t bigint) RETURNS bytea LANGUAGE sql AS $$
+	SELECT pg_temp.batch(0, 10, t, 'https://shop.acme.test/cart', 'tab-a', pg_temp.click('Buy now'), pg_temp.at(t + 250),
+		pg_temp.click('Buy now'), pg_temp.at(t + 500), pg_temp.click('Buy now'), pg_temp.at(t + 799), pg_temp.click('Buy now'),
+		pg_temp.at(t + 3000), pg_temp.msg(68, pg_temp.uint(52), pg_temp.uint(1), pg_temp.str('Cancel'), pg_temp.str('#cancel'), pg_temp.uint(1), pg_temp.uint(1)))
+$$;
+CREATE FUNCTION pg_temp.issues(id bigint) RETURNS TABLE (type public.issue_type, context_string text, issue_id text, ms bigint, seq_index int, payload jsonb)
+LANGUAGE sql AS $$
+	SELECT d.type, d.context_string, d.issue_id, e.timestamp - s.start_ts, e.seq_index, e.payload
+	FROM public.sessions s JOIN events_common.issues e USING (session_id) JOIN public.issues d USING (issue_id)
+	WHERE s.session_id = id ORDER BY e.timestamp, e.seq_index, d.type
+$$;
+SELECT pg_temp.start(:sid + n, 7412, '2024-11-23 15:00:00+00') IS NOT NULL AS started FROM generate_series(0, 5) n;
+SELECT openreplay.append_batch(:sid, pg_temp.visit(:sid, :t0), '2024-11-23 15:00:05+00') IS NOT NULL AS appended;
+SELECT openreplay.process_batches();
+SELECT * FROM pg_temp.issues(:sid);
+
+-- A tag ignores the kind of issue that it says, on exactly its element, from the next pass on; a deleted one ignores nothing.
+INSERT INTO public.tags (project_id, name, selector, ignore_click_rage, ignore_dead_click, deleted_at) VALUES
+	(7412, 'buy', '#buy', true, false, NULL), (7412, 'blank', '#buy ', true, true, NULL), (7412, 'old', '#buy', true, true, now());
+SELECT openreplay.append_batch(:sid + 1, pg_temp.visit(:sid, :t0), '2024-11-23 15:00:05+00') IS NOT NULL AS appended;
+SELECT openreplay.process_batches();
+SELECT type, context_string FROM pg_temp.issues(:sid + 1);
+UPDATE public.tags SET ignore_click_rage = false, ignore_dead_click = true WHERE project_id = 7412 AND name = 'buy';
+SELECT openreplay.append_batch(:sid + 2, pg_temp.visit(:sid, :t0), '2024-11-23 15:00:05+00') IS NOT NULL AS appended;
+SELECT openreplay.process_batches();
+SELECT type, context_string FROM pg_temp.issues(:sid + 2);
+SELECT detector, context_string, ignored FROM openreplay.detect(:sid + 2);
+
+--
+-- Two issues that begin with one message are two; everything else a tracker can tell
+--
+SELECT openreplay.append_batch(:sid + 3, pg_temp.batch(0, 10, :t0, 'https://shop.acme.test/cart', 'tab-a',
+	VARIADIC (SELECT array_agg(pg_temp.at(:t0 + n * 2000) || pg_temp.msg(49, pg_temp.int(20), pg_temp.int(CASE WHEN n < 4 THEN 66 ELSE 10 END),
+		pg_temp.uint(9000), pg_temp.uint(CASE WHEN n < 4 THEN 100 ELSE 2000 END)) ORDER BY n) FROM generate_series(0, 7) n)), '2024-11-23 15:00:20+00') IS NOT NULL AS appended;
+-- what detectors find is theirs to tell; of the rest, what the schema knows is stored; an incident is an issue
+SELECT openreplay.append_batch(:sid + 4, pg_temp.batch(0, 20, :t0 + 1000, 'https://shop.acme.test/cart', 'tab-a',
+	VARIADIC (SELECT array_agg(pg_temp.msg(125, pg_temp.uint(1), pg_temp.uint(:t0 + 500), pg_temp.str(type), pg_temp.str('reported'),
+		pg_temp.str('#x'), pg_temp.str('{"n":1}'), pg_temp.str('https://shop.acme.test/')) ORDER BY type)
+		FROM unnest('{click_rage,dead_click,cpu,memory,bad_request,app_crash,tap_rage,custom,js_exception,slow_resource,missing_resource,nonsense}'::text[]) type)
+	|| pg_temp.msg(87, pg_temp.str('"quoted"'), pg_temp.int(:t0), pg_temp.int(:t0 + 900))
+	|| pg_temp.at(:t0 + 2000) || pg_temp.msg(78, pg_temp.str('TypeError'), pg_temp.str('x is undefined'), pg_temp.str('[]'), pg_temp.str(''))
+	|| pg_temp.msg(115, pg_temp.uint(70))), '2024-11-23 15:00:20+00') IS NOT NULL AS appended;
+SELECT openreplay.process_batches();
+SELECT openreplay.end_sessions('2024-11-23 16:00:00+00') > 0 AS ended;
+SELECT type, context_string, ms, seq_index, payload FROM pg_temp.issues(:sid + 3);
+SELECT type, context_string, ms, payload FROM pg_temp.issues(:sid + 4);
+SELECT timestamp - :t0 AS middle, message_id = timestamp AS key_is_time, min_fps, avg_fps, max_fps, min_cpu, avg_cpu, max_cpu,
+	min_total_js_heap_size AS total, avg_used_js_heap_size AS used FROM events.performance WHERE session_id = :sid + 3;
+-- the end counted them
+SELECT session_id - :sid AS n, issue_score - start_ts / 1000 AS score, issue_types FROM public.sessions
+WHERE session_id BETWEEN :sid AND :sid + 4 ORDER BY 1;
+
+--
+-- In an app: taps
+--
+SELECT openreplay.session_id_at('2024-11-23 15:00:00+00') + 100 AS app \gset
+SELECT pg_temp.start(:app, 7412, '2024-11-23 15:00:00+00', '{"platform": "ios", "user_device_type": "mobile"}') IS NOT NULL AS started;
+CREATE FUNCTION pg_temp.tap(at bigint, label text) RETURNS bytea LANGUAGE sql AS $$
+	SELECT '\x64'::bytea || pg_temp.uint(at) || pg_temp.uint(4) || pg_temp.str(label) || pg_temp.uint(1) || pg_temp.uint(2)
+$$;
+SELECT openreplay.append_batch(:app, '\x6b'::bytea || pg_temp.uint(:t0) || pg_temp.uint(2) || pg_temp.uint(1)
+	|| pg_temp.tap(:t0, 'Pay') || pg_temp.tap(:t0 + 100, 'Pay') || pg_temp.tap(:t0 + 200, 'Pay')
+	|| pg_temp.tap(:t0 + 5000, 'Back') || pg_temp.tap(:t0 + 5301, 'Back') || pg_temp.tap(:t0 + 5700, 'Back'), '2024-11-23 15:00:20+00', 'm') IS NOT NULL AS appended;
+SELECT openreplay.end_sessions('2024-11-23 16:00:00+00') > 0 AS ended;
+SELECT type, context_string, ms, payload FROM pg_temp.issues(:app);
+SELECT issue_types FROM public.sessions WHERE session_id = :app;
+
+DELETE FROM public.projects WHERE project_id = 7412;
+SELECT count(*) AS settings_left FROM openreplay.detector_settings;
