@@ -16,10 +16,10 @@ PLAIN_FOLDERS = src/wire src/visit src/heuristics src/assets
 PLAIN_SOURCES = $(filter-out %_test.c %_fuzz.c %_bench.c,$(wildcard $(addsuffix /*.c,$(PLAIN_FOLDERS))))
 MODULE_SOURCES = $(wildcard src/*.c src/session/*.c src/pipeline/*.c src/notify/*.c src/recording/*.c)
 COMMON_SOURCES = $(filter-out %_test.c,$(wildcard ingest/common/*.c))
-SERVER_SOURCES = $(filter-out %_test.c,$(wildcard ingest/server/*.c))
+SERVER_SOURCES = $(filter-out %_test.c %_fuzz.c,$(wildcard ingest/server/*.c))
 REPLAY_SOURCES = $(filter-out %_test.c,$(wildcard ingest/test/replay/*.c))
 UNIT_TESTS = $(wildcard src/*/*_test.c ingest/*/*_test.c)
-FUZZERS = $(wildcard src/*/*_fuzz.c)
+FUZZERS = $(wildcard src/*/*_fuzz.c ingest/*/*_fuzz.c)
 
 PLAIN_OBJS = $(PLAIN_SOURCES:.c=.o)
 MODULE_OBJS = $(MODULE_SOURCES:.c=.o)
@@ -101,7 +101,7 @@ FUZZ_PROGRAMS = $(patsubst %.c,build/fuzz/%,$(FUZZERS))
 build/fuzz/%: %.c $(PLAIN_SOURCES)
 	@mkdir -p $(@D)
 	clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -std=gnu11 $(EDGE_CPPFLAGS) -o $@ $< \
-		$(PLAIN_SOURCES) -lcrypto -lpcre2-8 -lyaml -lpthread
+		$(PLAIN_SOURCES) -lcrypto -lpcre2-8 -lyaml -lz -lpthread
 fuzz: $(FUZZ_PROGRAMS)
 
 build/bench/%: %.c $(PLAIN_OBJS)
