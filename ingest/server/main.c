@@ -19,6 +19,7 @@
 #include "common/files.h"
 #include "common/log.h"
 #include "server/door.h"
+#include "server/ids.h"
 #include "server/memory.h"
 #include "server/routes.h"
 
@@ -88,7 +89,9 @@ open_parts(Server *server, Door **door)
 		log_error("UAPARSER_FILE cannot be used file=%s error=\"%s\"", server->settings.uaparser_file, error);
 		return false;
 	}
-	server->lanes = open_lanes(&server->settings, error, sizeof(error));
+	server->ids_open = open_ids(&server->settings, error, sizeof(error));
+	if (server->ids_open)
+		server->lanes = open_lanes(&server->settings, error, sizeof(error));
 	if (server->lanes != NULL)
 		server->snapshot = open_snapshot(&server->settings, error, sizeof(error));
 	if (server->snapshot != NULL)
@@ -128,6 +131,8 @@ close_parts(Server *server, Door *door)
 		close_snapshot(server->snapshot);
 	if (server->lanes != NULL)
 		close_lanes(server->lanes);
+	if (server->ids_open)
+		close_ids();
 	if (server->agents != NULL)
 		close_agents(server->agents);
 }
