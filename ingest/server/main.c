@@ -28,6 +28,7 @@
 #define UPLOADS_MS 3000		 /* for bodies that are on their way when we are told to stop */
 #define LAST_ANSWERS_MS 1000 /* for answers to be sent after the last commit */
 #define READY_MS 5000		 /* how long the port file waits for the database */
+#define READY_ALONE_MS 1000	 /* the same when sessions can be recorded without it */
 
 static void
 show_usage(void)
@@ -141,7 +142,8 @@ close_parts(Server *server, Door *door)
 static bool
 announce(Server *server, Door *door)
 {
-	int64_t until_ms = monotonic_ms() + READY_MS;
+	bool alone = lanes_can_spool(server->lanes) && has_projects(server->snapshot);
+	int64_t until_ms = monotonic_ms() + (alone ? READY_ALONE_MS : READY_MS);
 	char port[16];
 
 	while (monotonic_ms() < until_ms && !(lanes_connected(server->lanes) && snapshot_loaded(server->snapshot)))
