@@ -63,9 +63,11 @@ settle_flight(Writer *writer)
 {
 	int64_t now_ms = monotonic_ms();
 	size_t committed = 0;
-	Entry *entry = writer->flight.first;
+	Entry *entry;
 	Entry *next;
 
+	drop_spooled(writer, false);
+	entry = writer->flight.first;
 	init_list(&writer->flight);
 	for (; entry != NULL; entry = next)
 	{

@@ -426,6 +426,8 @@ run_writer(void *argument)
 	for (;;)
 	{
 		expire_waiters(writer);
+		if (writer->conn == NULL)
+			drop_spooled(writer, false);
 		if (rests_in_spool(writer))
 			break;
 		if (writer->conn == NULL && !connect_writer(writer))

@@ -586,9 +586,11 @@ same "the spool is empty" "$(ls "$dir/ingest/spool" | wc -l)" 0
 start_posting
 stop_cluster "$dir" fast
 sleep 0.3
+began=$(date +%s%3N)
 kill "$INGEST_PID"
 wait "$INGEST_PID"
 same "SIGTERM without a database: exit status" $? 0
+like "SIGTERM without a database: ms until the end" "$(($(date +%s%3N) - began))" '@([0-9]|[0-9][0-9]|[0-9][0-9][0-9]|[1-4][0-9][0-9][0-9])'
 start_cluster "$dir" "$port" || die "http_test.sh: PostgreSQL does not start again"
 start_ingest "$dir" TOKEN_SECRET=$secret SPOOL_AFTER_MS=300 SPOOL_LIMIT=300000
 drained
