@@ -16,10 +16,10 @@ PLAIN_FOLDERS = src/wire src/visit src/heuristics src/assets
 PLAIN_SOURCES = $(filter-out %_test.c %_fuzz.c %_bench.c,$(wildcard $(addsuffix /*.c,$(PLAIN_FOLDERS))))
 MODULE_SOURCES = $(wildcard src/*.c src/session/*.c src/pipeline/*.c src/notify/*.c src/recording/*.c)
 COMMON_SOURCES = $(filter-out %_test.c,$(wildcard ingest/common/*.c))
-SERVER_SOURCES = $(filter-out %_test.c,$(wildcard ingest/server/*.c))
+SERVER_SOURCES = $(filter-out %_test.c %_fuzz.c,$(wildcard ingest/server/*.c))
 REPLAY_SOURCES = $(filter-out %_test.c,$(wildcard ingest/test/replay/*.c))
 UNIT_TESTS = $(wildcard src/*/*_test.c ingest/*/*_test.c)
-FUZZERS = $(wildcard src/*/*_fuzz.c)
+FUZZERS = $(wildcard src/*/*_fuzz.c ingest/*/*_fuzz.c)
 
 PLAIN_OBJS = $(PLAIN_SOURCES:.c=.o)
 MODULE_OBJS = $(MODULE_SOURCES:.c=.o)

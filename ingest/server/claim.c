@@ -17,7 +17,7 @@
 
 #define CONNECT_TIMEOUT_MS 5000
 #define PARTITIONS_MS 600000
-#define ERROR_SIZE 512
+#define ERROR_SIZE WRITER_ERROR_SIZE
 
 void
 disconnect_writer(Writer *writer)
@@ -25,6 +25,9 @@ disconnect_writer(Writer *writer)
 	atomic_store(&writer->connected, false);
 	PQfinish(writer->conn);
 	writer->conn = NULL;
+	if (writer->lost_ms == 0)
+		writer->lost_ms = monotonic_ms();
+	drop_spooled(writer, false);
 }
 
 static bool
@@ -60,9 +63,11 @@ settle_flight(Writer *writer)
 {
 	int64_t now_ms = monotonic_ms();
 	size_t committed = 0;
-	Entry *entry = writer->flight.first;
+	Entry *entry;
 	Entry *next;
 
+	drop_spooled(writer, false);
+	entry = writer->flight.first;
 	init_list(&writer->flight);
 	for (; entry != NULL; entry = next)
 	{
@@ -80,6 +85,11 @@ settle_flight(Writer *writer)
 		else
 			append_entry(&writer->flight, entry);
 	}
+	pthread_mutex_lock(&writer->lock);
+	writer->flight_us = writer->flight.first != NULL ? writer->flight.first->received_us : 0;
+	pthread_mutex_unlock(&writer->lock);
+	if (writer->flight.count == 0 && writer->passed > 0)
+		note_drained(writer);
 	if (committed + writer->flight.count > 0)
 		log_info("settled an unknown commit writer=%u committed=%zu again=%zu", writer->number, committed,
 				 writer->flight.count);
@@ -102,9 +112,6 @@ take_lanes(Writer *writer, int server_id, char *error)
 					  &writer->wait, error, ERROR_SIZE);
 	if (result == NULL)
 		return false;
-	/* Another number means another database, which has nothing of ours: all is new to it. */
-	if (renamed)
-		memset(writer->last_seq, 0, sizeof(writer->last_seq));
 	for (int row = 0; row < PQntuples(result); row++)
 	{
 		long shard = strtol(PQgetvalue(result, row, 0), NULL, 10);
@@ -112,16 +119,26 @@ take_lanes(Writer *writer, int server_id, char *error)
 
 		if (shard < 0 || shard >= VISIT_SHARDS)
 			continue;
+		/* Another number means another database, which has nothing of ours: all is new to it. */
 		if (!renamed)
 			mark_committed(writer, shard, seq);
+		writer->committed_seq[shard] = seq;
+		pthread_mutex_lock(&writer->lock);
 		if (seq > writer->last_seq[shard])
 			writer->last_seq[shard] = seq;
+		pthread_mutex_unlock(&writer->lock);
 	}
 	PQclear(result);
 	settle_flight(writer);
 	writer->server_id = server_id;
 	for (Entry *entry = writer->flight.first; renamed && entry != NULL; entry = entry->next)
-		number_entry(entry, ++writer->last_seq[entry->shard], server_id);
+		number_entry(entry, entry->seq, server_id);
+
+	pthread_mutex_lock(&writer->lock);
+	writer->numbered = true;
+	if (!may_number(writer))
+		log_warning("cannot note the numbers of the lanes error=\"%m\"");
+	pthread_mutex_unlock(&writer->lock);
 	return true;
 }
 
@@ -144,11 +161,14 @@ connect_writer(Writer *writer)
 	if (run(writer,
 			"SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
 			error, sizeof(error)) &&
-		(server_id = register_server(lanes->settings, writer->conn, &writer->wait, error, sizeof(error))) >= 0 &&
+		(server_id = register_server(lanes->settings, spool_entries(lanes->spool) > 0, writer->conn, &writer->wait,
+									 error, sizeof(error))) >= 0 &&
 		take_lanes(writer, server_id, error) && ensure_partitions(writer, error, sizeof(error)))
 	{
 		atomic_store(&lanes->server_id, server_id);
 		atomic_store(&writer->connected, true);
+		writer->lost_ms = 0;
+		writer->ensured_hour = -1;
 		writer->next_chores_ms = 0;
 		writer->next_complaint_ms = 0;
 		log_info("lanes taken writer=%u server_id=%d shards=%u-%u", writer->number, server_id, writer->first_shard,

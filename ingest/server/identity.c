@@ -70,7 +70,7 @@ recall_server_id(const Settings *settings)
 }
 
 int
-register_server(const Settings *settings, PGconn *conn, const PqWait *wait, char *error, size_t error_size)
+register_server(const Settings *settings, bool stay, PGconn *conn, const PqWait *wait, char *error, size_t error_size)
 {
 	char name[NAME_SIZE];
 	char path[PATH_SIZE];
@@ -82,7 +82,7 @@ register_server(const Settings *settings, PGconn *conn, const PqWait *wait, char
 
 	pthread_mutex_lock(&file_lock);
 	kept_id = read_identity(settings, name);
-	if (kept_id < 0 || (settings->server_name_given && strcmp(name, settings->server_name) != 0))
+	if (kept_id < 0 || (!stay && settings->server_name_given && strcmp(name, settings->server_name) != 0))
 	{
 		kept_id = -1;
 		snprintf(name, sizeof(name), "%s", settings->server_name);

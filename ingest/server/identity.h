@@ -17,7 +17,11 @@
 /* The number kept in STATE_DIR, -1 when there is none. */
 extern int recall_server_id(const Settings *settings);
 
-/* The number as the database knows it now, kept if it is news; -1 with a message in error. */
-extern int register_server(const Settings *settings, PGconn *conn, const PqWait *wait, char *error, size_t error_size);
+/*
+ * The number as the database knows it now, kept if it is news; -1 with a message in error.  A changed SERVER_NAME
+ * counts only when stay is false: what is half drained under one number must not begin again under another.
+ */
+extern int register_server(const Settings *settings, bool stay, PGconn *conn, const PqWait *wait, char *error,
+						   size_t error_size);
 
 #endif /* OPENREPLAY_IDENTITY_H */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "server/identity.h"
 #include "server/memory.h"
 #include "server/writer.h"
@@ -50,29 +51,40 @@ put64(uint8_t *at, uint64_t value)
 	memcpy(at, &value, sizeof(value));
 }
 
+static uint32_t
+get32(const uint8_t *at)
+{
+	uint32_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return be32toh(value);
+}
+
+static uint64_t
+get64(const uint8_t *at)
+{
+	uint64_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return be64toh(value);
+}
+
 static size_t
 entry_size(size_t body_len)
 {
 	return sizeof(Entry) + ROW_PREFIX + body_len;
 }
 
-Entry *
-make_entry(uint64_t session_id, char kind, uint32_t size_bytes, const void *body, size_t body_len)
+/* The row but for what number_entry() adds. */
+static Entry *
+build_entry(unsigned shard, uint64_t session_id, char kind, uint32_t size_bytes, const void *body, size_t body_len)
 {
-	Entry *entry;
+	Entry *entry = malloc(entry_size(body_len));
 	uint8_t *row;
 
-	if (!take_memory(entry_size(body_len)))
-		return NULL;
-	entry = malloc(entry_size(body_len));
 	if (entry == NULL)
-	{
-		give_memory(entry_size(body_len));
 		return NULL;
-	}
-	*entry = (Entry){.row_len = (uint32_t) (ROW_PREFIX + body_len), .kind = kind};
-	entry->shard = (uint8_t) session_shard(session_id);
-
+	*entry = (Entry){.row_len = (uint32_t) (ROW_PREFIX + body_len), .shard = (uint8_t) shard, .kind = kind};
 	row = entry->row;
 	put16(row, ROW_FIELDS);
 	put32(row + SEQ_AT - 4, 8);
@@ -91,6 +103,49 @@ make_entry(uint64_t session_id, char kind, uint32_t size_bytes, const void *body
 	return entry;
 }
 
+Entry *
+make_entry(uint64_t session_id, char kind, uint32_t size_bytes, const void *body, size_t body_len)
+{
+	Entry *entry;
+
+	if (!take_memory(entry_size(body_len)))
+		return NULL;
+	entry = build_entry(session_shard(session_id), session_id, kind, size_bytes, body, body_len);
+	if (entry == NULL)
+		give_memory(entry_size(body_len));
+	return entry;
+}
+
+SpoolRecord
+record_of(const Entry *entry)
+{
+	return (SpoolRecord){
+		.seq = entry->seq,
+		.session_id = get64(entry->row + SESSION_AT),
+		.received_us = entry->received_us,
+		.size_bytes = get32(entry->row + SIZE_AT),
+		.shard = entry->shard,
+		.kind = entry->kind,
+		.body_len = entry->row_len - ROW_PREFIX,
+		.body = entry->row + ROW_PREFIX,
+	};
+}
+
+Entry *
+restore_entry(const SpoolRecord *record, int server_id)
+{
+	Entry *entry = build_entry(record->shard, record->session_id, record->kind, record->size_bytes, record->body,
+							   record->body_len);
+
+	if (entry == NULL)
+		return NULL;
+	entry->spooled = true;
+	entry->restored = true;
+	entry->received_us = record->received_us;
+	number_entry(entry, record->seq, server_id);
+	return entry;
+}
+
 void
 number_entry(Entry *entry, int64_t seq, int server_id)
 {
@@ -103,7 +158,8 @@ number_entry(Entry *entry, int64_t seq, int server_id)
 void
 free_entry(Entry *entry)
 {
-	give_memory(entry_size(entry->row_len - ROW_PREFIX));
+	if (!entry->restored)
+		give_memory(entry_size(entry->row_len - ROW_PREFIX));
 	free(entry);
 }
 
@@ -126,8 +182,24 @@ void
 finish_entry(Writer *writer, Entry *entry, bool committed)
 {
 	tell_waiter(entry, committed);
+	if (!entry->restored)
+		atomic_fetch_sub_explicit(&writer->depth, 1, memory_order_relaxed);
 	free_entry(entry);
-	atomic_fetch_sub_explicit(&writer->depth, 1, memory_order_relaxed);
+}
+
+bool
+may_number(Writer *writer)
+{
+	int64_t last = 0;
+
+	if (!writer->numbered)
+		return false;
+	for (unsigned shard = writer->first_shard; shard <= writer->last_shard; shard++)
+	{
+		if (writer->last_seq[shard] > last)
+			last = writer->last_seq[shard];
+	}
+	return reserve_numbers(writer->lanes->numbers, last);
 }
 
 /* Shards are split evenly: writer w has shards w * 64 / n to (w + 1) * 64 / n - 1. */
@@ -153,6 +225,7 @@ queue_entries(Lanes *lanes, Entry **entries, int count, LaneWaiter *waiter)
 	Writer *writer = writer_of(lanes, entries[0]->shard);
 	int64_t queued_ms = monotonic_ms();
 	int64_t received_us;
+	bool spool;
 	bool wake;
 
 	waiter->pending = count;
@@ -177,17 +250,22 @@ queue_entries(Lanes *lanes, Entry **entries, int count, LaneWaiter *waiter)
 		append_entry(&writer->queue, entries[i]);
 	}
 	atomic_fetch_add_explicit(&writer->depth, (size_t) count, memory_order_relaxed);
-	wake = writer->idle;
-	writer->idle = false;
+	spool = writer->way == TO_SPOOL;
+	wake = writer->idle && !spool;
+	if (wake)
+		writer->idle = false;
 	pthread_mutex_unlock(&writer->lock);
 
 	if (wake)
 		pthread_cond_signal(&writer->arrived);
+	if (spool)
+		wake_spooler(lanes);
 	return true;
 }
 
-static bool
-start_writer(Lanes *lanes, unsigned number)
+/* found: what the spool holds of earlier runs. */
+static void
+init_writer(Lanes *lanes, unsigned number, const SpoolFound *found)
 {
 	Writer *writer = &lanes->writers[number];
 	pthread_condattr_t attributes;
@@ -198,12 +276,20 @@ start_writer(Lanes *lanes, unsigned number)
 	writer->last_shard = first_shard(number + 1, lanes->nwriters) - 1;
 	init_list(&writer->queue);
 	init_list(&writer->flight);
+	init_list(&writer->spooling);
+	writer->ensured_hour = -1;
+	memcpy(writer->last_seq, found->last_seq, sizeof(writer->last_seq));
+	if (found->entries > 0)
+	{
+		writer->way = TO_SPOOL;
+		writer->spool_clock_us = found->oldest_us - 1;
+		writer->last_received_us = found->newest_us;
+	}
 	pthread_mutex_init(&writer->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&writer->arrived, &attributes);
 	pthread_condattr_destroy(&attributes);
-	return pthread_create(&writer->thread, NULL, run_writer, writer) == 0;
 }
 
 Lanes *
@@ -211,6 +297,7 @@ open_lanes(const Settings *settings, char *error, size_t error_size)
 {
 	unsigned nwriters = (unsigned) settings->writers;
 	Lanes *lanes = calloc(1, sizeof(*lanes) + nwriters * sizeof(Writer));
+	SpoolFound found;
 
 	if (lanes == NULL)
 	{
@@ -219,10 +306,32 @@ open_lanes(const Settings *settings, char *error, size_t error_size)
 	}
 	lanes->settings = settings;
 	atomic_init(&lanes->server_id, recall_server_id(settings));
+	pthread_mutex_init(&lanes->spooler_lock, NULL);
+	pthread_cond_init(&lanes->spooler_wanted, NULL);
+	lanes->numbers = open_numbers(settings, error, error_size);
+	if (lanes->numbers != NULL)
+		lanes->spool = open_spool(settings->state_dir, settings->spool_limit, nwriters, &found, error, error_size);
+	if (lanes->spool == NULL)
+	{
+		close_lanes(lanes);
+		return NULL;
+	}
+	if (found.entries > 0)
+		log_warning("the spool has entries of an earlier run entries=%llu bytes=%llu",
+					(unsigned long long) found.entries, (unsigned long long) spool_bytes(lanes->spool));
+	/* The threads look at each other's writers. */
 	lanes->nwriters = nwriters;
 	for (unsigned i = 0; i < nwriters; i++)
+		init_writer(lanes, i, &found);
+	if (pthread_create(&lanes->spooler, NULL, run_spooler, lanes) != 0)
 	{
-		if (!start_writer(lanes, i))
+		snprintf(error, error_size, "cannot start the spooler thread");
+		close_lanes(lanes);
+		return NULL;
+	}
+	for (unsigned i = 0; i < nwriters; i++)
+	{
+		if (pthread_create(&lanes->writers[i].thread, NULL, run_writer, &lanes->writers[i]) != 0)
 		{
 			lanes->nwriters = i; /* as many as there are to be ended */
 			drain_lanes(lanes);
@@ -248,6 +357,11 @@ drain_lanes(Lanes *lanes)
 	}
 	for (unsigned i = 0; i < lanes->nwriters; i++)
 		pthread_join(lanes->writers[i].thread, NULL);
+	pthread_mutex_lock(&lanes->spooler_lock);
+	lanes->spooler_stop = true;
+	pthread_mutex_unlock(&lanes->spooler_lock);
+	pthread_cond_signal(&lanes->spooler_wanted);
+	pthread_join(lanes->spooler, NULL);
 }
 
 void
@@ -258,6 +372,12 @@ close_lanes(Lanes *lanes)
 		pthread_mutex_destroy(&lanes->writers[i].lock);
 		pthread_cond_destroy(&lanes->writers[i].arrived);
 	}
+	pthread_mutex_destroy(&lanes->spooler_lock);
+	pthread_cond_destroy(&lanes->spooler_wanted);
+	if (lanes->spool != NULL)
+		close_spool(lanes->spool);
+	if (lanes->numbers != NULL)
+		close_numbers(lanes->numbers);
 	free(lanes);
 }
 
@@ -276,6 +396,31 @@ lanes_connected(Lanes *lanes)
 			return false;
 	}
 	return true;
+}
+
+bool
+lanes_can_spool(Lanes *lanes)
+{
+	return lanes_server_id(lanes) >= 0 && numbers_bound(lanes->numbers) > 0;
+}
+
+void
+read_spool_gauges(Lanes *lanes, SpoolGauges *gauges)
+{
+	int64_t now_us = wall_us();
+	int64_t oldest_us = now_us;
+
+	*gauges = (SpoolGauges){.entries = spool_entries(lanes->spool), .bytes = spool_bytes(lanes->spool)};
+	for (unsigned i = 0; i < lanes->nwriters && gauges->entries > 0; i++)
+	{
+		Writer *writer = &lanes->writers[i];
+
+		pthread_mutex_lock(&writer->lock);
+		if (writer->way != TO_DATABASE && writer->spool_clock_us < oldest_us)
+			oldest_us = writer->spool_clock_us;
+		pthread_mutex_unlock(&writer->lock);
+	}
+	gauges->age_s = (double) (now_us - oldest_us) / 1e6;
 }
 
 size_t

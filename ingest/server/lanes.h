@@ -2,8 +2,9 @@
  * lanes.h - the ordered way of entries into openreplay.batches
  *
  * A lane is (server, shard).  What is queued on a lane is committed in the order of queueing, with strictly increasing
- * sequence numbers and never decreasing times, and whoever queued it is woken after the commit.  Many requests share
- * one commit: all that arrives while one is under way goes into the next.
+ * sequence numbers and never decreasing times, and whoever queued it is woken once it is durable: committed, or in the
+ * spool while the database is away.  Many requests share one commit: all that arrives while one is under way goes into
+ * the next.
  */
 #ifndef OPENREPLAY_LANES_H
 #define OPENREPLAY_LANES_H
@@ -32,8 +33,8 @@ typedef struct LaneWaiter
 extern Lanes *open_lanes(const Settings *settings, char *error, size_t error_size);
 
 /*
- * Commits what is queued, as far as the database allows within COMMIT_TIMEOUT_MS, tells the readers how far this
- * server's clock is, wakes all waiters and ends the threads.  Entries that come later are refused.
+ * Commits or spools what is queued, within COMMIT_TIMEOUT_MS, tells the readers how far this server's clock is, wakes
+ * all waiters and ends the threads.  Entries that come later are refused.
  */
 extern void drain_lanes(Lanes *lanes);
 extern void close_lanes(Lanes *lanes);
@@ -57,7 +58,20 @@ extern int lanes_server_id(Lanes *lanes);
 /* True when every writer holds its lanes. */
 extern bool lanes_connected(Lanes *lanes);
 
+/* True while entries can be made durable without the database: the lanes' numbers are known. */
+extern bool lanes_can_spool(Lanes *lanes);
+
 /* Entries queued or being written. */
 extern size_t lanes_depth(Lanes *lanes);
+
+/* What is in the spool: entries, bytes on disk, and how long ago the oldest was received, at most. */
+typedef struct SpoolGauges
+{
+	uint64_t entries;
+	uint64_t bytes;
+	double age_s;
+} SpoolGauges;
+
+extern void read_spool_gauges(Lanes *lanes, SpoolGauges *gauges);
 
 #endif /* OPENREPLAY_LANES_H */

@@ -19,6 +19,7 @@
 #include "common/files.h"
 #include "common/log.h"
 #include "server/door.h"
+#include "server/ids.h"
 #include "server/memory.h"
 #include "server/routes.h"
 
@@ -27,6 +28,7 @@
 #define UPLOADS_MS 3000		 /* for bodies that are on their way when we are told to stop */
 #define LAST_ANSWERS_MS 1000 /* for answers to be sent after the last commit */
 #define READY_MS 5000		 /* how long the port file waits for the database */
+#define READY_ALONE_MS 1000	 /* the same when sessions can be recorded without it */
 
 static void
 show_usage(void)
@@ -88,7 +90,9 @@ open_parts(Server *server, Door **door)
 		log_error("UAPARSER_FILE cannot be used file=%s error=\"%s\"", server->settings.uaparser_file, error);
 		return false;
 	}
-	server->lanes = open_lanes(&server->settings, error, sizeof(error));
+	server->ids_open = open_ids(&server->settings, error, sizeof(error));
+	if (server->ids_open)
+		server->lanes = open_lanes(&server->settings, error, sizeof(error));
 	if (server->lanes != NULL)
 		server->snapshot = open_snapshot(&server->settings, error, sizeof(error));
 	if (server->snapshot != NULL)
@@ -128,6 +132,8 @@ close_parts(Server *server, Door *door)
 		close_snapshot(server->snapshot);
 	if (server->lanes != NULL)
 		close_lanes(server->lanes);
+	if (server->ids_open)
+		close_ids();
 	if (server->agents != NULL)
 		close_agents(server->agents);
 }
@@ -136,7 +142,8 @@ close_parts(Server *server, Door *door)
 static bool
 announce(Server *server, Door *door)
 {
-	int64_t until_ms = monotonic_ms() + READY_MS;
+	bool alone = lanes_can_spool(server->lanes) && has_projects(server->snapshot);
+	int64_t until_ms = monotonic_ms() + (alone ? READY_ALONE_MS : READY_MS);
 	char port[16];
 
 	while (monotonic_ms() < until_ms && !(lanes_connected(server->lanes) && snapshot_loaded(server->snapshot)))

@@ -25,6 +25,8 @@ static atomic_uint_fast64_t committed_rows;
 static atomic_uint_fast64_t committed_bytes;
 static atomic_uint_fast64_t commit_failures;
 static atomic_uint_fast64_t dropped_entries;
+static atomic_uint_fast64_t spooled_entries;
+static atomic_uint_fast64_t drained_entries;
 
 #define ADD(counter, value) atomic_fetch_add_explicit(&(counter), (value), memory_order_relaxed)
 #define GET(counter) ((unsigned long long) atomic_load_explicit(&(counter), memory_order_relaxed))
@@ -76,6 +78,18 @@ void
 count_dropped(size_t entries)
 {
 	ADD(dropped_entries, entries);
+}
+
+void
+count_spooled(size_t entries)
+{
+	ADD(spooled_entries, entries);
+}
+
+void
+count_drained(size_t entries)
+{
+	ADD(drained_entries, entries);
 }
 
 static void
@@ -142,6 +156,8 @@ write_metrics(Buffer *text, const char *const *endpoint_names)
 	write_counter(text, "committed_bytes_total", "Row bytes committed, compressed.", GET(committed_bytes));
 	write_counter(text, "commit_failures_total", "Commits refused by the database or lost.", GET(commit_failures));
 	write_counter(text, "dropped_entries_total", "Entries told 503 and given up.", GET(dropped_entries));
+	write_counter(text, "spooled_entries_total", "Entries acknowledged from the spool.", GET(spooled_entries));
+	write_counter(text, "drained_entries_total", "Spooled entries that are committed since.", GET(drained_entries));
 	write_histogram(text, "commit_seconds", "Duration of group commits.", commit_bounds_ms, COMMIT_COUNT, 0.001,
 					commit_times, (double) GET(commit_us) / 1e6);
 	write_histogram(text, "group_rows", "Entries in a group commit.", group_bounds, GROUP_COUNT, 1, group_sizes,

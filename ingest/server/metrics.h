@@ -18,6 +18,8 @@ extern void count_received(size_t bytes); /* body bytes on the wire */
 extern void count_commit(size_t rows, size_t bytes, int64_t us);
 extern void count_commit_failure(void);
 extern void count_dropped(size_t entries); /* told 503 and given up */
+extern void count_spooled(size_t entries); /* acknowledged when the spool had them */
+extern void count_drained(size_t entries); /* found committed after they had been spooled */
 
 /* endpoint_names: METRIC_ENDPOINTS names or NULLs. */
 extern void write_metrics(Buffer *text, const char *const *endpoint_names);

@@ -79,6 +79,7 @@ show_metrics(Request *request, const uint8_t *body, size_t len)
 {
 	const char *names[METRIC_ENDPOINTS] = {NULL};
 	Server *server = request->server;
+	SpoolGauges spool;
 	Buffer text;
 
 	(void) body;
@@ -98,5 +99,9 @@ show_metrics(Request *request, const uint8_t *body, size_t len)
 	write_gauge(&text, "memory_bytes", "Bytes held for clients.", (double) memory_taken());
 	write_gauge(&text, "database_connected", "1 while every writer holds its lanes.",
 				lanes_connected(server->lanes) ? 1 : 0);
+	read_spool_gauges(server->lanes, &spool);
+	write_gauge(&text, "spool_entries", "Entries in the spool.", (double) spool.entries);
+	write_gauge(&text, "spool_bytes", "Bytes of the spool on disk.", (double) spool.bytes);
+	write_gauge(&text, "spool_age_seconds", "How long ago the oldest entry in the spool was received.", spool.age_s);
 	answer_text(request, &text);
 }

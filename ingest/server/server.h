@@ -15,6 +15,7 @@ typedef struct Server
 	Lanes *lanes;
 	Snapshot *snapshot;
 	AgentParser *agents;
+	bool ids_open;
 } Server;
 
 #endif /* OPENREPLAY_SERVER_H */

@@ -31,6 +31,8 @@ static const ConfigKey keys[] = {
 	{"COMMIT_TIMEOUT_MS", CONFIG_INT, AT(commit_timeout_ms), "10000", 100, 600000},
 	{"MEMORY_LIMIT", CONFIG_INT, AT(memory_limit), "268435456", 16777216, INT64_C(1) << 40},
 	{"STATE_DIR", CONFIG_TEXT, AT(state_dir), "", 0, 0},
+	{"SPOOL_LIMIT", CONFIG_INT, AT(spool_limit), "1073741824", 65536, INT64_C(1) << 50},
+	{"SPOOL_AFTER_MS", CONFIG_INT, AT(spool_after_ms), "2000", 100, 600000},
 	{"SERVER_NAME", CONFIG_TEXT, AT(server_name), "", 0, 0},
 	{"UAPARSER_FILE", CONFIG_TEXT, AT(uaparser_file), "", 0, 0},
 	{"TOKEN_SECRET", CONFIG_TEXT, AT(token_secret), "", 0, 0},

@@ -32,6 +32,8 @@ typedef struct Settings
 
 	/* this server */
 	char *state_dir;
+	int64_t spool_limit;	/* bytes on disk */
+	int64_t spool_after_ms; /* how long an entry waits for the database before it is spooled */
 	char *server_name;
 	bool server_name_given; /* not just the host's name */
 	char *uaparser_file;

@@ -3,7 +3,7 @@
  *
  * Readers copy one project out of a sorted array under a mutex; the thread builds a new array aside and swaps it in.
  * Requests that wait for a refresh are served together: however many unknown keys arrive, there is one query at a time
- * and at most ten a second.
+ * and at most ten a second.  What was read is also kept in STATE_DIR (snapshot_file.c) for the next start.
  */
 #include "server/snapshot.h"
 
@@ -19,6 +19,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/pq.h"
+#include "server/snapshot_file.h"
 
 #define REFRESH_MS 60000
 #define MISSING_MS 5000
@@ -45,7 +46,7 @@ struct Snapshot
 	pthread_mutex_t lock;
 	Project *projects; /* sorted by key */
 	size_t nprojects;
-	bool loaded;
+	bool loaded; /* from the database */
 	bool stopping;
 	bool wanted; /* a refresh was asked for */
 	SnapshotWaiter *waiters;
@@ -163,6 +164,17 @@ largest_beacon(Snapshot *snapshot)
 }
 
 bool
+has_projects(Snapshot *snapshot)
+{
+	bool has;
+
+	pthread_mutex_lock(&snapshot->lock);
+	has = snapshot->nprojects > 0;
+	pthread_mutex_unlock(&snapshot->lock);
+	return has;
+}
+
+bool
 snapshot_loaded(Snapshot *snapshot)
 {
 	bool loaded;
@@ -223,6 +235,31 @@ read_project(const PGresult *result, int row, Project *project)
 	return len >= 0 && (size_t) len < sizeof(project->key);
 }
 
+/* Takes over projects, which are sorted already. */
+static void
+use_projects(Snapshot *snapshot, Project *projects, size_t nprojects, bool loaded)
+{
+	int64_t largest = snapshot->settings->beacon_size_limit;
+	Project *old;
+
+	for (size_t i = 0; i < nprojects; i++)
+	{
+		if (projects[i].beacon_size > largest)
+			largest = projects[i].beacon_size;
+	}
+	pthread_mutex_lock(&snapshot->lock);
+	if (snapshot->loaded != loaded || snapshot->nprojects != nprojects)
+		log_info("project snapshot projects=%zu from=%s", nprojects, loaded ? "database" : "disk");
+	old = snapshot->projects;
+	snapshot->projects = projects;
+	snapshot->nprojects = nprojects;
+	snapshot->loaded = loaded;
+	memset(snapshot->missing, 0, sizeof(snapshot->missing));
+	pthread_mutex_unlock(&snapshot->lock);
+	atomic_store(&snapshot->largest_beacon, largest);
+	free(old);
+}
+
 static bool
 load_projects(Snapshot *snapshot, const PqWait *wait, char *error)
 {
@@ -231,9 +268,7 @@ load_projects(Snapshot *snapshot, const PqWait *wait, char *error)
 								"beacon_size FROM openreplay.project_snapshot()",
 								0, NULL, wait, error, ERROR_SIZE);
 	Project *projects;
-	Project *old;
 	size_t nprojects = 0;
-	int64_t largest = snapshot->settings->beacon_size_limit;
 
 	if (result == NULL)
 		return false;
@@ -246,26 +281,13 @@ load_projects(Snapshot *snapshot, const PqWait *wait, char *error)
 	}
 	for (int row = 0; row < PQntuples(result); row++)
 	{
-		if (!read_project(result, row, &projects[nprojects]))
-			continue;
-		if (projects[nprojects].beacon_size > largest)
-			largest = projects[nprojects].beacon_size;
-		nprojects++;
+		if (read_project(result, row, &projects[nprojects]))
+			nprojects++;
 	}
 	PQclear(result);
 	qsort(projects, nprojects, sizeof(*projects), compare_projects);
-
-	pthread_mutex_lock(&snapshot->lock);
-	if (!snapshot->loaded || snapshot->nprojects != nprojects)
-		log_info("project snapshot projects=%zu", nprojects);
-	old = snapshot->projects;
-	snapshot->projects = projects;
-	snapshot->nprojects = nprojects;
-	snapshot->loaded = true;
-	memset(snapshot->missing, 0, sizeof(snapshot->missing));
-	pthread_mutex_unlock(&snapshot->lock);
-	atomic_store(&snapshot->largest_beacon, largest);
-	free(old);
+	keep_projects(snapshot->settings->state_dir, projects, nprojects);
+	use_projects(snapshot, projects, nprojects, true);
 	return true;
 }
 
@@ -370,6 +392,8 @@ Snapshot *
 open_snapshot(const Settings *settings, char *error, size_t error_size)
 {
 	Snapshot *snapshot = calloc(1, sizeof(*snapshot));
+	Project *kept;
+	size_t nkept;
 
 	if (snapshot == NULL)
 	{
@@ -379,12 +403,19 @@ open_snapshot(const Settings *settings, char *error, size_t error_size)
 	snapshot->settings = settings;
 	atomic_init(&snapshot->largest_beacon, settings->beacon_size_limit);
 	pthread_mutex_init(&snapshot->lock, NULL);
+	kept = recall_projects(settings->state_dir, &nkept);
+	if (kept != NULL)
+	{
+		qsort(kept, nkept, sizeof(*kept), compare_projects);
+		use_projects(snapshot, kept, nkept, false);
+	}
 	snapshot->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (snapshot->wake_fd < 0 || pthread_create(&snapshot->thread, NULL, run_snapshot, snapshot) != 0)
 	{
 		snprintf(error, error_size, "cannot start the snapshot thread: %s", strerror(errno));
 		if (snapshot->wake_fd >= 0)
 			close(snapshot->wake_fd);
+		free(snapshot->projects);
 		free(snapshot);
 		return NULL;
 	}

@@ -3,7 +3,8 @@
  *
  * Read from the database once and again on each notification and every minute, by a thread with a connection of its
  * own, so that a session start waits for no query.  A key that is not in the snapshot is looked up once more before it
- * is called unknown; without a database nothing is ever called unknown.
+ * is called unknown; without a database nothing is ever called unknown.  What was read last is kept on disk, so that a
+ * server which starts while the database is away knows whom it may record.
  */
 #ifndef OPENREPLAY_SNAPSHOT_H
 #define OPENREPLAY_SNAPSHOT_H
@@ -64,7 +65,8 @@ extern void refresh_snapshot(Snapshot *snapshot);
 /* The largest batch any project may send: the server's limit or a project's beacon_size, whichever is more. */
 extern int64_t largest_beacon(Snapshot *snapshot);
 
-/* True once projects have been read. */
+/* True once projects have been read from the database; true when there are any, be it those an earlier run kept. */
 extern bool snapshot_loaded(Snapshot *snapshot);
+extern bool has_projects(Snapshot *snapshot);
 
 #endif /* OPENREPLAY_SNAPSHOT_H */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "common/clock.h"
 #include "server/ids.h"
 #include "server/pack.h"
 #include "server/routes.h"
@@ -225,7 +226,10 @@ begin_session(Request *request)
 		answer_error(request, 500, "epoch is not in the past");
 		return;
 	}
+	/* The id may be ahead of the clock, but no session begins in the future. */
 	now_ms = session_id_ms(start->token.session_id);
+	if (now_ms > wall_ms())
+		now_ms = wall_ms();
 	start->token.delay_ms = request->arrived_ms - start->asked.timestamp;
 	start->token.expires_ms = now_ms + project->max_session_duration_ms;
 	start->start_ts = start_time(&start->asked, now_ms);

@@ -9,9 +9,11 @@
  * number of each lane; entries up to it are committed, the others are sent again as they were.  New entries wait behind
  * them.
  *
- * When the database is away, waiters are told so after COMMIT_TIMEOUT_MS.  A batch whose client was told 503 is still
- * written if the database is back within a minute (the client may have been a closing page, and the pass drops
- * duplicates); a start is not, because its page does not record and a session without batches would be a phantom.
+ * What waited for SPOOL_AFTER_MS goes to the spool (spooler.c), with the numbers it has, and comes back from there
+ * (drain.c) as entries like any other.  Where there is no room for it, waiters are told so after COMMIT_TIMEOUT_MS.  A
+ * batch whose client was told 503 is still written if the database is back within a minute (the client may have been a
+ * closing page, and the pass drops duplicates); a start is not, because its page does not record and a session without
+ * batches would be a phantom.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,15 +24,13 @@
 #include "server/metrics.h"
 #include "server/writer.h"
 
-#define GROUP_ROWS 4000
-#define GROUP_BYTES (8 << 20)
 #define QUERY_TIMEOUT_MS 30000
-#define RETRY_MS 200
 #define EXPIRY_MS 50
 #define ORPHAN_MS 60000
 #define HEARTBEAT_MS 5000
 #define COMPLAINT_MS 10000
-#define ERROR_SIZE 512
+#define READ_ONLY "25006:" /* the SQLSTATE an error message begins with */
+#define ERROR_SIZE WRITER_ERROR_SIZE
 
 static const char copy_sql[] =
 	"COPY openreplay.batches (seq, session_id, received_at, server_id, size_bytes, shard, kind, "
@@ -55,10 +55,33 @@ complain(Writer *writer, const char *what, const char *error)
 bool
 is_abandoned(const Entry *entry, int64_t now_ms)
 {
-	return entry->waiter == NULL && (entry->kind == 's' || now_ms - entry->queued_ms >= ORPHAN_MS);
+	return entry->waiter == NULL && !entry->spooled && (entry->kind == 's' || now_ms - entry->queued_ms >= ORPHAN_MS);
 }
 
-/* Tells those who waited too long.  Runs as the tick of all database waits. */
+/* True when entries have waited long enough for the database, or would have to. */
+static bool
+wants_spool(Writer *writer, int64_t now_ms)
+{
+	int64_t after_ms = writer->lanes->settings->spool_after_ms;
+	const Entry *first = writer->flight.first;
+	bool late;
+
+	if (writer->way == TO_SPOOL)
+		return false;
+	if (writer->lost_ms != 0 && now_ms - writer->lost_ms >= after_ms)
+		return true;
+	if (first != NULL && first->waiter != NULL && now_ms - first->queued_ms >= after_ms)
+		return true;
+	pthread_mutex_lock(&writer->lock);
+	first = writer->queue.first;
+	late = first != NULL && now_ms - first->queued_ms >= after_ms;
+	if (writer->draining && writer->lost_ms != 0 && atomic_load(&writer->depth) > 0)
+		late = true;
+	pthread_mutex_unlock(&writer->lock);
+	return late;
+}
+
+/* Spools what waited long, tells those who waited too long.  Runs as the tick of all database waits. */
 static void
 expire_waiters(void *argument)
 {
@@ -71,6 +94,8 @@ expire_waiters(void *argument)
 	if (now_ms < writer->next_expiry_ms)
 		return;
 	writer->next_expiry_ms = now_ms + EXPIRY_MS;
+	if (wants_spool(writer, now_ms))
+		enter_spool(writer);
 
 	for (entry = writer->flight.first; entry != NULL && now_ms - entry->queued_ms >= timeout_ms; entry = entry->next)
 		tell_waiter(entry, false);
@@ -95,7 +120,7 @@ expire_waiters(void *argument)
 	pthread_mutex_unlock(&writer->lock);
 }
 
-static void
+void
 pause_writer(Writer *writer, int64_t ms)
 {
 	int64_t until_ms = monotonic_ms() + ms;
@@ -105,6 +130,18 @@ pause_writer(Writer *writer, int64_t ms)
 		sleep_ms(EXPIRY_MS);
 		expire_waiters(writer);
 	} while (monotonic_ms() < until_ms);
+}
+
+/* While draining: true once all that is left is in the spool. */
+static bool
+rests_in_spool(Writer *writer)
+{
+	bool rests;
+
+	pthread_mutex_lock(&writer->lock);
+	rests = writer->draining && writer->way == TO_SPOOL && atomic_load(&writer->depth) == 0;
+	pthread_mutex_unlock(&writer->lock);
+	return rests;
 }
 
 /* While draining: true once waiting for the database has gone on for too long. */
@@ -132,6 +169,7 @@ take_group(Writer *writer)
 {
 	size_t bytes = 0;
 	bool more = true;
+	bool may;
 
 	pthread_mutex_lock(&writer->lock);
 	while (writer->queue.first == NULL && !writer->draining && monotonic_ms() < writer->next_chores_ms)
@@ -142,7 +180,8 @@ take_group(Writer *writer)
 		pthread_cond_timedwait(&writer->arrived, &writer->lock, &until);
 		writer->idle = false;
 	}
-	while (writer->queue.first != NULL && writer->flight.count < GROUP_ROWS && bytes < GROUP_BYTES)
+	may = writer->queue.first == NULL || may_number(writer);
+	while (may && writer->queue.first != NULL && writer->flight.count < GROUP_ROWS && bytes < GROUP_BYTES)
 	{
 		Entry *entry = writer->queue.first;
 
@@ -159,6 +198,11 @@ take_group(Writer *writer)
 		more = !writer->draining || writer->flight.count > 0;
 	}
 	pthread_mutex_unlock(&writer->lock);
+	if (!may)
+	{
+		complain(writer, "cannot note the numbers of the lanes", "STATE_DIR cannot be written");
+		pause_writer(writer, RETRY_MS);
+	}
 	return more;
 }
 
@@ -192,12 +236,40 @@ finish_flight(Writer *writer, bool committed)
 	for (Entry *entry = writer->flight.first; entry != NULL; entry = next)
 	{
 		next = entry->next;
+		if (committed)
+			writer->committed_seq[entry->shard] = entry->seq;
 		finish_entry(writer, entry, committed);
 	}
 	init_list(&writer->flight);
 	pthread_mutex_lock(&writer->lock);
 	writer->flight_us = 0;
 	pthread_mutex_unlock(&writer->lock);
+	if (committed && writer->passed > 0)
+		note_drained(writer);
+}
+
+/* What is in the spool as well need not wait here to be sent again; refused: nor what nobody waits for. */
+void
+drop_spooled(Writer *writer, bool refused)
+{
+	int64_t now_ms = monotonic_ms();
+	Entry *entry = writer->flight.first;
+	Entry *next;
+
+	init_list(&writer->flight);
+	for (; entry != NULL; entry = next)
+	{
+		next = entry->next;
+		if (entry->spooled && !entry->restored)
+			finish_entry(writer, entry, true);
+		else if (refused && is_abandoned(entry, now_ms))
+		{
+			count_dropped(1);
+			finish_entry(writer, entry, false);
+		}
+		else
+			append_entry(&writer->flight, entry);
+	}
 }
 
 static void
@@ -208,6 +280,14 @@ write_flight(Writer *writer)
 	int64_t started_us = monotonic_us();
 	size_t bytes = 0;
 
+	if (writer->flight.first->restored && !ensure_old_partitions(writer, error))
+	{
+		complain(writer, "cannot make room for spooled batches", error);
+		if (PQstatus(writer->conn) == CONNECTION_BAD || PQtransactionStatus(writer->conn) != PQTRANS_IDLE)
+			disconnect_writer(writer);
+		pause_writer(writer, RETRY_MS);
+		return;
+	}
 	switch (send_flight(writer, &bytes, error))
 	{
 		case PQ_DONE:
@@ -218,7 +298,11 @@ write_flight(Writer *writer)
 			/* Every row is of our own making, so the cause lies with the database: say it and try again. */
 			count_commit_failure();
 			complain(writer, "the database refused batches", error);
-			if (!ensure_partitions(writer, ignored, sizeof(ignored)) && PQstatus(writer->conn) == CONNECTION_BAD)
+			drop_spooled(writer, true);
+			writer->ensured_hour = -1;
+			if (strncmp(error, READ_ONLY, strlen(READ_ONLY)) == 0)
+				disconnect_writer(writer); /* DATABASE_URL may know where the primary is now */
+			else if (!ensure_partitions(writer, ignored, sizeof(ignored)) && PQstatus(writer->conn) == CONNECTION_BAD)
 				disconnect_writer(writer);
 			pause_writer(writer, RETRY_MS);
 			break;
@@ -230,14 +314,19 @@ write_flight(Writer *writer)
 	}
 }
 
-/* All that a writer received up to this moment is committed; what it receives from now on is later. */
+/*
+ * All that a writer received up to this moment is committed; what it receives from now on is later.  What is spooled is
+ * not committed.
+ */
 static int64_t
 clock_of(Writer *writer)
 {
 	int64_t clock_us = wall_us();
 
 	pthread_mutex_lock(&writer->lock);
-	if (writer->flight_us != 0)
+	if (writer->way != TO_DATABASE)
+		clock_us = writer->spool_clock_us;
+	else if (writer->flight_us != 0)
 		clock_us = writer->flight_us - 1;
 	else if (writer->queue.first != NULL)
 		clock_us = writer->queue.first->received_us - 1;
@@ -303,9 +392,11 @@ do_chores(Writer *writer)
 static void
 abandon_rest(Writer *writer)
 {
-	size_t left = atomic_load(&writer->depth);
+	size_t left;
 	Entry *next;
 
+	drop_spooled(writer, false);
+	left = atomic_load(&writer->depth);
 	if (left > 0)
 	{
 		log_warning("stopping without the database, unacknowledged entries dropped writer=%u count=%zu", writer->number,
@@ -330,10 +421,15 @@ run_writer(void *argument)
 	char error[ERROR_SIZE];
 
 	writer->server_id = -1;
+	writer->lost_ms = monotonic_ms();
 	writer->wait = (PqWait){QUERY_TIMEOUT_MS, expire_waiters, writer};
 	for (;;)
 	{
 		expire_waiters(writer);
+		if (writer->conn == NULL)
+			drop_spooled(writer, false);
+		if (rests_in_spool(writer))
+			break;
 		if (writer->conn == NULL && !connect_writer(writer))
 		{
 			if (out_of_patience(writer))
@@ -341,7 +437,9 @@ run_writer(void *argument)
 			pause_writer(writer, RETRY_MS);
 			continue;
 		}
-		if (writer->flight.count == 0 && !take_group(writer))
+		if (writer->flight.count == 0 && writer->way != TO_DATABASE)
+			take_spooled(writer);
+		else if (writer->flight.count == 0 && !take_group(writer))
 			break;
 		if (writer->flight.count > 0)
 			write_flight(writer);

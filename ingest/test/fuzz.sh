@@ -12,7 +12,7 @@ passed=0
 failed=0
 
 make -s -j "$(nproc)" fuzz || { echo "fuzz: 0 passed, 1 failed"; exit 1; }
-for source in src/*/*_fuzz.c; do
+for source in src/*/*_fuzz.c ingest/*/*_fuzz.c; do
 	name=$(basename "$source" _fuzz.c)
 	[ $# = 0 ] || [[ " $* " == *" $name "* ]] || continue
 	program=build/fuzz/${source%.c}

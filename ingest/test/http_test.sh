@@ -4,7 +4,8 @@
 #
 # A private cluster with the extension, the real ingest server on it, curl as the tracker.  First every endpoint and status,
 # then the faults: the database is stopped and started during posts, the writer's connection is cut again and again, the
-# server is told to stop.  Each time the acknowledged batches are compared with the table.
+# server is told to stop, killed while it spools, started without a database, given a full spool.  Each time the acknowledged
+# batches are compared with the table.
 # Prints "http: N passed, M failed".
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -120,7 +121,8 @@ random_bytes()
 
 # ---- the cluster, projects of all kinds -------------------------------------------------------------------------------
 
-start_cluster "$dir" "$port" || die "http_test.sh: cannot start a cluster"
+# commit times tell whether heartbeats were true
+start_cluster "$dir" "$port" "track_commit_timestamp = on" || die "http_test.sh: cannot start a cluster"
 create_openreplay || die "http_test.sh: cannot create the extension (make install?)"
 sql -c "INSERT INTO public.projects (name, active, project_key, platform, sample_rate, max_session_duration, beacon_size) VALUES
 	('phone', true, 'PhoneProject', 'ios', 100, 7200000, 0),
@@ -128,7 +130,7 @@ sql -c "INSERT INTO public.projects (name, active, project_key, platform, sample
 	('brief', true, 'BriefProject', 'web', 100, 1, 0),
 	('large', true, 'LargeProject', 'web', 100, 7200000, 2000000),
 	('closed', false, 'ClosedProject', 'web', 100, 7200000, 0)"
-start_ingest "$dir" TOKEN_SECRET=$secret COMMIT_TIMEOUT_MS=1500 || die "http_test.sh: the ingest server does not start"
+start_ingest "$dir" TOKEN_SECRET=$secret SPOOL_AFTER_MS=1000 || die "http_test.sh: the ingest server does not start"
 
 # ---- health, preflight, unknown paths ---------------------------------------------------------------------------------
 
@@ -419,7 +421,7 @@ post_until_told()
 				--data-binary @- "$INGEST_URL/v1/web/i?split=$size")
 		case $answer in
 			200) echo "$((size % 100000 + 100)) $1" >> "$work/acknowledged$1" ;;
-			503) cp "$work/headers$1" "$work/refused_headers"; cp "$work/answer$1" "$work/refused_body" ;;
+			000) sleep 0.05 ;;
 		esac
 	done
 }
@@ -428,7 +430,7 @@ post_until_told()
 start_posting()
 {
 	local n
-	rm -f "$work"/acknowledged* "$work"/refused*
+	rm -f "$work"/acknowledged*
 	: > "$work/posting"
 	sessions=()
 	posters=()
@@ -464,6 +466,7 @@ done
 stop_posting "connections cut"
 
 # A commit whose answer never comes: it waits for a standby that does not exist, durable here already, when its connection ends.
+settled=$(grep -c 'settled an unknown commit writer=0 committed=1 again=0' "$dir/ingest.log")
 new_session
 sql -c "ALTER SYSTEM SET synchronous_standby_names = 'nobody'" -c "SELECT pg_reload_conf()" > /dev/null
 sleep 0.2
@@ -478,26 +481,162 @@ done
 wait "$poster"
 sql -c "ALTER SYSTEM RESET synchronous_standby_names" -c "SELECT pg_reload_conf()" > /dev/null
 same "a lost answer to a commit: told, stored" "$(cat "$work/cut" "$work/told") $(stored)" $'cut\n200 1234'
-same "a lost answer to a commit is settled, not repeated" "$(grep -c 'settled an unknown commit writer=0 committed=1 again=0' "$dir/ingest.log")" 1
+same "a lost answer to a commit is settled, not repeated" "$(grep -c 'settled an unknown commit writer=0 committed=1 again=0' "$dir/ingest.log")" $((settled + 1))
+
+random_bytes 50000 "$work/chunk"
+
+# gauge NAME: of the metrics
+gauge()
+{
+	curl -s -m 10 "$INGEST_URL/metrics" | sed -n "s/^openreplay_ingest_$1 //p"
+}
+
+# drained: waits until nothing is in the spool
+drained()
+{
+	local n
+	for n in $(seq 100); do
+		[ "$(gauge spool_bytes)" = 0 ] && return
+		sleep 0.1
+	done
+	echo "http: the spool is not drained"
+}
+
+# in_order WHAT: numbers are unique and order each lane by time, each sender's batches are in the order he sent them, and no
+# heartbeat told of a clock before all up to it was committed
+in_order()
+{
+	same "$1: numbers given twice, times that go back, senders out of order, untrue heartbeats" "$(sql -c "
+		SELECT (SELECT count(*) - count(DISTINCT (server_id, shard, seq)) FROM openreplay.batches),
+			(SELECT count(*) FROM (SELECT received_at < lag(received_at) OVER (PARTITION BY server_id, shard ORDER BY seq) AS back FROM openreplay.batches) b WHERE back),
+			(SELECT count(*) FROM (SELECT size_bytes < lag(size_bytes) OVER (PARTITION BY session_id ORDER BY seq) AS back FROM openreplay.batches
+				WHERE session_id IN ($(IFS=,; echo "${sessions[*]}")) AND kind = 'w') b WHERE back),
+			(SELECT count(*) FROM openreplay.heartbeats h JOIN openreplay.batches b ON b.server_id = h.server_id AND b.received_at <= h.clock AND pg_xact_commit_timestamp(b.xmin) > h.noted_at)")" "0|0|0|0"
+}
+
+# kill_server: as a crash would
+kill_server()
+{
+	kill -9 "$INGEST_PID"
+	wait "$INGEST_PID" 2>/dev/null
+}
 
 start_posting
 sleep 0.7
 stop_cluster "$dir" immediate
-sleep 2.5
+sleep 1.5
 ask POST /v1/web/start --data-binary '{"projectKey":"nobody"}'
 answers "an unknown key without a database" 503 '{"error":"database is not available, try again"}'
-start
-answers "a start without a database" 503 "{\"error\":\"can't save message, try again\"}"
+new_session
+like "a start without a database" "$status $token" '200 *.*.*.*'
+post "$work/batch"
+answers "a batch without a database" 200 ""
 ask GET /v1/web/tags -H "Authorization: Bearer $first_token"
 answers "tags without a database" 200 '{"tags":[]}'
+like "metrics: spool" "$(gauge spool_entries) $(gauge spool_bytes) $(gauge spool_age_seconds)" '[1-9]* [1-9]* [0-9]*'
 start_cluster "$dir" "$port" || die "http_test.sh: PostgreSQL does not start again"
-sleep 1.5
+drained
+sleep 0.3
 stop_posting "PostgreSQL stopped at once and started"
-same "a batch that cannot be stored" "$(cat "$work/refused_body")" "{\"error\":\"can't save message, try again\"}"
-like "a batch that cannot be stored: when to retry" "$(tr -d '\r' < "$work/refused_headers")" $'*\nAccess-Control-Allow-Origin: \*\n*Retry-After: 2\n*'
+in_order "PostgreSQL stopped at once and started"
+same "a session that began without a database" "$(sql -c "SELECT string_agg(kind::text || size_bytes, ' ' ORDER BY seq) FROM openreplay.batches WHERE session_id = $session" | sed 's/s[0-9]*/s/')" "s w1234"
 new_session
 post "$work/batch"
 answers "all is well afterwards" 200 ""
+same "and in the table at once" "$(stored)" 1234
+
+# The database says no, though it is there: nobody notices.
+start_posting
+sql -c "ALTER SYSTEM SET default_transaction_read_only = on" -c "SELECT pg_reload_conf()" > /dev/null
+sleep 1.5
+new_session
+like "a start while the database is read-only" "$status $token" '200 *.*.*.*'
+sql -c "SET default_transaction_read_only = off" -c "ALTER SYSTEM RESET default_transaction_read_only" -c "SELECT pg_reload_conf()" > /dev/null
+drained
+stop_posting "read-only for a while"
+in_order "read-only for a while"
+
+# A commit that hangs, durable here already: its batch is spooled as well, and then the server is killed.
+new_session
+sql -c "ALTER SYSTEM SET synchronous_standby_names = 'nobody'" -c "SELECT pg_reload_conf()" > /dev/null
+sleep 0.2
+post "$work/batch"
+answers "a batch whose commit hangs" 200 ""
+post "$work/chunk"
+answers "a batch behind it" 200 ""
+same "both are in the spool" "$(gauge spool_entries)" 2
+kill_server
+sql -c "ALTER SYSTEM RESET synchronous_standby_names" -c "SELECT pg_reload_conf()" > /dev/null
+start_ingest "$dir" TOKEN_SECRET=$secret SPOOL_AFTER_MS=500
+drained
+same "what was committed and spooled is there once" "$(stored)" "1234 50000"
+
+# Killed while it spools, twice, and the second time with half a record at the end; the database comes back last.
+start_posting
+sleep 0.3
+stop_cluster "$dir" immediate
+sleep 1.5
+kill_server
+same "killed while it spools: something is there" "$([ -n "$(ls "$dir/ingest/spool")" ] && echo yes)" yes
+start_ingest "$dir" TOKEN_SECRET=$secret SPOOL_AFTER_MS=500
+# in many lanes, whose numbers the server cannot know
+cold_sessions=()
+for n in 1 2 3 4 5 6 7 8 9 10; do
+	new_session
+	like "a start after a start without a database" "$status $token" '200 *.*.*.*'
+	cold_sessions+=("$session")
+	post "$work/batch"
+	answers "a batch after a start without a database" 200 ""
+done
+ask POST /v1/web/start --data-binary '{"projectKey":"nobody"}'
+answers "an unknown key then" 503 '{"error":"database is not available, try again"}'
+kill_server
+last_segment=$(ls "$dir"/ingest/spool/*.spool | tail -n 1)
+size_before=$(stat -c %s "$last_segment")
+head -c 57 "$last_segment" | tail -c 41 >> "$last_segment"
+start_ingest "$dir" TOKEN_SECRET=$secret SPOOL_AFTER_MS=500
+same "half a record at the end is cut off" "$(stat -c %s "$last_segment")" "$size_before"
+sleep 0.3
+start_cluster "$dir" "$port" || die "http_test.sh: PostgreSQL does not start again"
+drained
+stop_posting "killed while it spools"
+in_order "killed while it spools"
+same "sessions of the start without a database" "$(sql -c "SELECT count(*), string_agg(DISTINCT kinds, ' ') FROM (SELECT string_agg(kind::text, '' ORDER BY seq) AS kinds FROM openreplay.batches
+	WHERE session_id IN ($(IFS=,; echo "${cold_sessions[*]}")) GROUP BY session_id) s")" "10|sw"
+same "the spool is empty" "$(ls "$dir/ingest/spool" | wc -l)" 0
+
+# Told to stop while the database is away: what was acknowledged is there afterwards.
+start_posting
+stop_cluster "$dir" fast
+sleep 0.3
+began=$(date +%s%3N)
+kill "$INGEST_PID"
+wait "$INGEST_PID"
+same "SIGTERM without a database: exit status" $? 0
+like "SIGTERM without a database: ms until the end" "$(($(date +%s%3N) - began))" '@([0-9]|[0-9][0-9]|[0-9][0-9][0-9]|[1-4][0-9][0-9][0-9])'
+start_cluster "$dir" "$port" || die "http_test.sh: PostgreSQL does not start again"
+start_ingest "$dir" TOKEN_SECRET=$secret SPOOL_AFTER_MS=300 SPOOL_LIMIT=300000
+drained
+stop_posting "SIGTERM without a database"
+in_order "SIGTERM without a database"
+
+# A spool that is full.
+new_session
+stop_cluster "$dir" fast
+sleep 0.6
+told=
+for n in $(seq 8); do
+	post "$work/chunk"
+	told+=" $status"
+done
+same "a full spool" "$told" " 200 200 200 200 200 503 503 503"
+answers "a batch that cannot be stored" 503 "{\"error\":\"can't save message, try again\"}"
+like "a batch that cannot be stored: when to retry" "$headers" $'*\nRetry-After: 2\n*'
+start_cluster "$dir" "$port" || die "http_test.sh: PostgreSQL does not start again"
+drained
+same "a full spool: what was acknowledged, and no more" "$(stored)" "50000 50000 50000 50000 50000"
+post "$work/chunk"
+answers "room again" 200 ""
 
 start_posting
 sleep 0.7
@@ -513,9 +652,10 @@ same "SIGTERM: the last heartbeat is later than all batches" "$(sql -c "SELECT (
 # ---- starting ---------------------------------------------------------------------------------------------------------
 
 stop_cluster "$dir" fast
-start_ingest "$dir" TOKEN_SECRET=$secret COMMIT_TIMEOUT_MS=500
+as_server mkdir "$dir/fresh"
+start_ingest "$dir" TOKEN_SECRET=$secret COMMIT_TIMEOUT_MS=500 SPOOL_AFTER_MS=100 "STATE_DIR=$dir/fresh" SERVER_NAME=fresh
 ask GET /health
-answers "a server that starts without a database is healthy" 200
+answers "a new server that starts without a database is healthy" 200
 start
 answers "but cannot know projects" 503 '{"error":"database is not available, try again"}'
 token=$first_token
@@ -529,7 +669,18 @@ for n in $(seq 50); do
 done
 answers "until the database is there" 200
 # what was queued meanwhile is written too, which a retry must not mind
-same "it goes on in the same lanes" "$(sql -c "SELECT count(DISTINCT server_id), count(*) = count(DISTINCT (shard, seq)) FROM openreplay.batches")" "1|t"
+same "it has lanes of its own" "$(sql -c "SELECT count(DISTINCT server_id), count(*) = count(DISTINCT (server_id, shard, seq)) FROM openreplay.batches")" "2|t"
+stop_ingest
+
+# A clock that was set back: as if ids had been given until an hour from now.
+later_ms=$(($(date +%s%3N) + 3600000))
+echo "$later_ms" | as_server sh -c 'cat > "$0"' "$dir/ingest/session_ids"
+start_ingest "$dir" TOKEN_SECRET=$secret
+new_session
+same "ids go on behind those of the time before" "$(((session >> 24) + 1550000000000 > later_ms))" 1
+sql -c "SELECT openreplay.process_batches()" > /dev/null
+same "such a session begins now" "$(sql -c "SELECT start_ts BETWEEN $later_ms - 3610000 AND $later_ms - 3500000 FROM public.sessions WHERE session_id = $session")" t
+same "the server is the one it was" "$(sql -c "SELECT count(DISTINCT server_id) FROM openreplay.batches")" 2
 
 # refuses WHAT PATTERN [KEY=VALUE...]: a server with this configuration says why it does not start
 refuses()
