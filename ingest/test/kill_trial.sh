@@ -192,8 +192,8 @@ digest()
 compare_tables()
 {
 	local table
-	for table in public.sessions events.pages events.clicks events.inputs events.errors events.graphql events.resources \
-		events_common.requests events_common.customs events_common.issues public.issues public.errors public.autocomplete; do
+	for table in public.sessions events.pages events.clicks events.inputs events.errors events.performance events.graphql \
+		events.resources events_common.requests events_common.customs events_common.issues public.issues public.errors public.autocomplete; do
 		check_same "$table as if undisturbed" "$(digest "$PGDATABASE" "$table")" "$(digest undisturbed "$table")"
 	done
 }

@@ -109,6 +109,9 @@ INSERT INTO spots.keys VALUES ('key', 1, 1, 3600, '2030-01-01', '2024-01-01', NU
 INSERT INTO spots.streams VALUES (1, '#EXTM3U', '#EXTM3U', '2024-01-01', '2030-01-01');
 INSERT INTO spots.tasks VALUES (1, 60000, NULL, 'pending', NULL, '2024-01-01');
 
+-- a project's own number for its detectors
+SELECT openreplay.set_detector_threshold(1, 'click_rage.gap', 400);
+
 -- a lane of an ingest server
 SELECT openreplay.register_server('restore') AS server \gset
 SELECT openreplay.heartbeat(:server, now());
