@@ -2340,7 +2340,7 @@ BEGIN
 
 	IF to_regclass('openreplay.status') IS NULL THEN
 		CREATE VIEW openreplay.status AS
-			SELECT (SELECT coalesce(sum(waiting), 0) FROM openreplay.lanes)::bigint AS batches_waiting,
+			SELECT openreplay.batches_waiting() AS batches_waiting,
 				   (SELECT count(*) FROM openreplay.live_sessions WHERE ended_at IS NULL) AS live_sessions,
 				   (SELECT count(*) FROM openreplay.parked_batches) AS batches_parked,
 				   (SELECT count(*) FROM openreplay.broken_batch_log) AS batches_broken,
@@ -2380,11 +2380,24 @@ COMMENT ON FUNCTION openreplay.end_sessions(timestamptz) IS
 
 -- ---- what has to be done every few minutes ----
 
+-- A function for its setting: 64 index look-ups a server look expensive to the planner, but compiling them takes seconds.
+CREATE FUNCTION openreplay.batches_waiting() RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
+AS $$
+BEGIN
+	RETURN (SELECT coalesce(sum(waiting), 0) FROM openreplay.lanes);
+END
+$$;
+COMMENT ON FUNCTION openreplay.batches_waiting() IS 'How many entries wait behind the positions of all lanes.';
+
 CREATE FUNCTION openreplay.expire_live_state() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	DELETE FROM openreplay.heartbeats WHERE noted_at < now() - interval '10 minutes';
+	-- the last word of a server stays while PostgreSQL itself may have been what kept it silent
+	DELETE FROM openreplay.heartbeats h WHERE noted_at < now() - interval '10 minutes'
+		AND (pg_postmaster_start_time() < now() - interval '10 minutes'
+			 OR EXISTS (SELECT FROM openreplay.heartbeats n WHERE n.server_id = h.server_id AND n.noted_at > h.noted_at));
 	DELETE FROM openreplay.live_sessions WHERE ended_at IS NOT NULL AND expires_at < now() - interval '10 minutes';
 	WITH late AS (
 		DELETE FROM openreplay.parked_batches WHERE received_at < now() - interval '1 day' RETURNING *
@@ -2660,7 +2673,7 @@ GRANT EXECUTE ON FUNCTION public.generate_api_key(integer), openreplay.ensure_se
 GRANT EXECUTE ON FUNCTION openreplay.register_server(text), openreplay.take_lanes(integer, integer, integer),
 	openreplay.ensure_batch_partitions(timestamptz, integer), openreplay.heartbeat(integer, timestamptz),
 	openreplay.project_snapshot() TO openreplay_ingest;
-GRANT EXECUTE ON FUNCTION openreplay.messages(bigint), openreplay.decode_batch(bytea), openreplay.shard_of(bigint),
+GRANT EXECUTE ON FUNCTION openreplay.batches_waiting(), openreplay.messages(bigint), openreplay.decode_batch(bytea), openreplay.shard_of(bigint),
 	openreplay.session_counts(bigint, bigint), openreplay.detect(bigint, jsonb), openreplay.threshold_catalogue(),
 	openreplay.detector_thresholds(integer) TO openreplay_reader, openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.start(), openreplay.stop(), openreplay.keep_house(), openreplay.process_batches(),

@@ -47,6 +47,9 @@ cpu_feed(void *self, Detection *detection)
 	int64_t elapsed_ms = state->last_sample ? detection->clock - state->last_sample : 0;
 	int64_t percent;
 
+	/* each stream has its clock, and a sample may come in one that is behind */
+	if (detection->clock < state->last_sample)
+		return;
 	state->last_sample = detection->clock;
 	if (values[PerformanceTrack_Frames].i < 0 || values[PerformanceTrack_Ticks].i < 0)
 	{

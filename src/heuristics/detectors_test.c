@@ -213,6 +213,9 @@ static const Story stories[] = {
 	 .found =
 		 "#6 cpu +2000 #3 https://shop.acme.test/cart {\"Duration\":8500,\"Rate\":94}\nend performance +0..+10500 fps "
 		 "4/16/40 cpu 18/70/94 total 0/0/0 used 0/0/0\n"},
+	{"a sample in a stream whose clock is behind",
+	 {LOAD(10000, 1, 0, 0), {9999, 2, MSG_PerformanceTrack, {1, UINT64_C(1) << 62}, NULL, NULL, 3}},
+	 .found = ""},
 	{"C2: a millisecond too short",
 	 {LOAD(0, 1, -1, -1), LOAD(2000, 2, 20, 10), LOAD(4000, 3, 20, 10), LOAD(7999, 4, 240, 120)},
 	 .found = "end performance +0..+7999 fps 10/27/60 cpu 10/60/85 total 0/0/0 used 0/0/0\n"},

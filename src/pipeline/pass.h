@@ -143,9 +143,6 @@ extern int64 run_pass(Pipeline *pipeline);
 typedef void (*PassWork)(Pass *pass, const void *arg);
 extern int64 do_pass(Pipeline *pipeline, PassWork work, const void *arg);
 
-/* Brings the live state of these sessions into memory and locks their rows; deleted ones are forgotten. */
-extern void prepare_sessions(Pass *pass, int64 *session_ids, int count);
-
 /* Inflates an entry's body into the pass's buffer; false and a reason when it is no zstd frame of legal size. */
 extern bool inflate_entry(Pass *pass, const Entry *entry, const uint8 **data, size_t *len, const char **reason);
 
@@ -154,10 +151,22 @@ extern void touch_session(Pass *pass, LiveSession *session);
 
 extern void report_duplicate(Pass *pass, const Entry *entry);
 extern void report_broken(Pass *pass, const Entry *entry, const char *reason, int messages_kept);
-extern Project *find_project(Pass *pass, int32 project_id);
 
 /* Writes everything collected so far. */
 extern void finish_pass(Pass *pass);
+
+/* ---- projects.c ---- */
+
+/* Never NULL; known tells whether there is such a project. */
+extern Project *find_project(Pass *pass, int32 project_id);
+
+/* ---- session/prepare.c ---- */
+
+/* Brings the live state of these sessions into memory and locks their rows; deleted ones are forgotten. */
+extern void prepare_sessions(Pass *pass, int64 *session_ids, int count);
+
+/* The same for all that have batches in this pass. */
+extern void prepare_sessions_of_pass(Pass *pass);
 
 /* ---- apply.c ---- */
 

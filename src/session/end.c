@@ -4,7 +4,8 @@
  * "Nothing came" cannot be told from the time of day: after an outage hours of batches may be waiting.  A lane's clock
  * is the arrival of the last entry that was read from it, or the heartbeat its idle writer left.  Clocks are read
  * before the last entries are, so whatever arrived up to a clock has been applied when it is used.  A writer that has
- * been silent for WRITER_SILENCE holds nothing back, and where no writer is left at all the time of day is the clock.
+ * been silent for WRITER_SILENCE while it could speak holds nothing back, and where no writer is left at all the time
+ * of day is the clock.
  */
 #include "postgres.h"
 
@@ -28,10 +29,10 @@ void
 read_lane_clocks(Pipeline *pipeline, LaneClocks *clocks)
 {
 	SPI_connect();
-	SPI_execute(
-		"SELECT server_id, max(clock) FROM openreplay.heartbeats WHERE noted_at > now() - interval '" WRITER_SILENCE "'"
-		" GROUP BY server_id",
-		false, 0);
+	SPI_execute("SELECT server_id, max(clock) FROM openreplay.heartbeats"
+				" WHERE greatest(noted_at, pg_postmaster_start_time()) > now() - interval '" WRITER_SILENCE "'"
+				" GROUP BY server_id",
+				false, 0);
 	for (int shard = 0; shard < VISIT_SHARDS; shard++)
 		clocks->clocks[shard] = DT_NOEND;
 	for (uint64 i = 0; i < SPI_processed; i++)
