@@ -2063,9 +2063,9 @@ DECLARE
 	lane smallint := openreplay.shard_of(append_batch.session_id);
 	last record;
 BEGIN
-	IF append_batch.kind NOT IN ('s', 'w', 'm') THEN
+	IF append_batch.kind NOT IN ('s', 'w', 'm', 'c', 'i', 'a', 'u') THEN
 		RAISE EXCEPTION 'unknown kind of entry "%"', append_batch.kind USING ERRCODE = 'invalid_parameter_value',
-			HINT = 'Kinds are s (start entry), w (web batch) and m (mobile batch).';
+			HINT = 'Kinds are s (start entry), w (web batch), m (mobile batch), c (canvas images), i (mobile screenshots), a (analytics) and u (usability test signal).';
 	END IF;
 	-- server 0 is SQL itself; its lanes are held until commit
 	PERFORM pg_advisory_xact_lock(20338, lane);
@@ -2163,7 +2163,8 @@ BEGIN
 	END IF;
 	COMMENT ON TABLE openreplay.batches IS
 		'What trackers sent, as they sent it: append-only, in hourly partitions. A lane is (server_id, shard); seq grows strictly within it. The recording of a session is its batches.';
-	COMMENT ON COLUMN openreplay.batches.kind IS 's start entry (JSON), w web batch, m mobile batch';
+	COMMENT ON COLUMN openreplay.batches.kind IS
+		's start entry (JSON), w web batch, m mobile batch, c canvas images and i mobile screenshots (image records), a analytics (JSON), u usability test signal (JSON)';
 	COMMENT ON COLUMN openreplay.batches.size_bytes IS 'size of the inflated body';
 	COMMENT ON COLUMN openreplay.batches.body IS 'one zstd frame';
 

@@ -148,7 +148,7 @@ detect_work(Pass *pass, const void *arg)
 		MemoryContext old = MemoryContextSwitchTo(pass->entry_context);
 
 		CHECK_FOR_INTERRUPTS();
-		if (entries[i].kind != ENTRY_START)
+		if (is_batch(&entries[i]))
 			apply_batch(pass, session, &entries[i], false);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(pass->entry_context);

@@ -167,6 +167,10 @@ process_entry(Pass *pass, const Entry *entry)
 		case ENTRY_MOBILE:
 			process_batch(pass, entry);
 			break;
+		case ENTRY_CANVAS:
+		case ENTRY_SCREENSHOTS:
+			/* part of the recording only: openreplay.images() reads them where they are */
+			break;
 		default:
 			report_broken(pass, entry, "unknown kind of entry", 0);
 	}

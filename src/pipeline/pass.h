@@ -24,6 +24,8 @@
 #define ENTRY_START 's'
 #define ENTRY_WEB 'w'
 #define ENTRY_MOBILE 'm'
+#define ENTRY_CANVAS 'c'	  /* images of canvases */
+#define ENTRY_SCREENSHOTS 'i' /* of mobile sessions */
 
 /* One row of openreplay.batches, in the memory of the pass. */
 typedef struct Entry
@@ -36,6 +38,13 @@ typedef struct Entry
 	char kind;
 	struct varlena *body; /* possibly toasted, one zstd frame */
 } Entry;
+
+/* True for entries whose body is a batch of messages. */
+static inline bool
+is_batch(const Entry *entry)
+{
+	return entry->kind == ENTRY_WEB || entry->kind == ENTRY_MOBILE;
+}
 
 /* A lane as the pass knows it: its position, and what this pass did in it. */
 typedef struct Lane

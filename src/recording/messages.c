@@ -173,10 +173,11 @@ openreplay_messages(PG_FUNCTION_ARGS)
 	arguments[1] =
 		TimestampTzGetDatum((session_id_ms((uint64) session_id) - INT64CONST(946684800000)) * 1000 - USECS_PER_DAY);
 	SPI_connect();
-	cursor = SPI_cursor_open_with_args(NULL,
-									   "SELECT body, kind FROM openreplay.batches WHERE session_id = $1"
-									   " AND received_at >= $2 AND kind <> 's' ORDER BY received_at, server_id, seq",
-									   2, types, arguments, NULL, true, 0);
+	cursor =
+		SPI_cursor_open_with_args(NULL,
+								  "SELECT body, kind FROM openreplay.batches WHERE session_id = $1"
+								  " AND received_at >= $2 AND kind IN ('w', 'm') ORDER BY received_at, server_id, seq",
+								  2, types, arguments, NULL, true, 0);
 	batch_context = AllocSetContextCreate(CurrentMemoryContext, "openreplay batch", ALLOCSET_DEFAULT_SIZES);
 	for (;;)
 	{

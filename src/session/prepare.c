@@ -43,7 +43,7 @@ sessions_of_pass(Pass *pass, int *count)
 	int n = 0;
 
 	for (int i = 0; i < pass->nentries; i++)
-		if (pass->entries[i].kind != ENTRY_START)
+		if (is_batch(&pass->entries[i]))
 			ids[n++] = pass->entries[i].session_id;
 	qsort(ids, n, sizeof(int64), compare_ids);
 	*count = 0;
@@ -69,7 +69,7 @@ derive_again(Pass *pass, const int64 *ids, int count)
 		LiveSession *session = find_live_session(pass->pipeline->sessions, entry->session_id);
 		Lane *lane = lane_of(pass->pipeline, entry->server_id, entry->shard);
 
-		if (session == NULL || lane == NULL || entry->seq > lane->seq || entry->kind == ENTRY_START ||
+		if (session == NULL || lane == NULL || entry->seq > lane->seq || !is_batch(entry) ||
 			is_applied(session, entry->server_id, entry->seq))
 			continue;
 		CHECK_FOR_INTERRUPTS();
