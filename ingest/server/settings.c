@@ -41,6 +41,8 @@ static const ConfigKey keys[] = {
 	{"JSON_SIZE_LIMIT", CONFIG_INT, AT(json_size_limit), "131072", 1000, 10000000},
 	{"COMPRESSION_THRESHOLD", CONFIG_INT, AT(compression_threshold), "20000", 0, 100000000},
 	{"PROTOCOL_VERSION", CONFIG_INT, AT(protocol_version), "0", 0, 2},
+	{"IS_FEATURE_FLAG_ENABLED", CONFIG_BOOL, AT(feature_flags), "false", 0, 0},
+	{"IS_USABILITY_TEST_ENABLED", CONFIG_BOOL, AT(usability_tests), "false", 0, 0},
 	{"LOG_LEVEL", CONFIG_TEXT, AT(log_level_name), "info", 0, 0},
 };
 

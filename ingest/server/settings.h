@@ -46,6 +46,8 @@ typedef struct Settings
 	int64_t json_size_limit;
 	int64_t compression_threshold;
 	int64_t protocol_version; /* 0: not sent */
+	bool feature_flags;		  /* told in the start's features */
+	bool usability_tests;	  /* likewise */
 
 	char *log_level_name;
 	LogLevel log_level;

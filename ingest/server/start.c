@@ -88,7 +88,8 @@ answer_start(Request *request)
 	/* Canvas frames have no endpoint yet; quality and rate must be valid all the same. */
 	put_text(&json, ",\"canvasEnabled\":false,\"canvasQuality\":\"low\",\"canvasFPS\":1");
 	/* Trackers 14 take absent features for enabled ones. */
-	put_text(&json, ",\"features\":{\"feature-flags\":false,\"usability-test\":false}");
+	put_format(&json, ",\"features\":{\"feature-flags\":%s,\"usability-test\":%s}",
+			   settings->feature_flags ? "true" : "false", settings->usability_tests ? "true" : "false");
 	if (settings->protocol_version > 0)
 		put_format(&json, ",\"protocolVersion\":%lld", (long long) settings->protocol_version);
 	put_text(&json, "}");
