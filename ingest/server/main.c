@@ -94,6 +94,10 @@ open_parts(Server *server, Door **door)
 	if (server->ids_open)
 		server->lanes = open_lanes(&server->settings, error, sizeof(error));
 	if (server->lanes != NULL)
+		server->sessions = open_sessions(SESSIONS_MAX);
+	if (server->sessions == NULL && error[0] == '\0')
+		snprintf(error, sizeof(error), "out of memory");
+	if (server->sessions != NULL)
 		server->snapshot = open_snapshot(&server->settings, error, sizeof(error));
 	if (server->snapshot != NULL)
 		*door = open_door(server, routes, route_count, error, sizeof(error));
@@ -130,6 +134,8 @@ close_parts(Server *server, Door *door)
 		close_door(door);
 	if (server->snapshot != NULL)
 		close_snapshot(server->snapshot);
+	if (server->sessions != NULL)
+		close_sessions(server->sessions);
 	if (server->lanes != NULL)
 		close_lanes(server->lanes);
 	if (server->ids_open)

@@ -5,6 +5,7 @@
 #define OPENREPLAY_SERVER_H
 
 #include "server/lanes.h"
+#include "server/sessions.h"
 #include "server/settings.h"
 #include "server/snapshot.h"
 #include "visit/visit.h"
@@ -14,6 +15,7 @@ typedef struct Server
 	Settings settings;
 	Lanes *lanes;
 	Snapshot *snapshot;
+	Sessions *sessions;
 	AgentParser *agents;
 	bool ids_open;
 } Server;

@@ -196,15 +196,19 @@ start_time(const StartRequest *asked, int64_t now_ms)
 	return start_ts < now_ms - DAY_MS ? now_ms - DAY_MS : start_ts;
 }
 
+/* True when the token asks for a session that may go on: one known to be of another project may not. */
 static bool
 continue_session(Request *request)
 {
 	Start *start = request->work;
 	const Settings *settings = &request->server->settings;
+	SessionFacts facts;
 
 	return start->asked.token != NULL && !start->asked.reset &&
 		   read_token(start->asked.token, strlen(start->asked.token), settings->token_secret,
-					  settings->token_secret_len, request->arrived_ms, &start->token) == TOKEN_VALID;
+					  settings->token_secret_len, request->arrived_ms, &start->token) == TOKEN_VALID &&
+		   !(recall_session(request->server->sessions, start->token.session_id, &facts) &&
+			 facts.project_id != start->project.id);
 }
 
 static void
@@ -234,6 +238,8 @@ begin_session(Request *request)
 	start->token.delay_ms = request->arrived_ms - start->asked.timestamp;
 	start->token.expires_ms = now_ms + project->max_session_duration_ms;
 	start->start_ts = start_time(&start->asked, now_ms);
+	remember_session(request->server->sessions, start->token.session_id, project->id, start->token.expires_ms,
+					 !start->asked.do_not_record);
 	if (start->asked.do_not_record)
 		answer_start(request);
 	else
