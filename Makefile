@@ -31,7 +31,7 @@ OBJS = $(MODULE_OBJS) $(filter-out src/visit/agent%,$(PLAIN_OBJS))
 
 PG_CPPFLAGS = -I$(CURDIR)/src -D_GNU_SOURCE
 SHLIB_LINK = -lzstd -lcrypto
-EDGE_LIBS = -L$(shell $(PG_CONFIG) --libdir) -lpq -lmicrohttpd -lcurl -ljansson -lzstd -lz -lcrypto -lpcre2-8 -lyaml -lpthread
+EDGE_LIBS = -L$(shell $(PG_CONFIG) --libdir) -lpq -lmicrohttpd -lcurl -ljansson -lzstd -lz -lcrypto -lpcre2-8 -lyaml -lmaxminddb -lpthread
 
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 REGRESS_OPTS = --inputdir=$(CURDIR) --outputdir=$(CURDIR)/build/regress

@@ -40,7 +40,8 @@ show_usage(void)
 		 "FILE has KEY=VALUE lines; the same keys in the environment win.  Required: STATE_DIR, and TOKEN_SECRET or\n"
 		 "TOKEN_SECRET_FILE.  All keys are described in ingest/server/README.md.\n"
 		 "\n"
-		 "SIGTERM finishes what is under way and stops.  SIGHUP reads LOG_LEVEL and the projects again.");
+		 "SIGTERM finishes what is under way and stops.  SIGHUP reads LOG_LEVEL, MAXMINDDB_FILE and\n"
+		 "the projects again.");
 }
 
 /* Two servers with one identity would take each other's lanes away. */
@@ -88,6 +89,12 @@ open_parts(Server *server, Door **door)
 	if (server->agents == NULL)
 	{
 		log_error("UAPARSER_FILE cannot be used file=%s error=\"%s\"", server->settings.uaparser_file, error);
+		return false;
+	}
+	server->geo = open_geo(server->settings.maxminddb_file, server->settings.state_dir);
+	if (server->geo == NULL)
+	{
+		log_error("out of memory");
 		return false;
 	}
 	server->ids_open = open_ids(&server->settings, error, sizeof(error));
@@ -140,6 +147,8 @@ close_parts(Server *server, Door *door)
 		close_lanes(server->lanes);
 	if (server->ids_open)
 		close_ids();
+	if (server->geo != NULL)
+		close_geo(server->geo);
 	if (server->agents != NULL)
 		close_agents(server->agents);
 }
@@ -174,6 +183,7 @@ reload(Server *server, const char *config_path)
 	if (load_settings(&fresh, config_path, error, sizeof(error)))
 	{
 		set_log_level(fresh.log_level);
+		reopen_geo(server->geo, fresh.maxminddb_file);
 		free_settings(&fresh);
 		log_info("configuration read again");
 	}

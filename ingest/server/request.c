@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/clock.h"
 #include "server/door.h"
@@ -123,6 +124,43 @@ on_request_line(void *argument, const char *target, struct MHD_Connection *conne
 		}
 	}
 	return request;
+}
+
+/* ---- the client ---------------------------------------------------------------------------------------------------
+ */
+
+typedef struct ForwardedLines
+{
+	const char *lines[FORWARDED_MAX]; /* the last ones */
+	size_t count;
+} ForwardedLines;
+
+static enum MHD_Result
+note_forwarded(void *argument, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	ForwardedLines *forwarded = argument;
+
+	(void) kind;
+	if (value == NULL || strcasecmp(name, "X-Forwarded-For") != 0)
+		return MHD_YES;
+	if (forwarded->count == FORWARDED_MAX)
+		memmove(forwarded->lines, forwarded->lines + 1, --forwarded->count * sizeof(forwarded->lines[0]));
+	forwarded->lines[forwarded->count++] = value;
+	return MHD_YES;
+}
+
+static Address
+client_of(Request *request)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	ForwardedLines forwarded = {.count = 0};
+	Address peer;
+
+	address_of_socket(info != NULL ? info->client_addr : NULL, &peer);
+	MHD_get_connection_values(request->connection, MHD_HEADER_KIND, note_forwarded, &forwarded);
+	return find_client(&request->server->settings.trusted_proxies, &peer, forwarded.lines, forwarded.count,
+					   request_header(request, "X-Real-Ip"));
 }
 
 /* ---- the headers --------------------------------------------------------------------------------------------------
@@ -263,6 +301,7 @@ static enum MHD_Result
 begin_request(Request *request, const char *method)
 {
 	request->arrived_ms = wall_ms();
+	request->client = client_of(request);
 	look_at_headers(request, method);
 	if (request->answer == NULL)
 	{

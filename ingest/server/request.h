@@ -72,6 +72,7 @@ struct Request
 	RequestState state;
 	int64_t started_ms; /* monotonic */
 	int64_t arrived_ms; /* wall clock */
+	Address client;		/* from the headers on */
 
 	int64_t split; /* of the query, -1: none or not a number */
 	Token token;   /* valid, or just expired on routes that allow it */

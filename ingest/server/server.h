@@ -4,6 +4,7 @@
 #ifndef OPENREPLAY_SERVER_H
 #define OPENREPLAY_SERVER_H
 
+#include "server/geo.h"
 #include "server/lanes.h"
 #include "server/sessions.h"
 #include "server/settings.h"
@@ -17,6 +18,7 @@ typedef struct Server
 	Snapshot *snapshot;
 	Sessions *sessions;
 	AgentParser *agents;
+	Geo *geo;
 	bool ids_open;
 } Server;
 

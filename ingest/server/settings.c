@@ -24,6 +24,7 @@ static const ConfigKey keys[] = {
 	{"HTTP_TIMEOUT", CONFIG_SECONDS, AT(http_timeout_s), "60", 1, 3600},
 	{"CONNECTION_LIMIT", CONFIG_INT, AT(connection_limit), "4096", 16, 1000000},
 	{"ADDRESS_CONNECTION_LIMIT", CONFIG_INT, AT(address_connection_limit), "0", 0, 1000000},
+	{"TRUSTED_PROXIES", CONFIG_TEXT, AT(trusted_proxies_list), "127.0.0.0/8, ::1", 0, 0},
 	{"USE_CORS", CONFIG_BOOL, AT(use_cors), "true", 0, 0},
 	{"PORT_FILE", CONFIG_TEXT, AT(port_file), "", 0, 0},
 	{"DATABASE_URL", CONFIG_TEXT, AT(database_url), "", 0, 0},
@@ -35,6 +36,7 @@ static const ConfigKey keys[] = {
 	{"SPOOL_AFTER_MS", CONFIG_INT, AT(spool_after_ms), "2000", 100, 600000},
 	{"SERVER_NAME", CONFIG_TEXT, AT(server_name), "", 0, 0},
 	{"UAPARSER_FILE", CONFIG_TEXT, AT(uaparser_file), "", 0, 0},
+	{"MAXMINDDB_FILE", CONFIG_TEXT, AT(maxminddb_file), "", 0, 0},
 	{"TOKEN_SECRET", CONFIG_TEXT, AT(token_secret), "", 0, 0},
 	{"TOKEN_SECRET_FILE", CONFIG_TEXT, AT(token_secret_file), "", 0, 0},
 	{"BEACON_SIZE_LIMIT", CONFIG_INT, AT(beacon_size_limit), "1000000", 1000, 100000000},
@@ -128,6 +130,8 @@ complete_settings(Settings *settings, char *error, size_t error_size)
 				 settings->log_level_name);
 		return false;
 	}
+	if (!read_trusted_proxies(settings->trusted_proxies_list, &settings->trusted_proxies, error, error_size))
+		return false;
 	if (settings->state_dir[0] == '\0')
 	{
 		snprintf(error, error_size, "STATE_DIR is missing: a writable directory that keeps this server's identity");

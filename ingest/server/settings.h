@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "common/log.h"
+#include "server/client.h"
 
 typedef struct Settings
 {
@@ -21,6 +22,8 @@ typedef struct Settings
 	int64_t http_timeout_s;
 	int64_t connection_limit;
 	int64_t address_connection_limit; /* 0: none */
+	char *trusted_proxies_list;
+	TrustedProxies trusted_proxies;
 	bool use_cors;
 	char *port_file;
 
@@ -37,7 +40,8 @@ typedef struct Settings
 	char *server_name;
 	bool server_name_given; /* not just the host's name */
 	char *uaparser_file;
-	char *token_secret; /* after load_settings() also when it came from TOKEN_SECRET_FILE */
+	char *maxminddb_file; /* "": none */
+	char *token_secret;	  /* after load_settings() also when it came from TOKEN_SECRET_FILE */
 	char *token_secret_file;
 	size_t token_secret_len;
 

@@ -31,6 +31,7 @@ typedef struct Start
 	StartRequest asked;
 	Project project;
 	UserAgent agent;
+	Place place;
 	char agent_text[3 * AGENT_MAX + 1];
 	char user_uuid[VISIT_UUID_SIZE];
 	Token token;
@@ -77,9 +78,9 @@ answer_start(Request *request)
 	put_field(&json, "userOS", start->agent.os);
 	put_field(&json, "userDevice", start->agent.device);
 	put_field(&json, "userBrowser", start->agent.browser);
-	put_field(&json, "userCountry", "UN");
-	put_field(&json, "userState", "");
-	put_field(&json, "userCity", "");
+	put_field(&json, "userCountry", start->place.country);
+	put_field(&json, "userState", start->place.state);
+	put_field(&json, "userCity", start->place.city);
 	put_format(&json, ",\"sessionID\":\"%llu\",\"projectID\":\"%d\"", (unsigned long long) start->token.session_id,
 			   project->id);
 	put_format(&json, ",\"beaconSizeLimit\":%lld,\"compressionThreshold\":%lld",
@@ -127,9 +128,9 @@ put_start_entry(Buffer *json, const Start *start)
 	put_field(json, "user_browser_version", agent->browser_version);
 	put_field(json, "user_device", agent->device);
 	put_field(json, "user_device_type", device_type_name(agent->device_type));
-	put_field(json, "user_country", "UN");
-	put_field(json, "user_state", "");
-	put_field(json, "user_city", "");
+	put_field(json, "user_country", start->place.country);
+	put_field(json, "user_state", start->place.state);
+	put_field(json, "user_city", start->place.city);
 	put_format(json, ",\"user_device_memory_size\":%lld,\"user_device_heap_size\":%lld",
 			   (long long) asked->device_memory, (long long) asked->heap_size);
 	put_field(json, "user_id", asked->user_id);
@@ -335,6 +336,7 @@ find_and_start(Request *request)
 	if (start->asked.user_uuid == NULL ||
 		!parse_uuid(start->asked.user_uuid, strlen(start->asked.user_uuid), start->user_uuid))
 		make_uuid(start->user_uuid);
+	find_place(request->server->geo, &request->client, &start->place);
 
 	if (continue_session(request))
 		answer_start(request);
