@@ -1820,16 +1820,19 @@ BEGIN
 
 	FOR link IN
 		SELECT * FROM (VALUES
-			('public.projects', 'on_insert_or_update', 'INSERT OR UPDATE', 'public.notify_project'),
-			('public.integrations', 'on_insert_or_update_or_delete', 'INSERT OR UPDATE OR DELETE', 'public.notify_integration'),
-			('public.alerts', 'on_insert_or_update_or_delete', 'INSERT OR UPDATE OR DELETE', 'public.notify_alert'),
-			('public.sessions', 'on_delete', 'DELETE', 'openreplay.delete_session_events')
-		) AS l (table_name, trigger_name, events, function_name)
+			('public.projects', 'on_insert_or_update', 'INSERT OR UPDATE', 'ROW', 'public.notify_project'),
+			('public.projects', 'on_removal', 'DELETE OR TRUNCATE', 'STATEMENT', 'openreplay.notify_snapshot'),
+			('public.tags', 'on_change', 'INSERT OR UPDATE OR DELETE OR TRUNCATE', 'STATEMENT', 'openreplay.notify_snapshot'),
+			('public.projects_conditions', 'on_change', 'INSERT OR UPDATE OR DELETE OR TRUNCATE', 'STATEMENT', 'openreplay.notify_snapshot'),
+			('public.integrations', 'on_insert_or_update_or_delete', 'INSERT OR UPDATE OR DELETE', 'ROW', 'public.notify_integration'),
+			('public.alerts', 'on_insert_or_update_or_delete', 'INSERT OR UPDATE OR DELETE', 'ROW', 'public.notify_alert'),
+			('public.sessions', 'on_delete', 'DELETE', 'ROW', 'openreplay.delete_session_events')
+		) AS l (table_name, trigger_name, events, level, function_name)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger t
 						  WHERE t.tgrelid = to_regclass(l.table_name) AND t.tgname = l.trigger_name)
 	LOOP
-		EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s FOR EACH ROW EXECUTE FUNCTION %s()',
-			link.trigger_name, link.events, link.table_name, link.function_name);
+		EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s FOR EACH %s EXECUTE FUNCTION %s()',
+			link.trigger_name, link.events, link.table_name, link.level, link.function_name);
 	END LOOP;
 END
 $$;
@@ -2094,15 +2097,64 @@ $$;
 COMMENT ON FUNCTION openreplay.heartbeat(integer, timestamptz) IS
 	'An ingest server tells that all it received up to clock is committed. Sessions end by these clocks, not by the time of day.';
 
+-- What a filter is called by mobile trackers, and its values as text: they refuse the whole list for one number in it.
+CREATE FUNCTION openreplay.mobile_filters(filters jsonb, nested boolean DEFAULT false) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+			'type', CASE WHEN nested THEN f->>'type' ELSE
+				CASE f->>'type' WHEN 'duration' THEN 'session_duration' WHEN 'fetch' THEN 'network_message'
+					WHEN 'custom' THEN 'event' WHEN 'mainThreadCPU' THEN 'mainThreadCpu' ELSE f->>'type' END END,
+			'operator', coalesce(f->>'operator', 'is'),
+			'value', (SELECT coalesce(jsonb_agg(v #>> '{}' ORDER BY m), '[]')
+					  FROM jsonb_array_elements(CASE jsonb_typeof(f->'value') WHEN 'array' THEN f->'value'
+												ELSE jsonb_build_array(f->'value') END) WITH ORDINALITY AS e (v, m)
+					  WHERE v <> 'null'),
+			'source', CASE jsonb_typeof(f->'source') WHEN 'string' THEN f->'source' END,
+			'filters', CASE WHEN NOT nested AND jsonb_typeof(f->'filters') = 'array'
+					   THEN openreplay.mobile_filters(f->'filters', true) END)) ORDER BY n), '[]')
+	FROM jsonb_array_elements(CASE jsonb_typeof(filters) WHEN 'array' THEN filters ELSE '[]' END) WITH ORDINALITY AS e (f, n)
+	WHERE jsonb_typeof(f->'type') = 'string'
+$$;
+COMMENT ON FUNCTION openreplay.mobile_filters(jsonb, boolean) IS
+	'The filters of a capture condition in the words of mobile trackers: other type names, all values text. nested: they are filters of a filter, whose types have one name everywhere.';
+
 CREATE FUNCTION openreplay.project_snapshot()
-RETURNS TABLE (project_id integer, project_key text, platform text, sample_rate integer, max_session_duration_ms bigint, beacon_size integer)
+RETURNS TABLE (project_id integer, project_key text, platform text, sample_rate integer, max_session_duration_ms bigint, beacon_size integer,
+			   tags jsonb, web_conditions jsonb, mobile_conditions jsonb)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT p.project_id, p.project_key::text, p.platform::text, p.sample_rate::integer, p.max_session_duration::bigint, p.beacon_size
-	FROM public.projects p WHERE p.active
+	SELECT p.project_id, p.project_key::text, p.platform::text, p.sample_rate::integer, p.max_session_duration::bigint, p.beacon_size,
+		   coalesce(t.tags, '[]'), coalesce(c.web, '[]'), coalesce(c.mobile, '[]')
+	FROM public.projects p
+	LEFT JOIN (
+		SELECT g.project_id, jsonb_agg(jsonb_build_object('id', g.tag_id, 'selector', g.selector, 'icr', g.ignore_click_rage,
+														  'idc', g.ignore_dead_click, 'location', g.location) ORDER BY g.tag_id) AS tags
+		FROM public.tags g WHERE g.deleted_at IS NULL GROUP BY g.project_id
+	) t USING (project_id)
+	LEFT JOIN (
+		SELECT n.project_id,
+			   jsonb_agg(jsonb_build_object('name', n.name, 'capture_rate', n.capture_rate, 'filters',
+				   CASE jsonb_typeof(n.filters) WHEN 'array' THEN n.filters ELSE '[]' END) ORDER BY n.condition_id) AS web,
+			   jsonb_agg(jsonb_build_object('name', n.name, 'capture_rate', n.capture_rate, 'filters',
+				   openreplay.mobile_filters(n.filters)) ORDER BY n.condition_id) AS mobile
+		FROM public.projects_conditions n GROUP BY n.project_id
+	) c USING (project_id)
+	WHERE p.active
 $$;
 COMMENT ON FUNCTION openreplay.project_snapshot() IS
-	'What ingest servers keep in memory of every active project. Changes are announced on channel project.';
+	'What ingest servers keep in memory of every active project: recording rules, live tags, capture conditions as web and as mobile trackers are told them. Changes are announced on the channels project and openreplay_snapshot.';
+
+CREATE FUNCTION openreplay.notify_snapshot() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	NOTIFY openreplay_snapshot;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION openreplay.notify_snapshot() IS
+	'Statement trigger: tells ingest servers, on channel openreplay_snapshot, to read openreplay.project_snapshot() again.';
 
 /*
  * Called by install() after the product tables exist; same rules.

@@ -1,7 +1,7 @@
 /*
- * snapshot.c - the active projects, in memory
+ * snapshot.c - the active projects with their tags and conditions, in memory
  *
- * Readers copy one project out of a sorted array under a mutex; the thread builds a new array aside and swaps it in.
+ * Readers copy out of a set of projects under a mutex; the thread builds a new set aside and swaps it in.
  * Requests that wait for a refresh are served together: however many unknown keys arrive, there is one query at a time
  * and at most ten a second.  What was read is also kept in STATE_DIR (snapshot_file.c) for the next start.
  */
@@ -44,9 +44,8 @@ struct Snapshot
 
 	/* guarded by lock */
 	pthread_mutex_t lock;
-	Project *projects; /* sorted by key */
-	size_t nprojects;
-	bool loaded; /* from the database */
+	ProjectSet *set; /* NULL: nothing known yet */
+	bool loaded;	 /* from the database */
 	bool stopping;
 	bool wanted; /* a refresh was asked for */
 	SnapshotWaiter *waiters;
@@ -60,12 +59,6 @@ struct Snapshot
 	int64_t next_complaint_ms;
 };
 
-static int
-compare_projects(const void *a, const void *b)
-{
-	return strcmp(((const Project *) a)->key, ((const Project *) b)->key);
-}
-
 static MissingKey *
 missing_slot(Snapshot *snapshot, const char *key)
 {
@@ -76,33 +69,87 @@ missing_slot(Snapshot *snapshot, const char *key)
 	return &snapshot->missing[hash % MISSING_SLOTS];
 }
 
+/* Under the lock. */
+static const KnownProject *
+known_by_id(const Snapshot *snapshot, int32_t id)
+{
+	return snapshot->set == NULL ? NULL : project_by_id(snapshot->set, id);
+}
+
 ProjectLookup
 find_project(Snapshot *snapshot, const char *key, Project *project)
 {
 	ProjectLookup lookup = PROJECT_UNSURE;
-	Project wanted;
-	const Project *found;
+	const KnownProject *found;
 	const MissingKey *missing;
 
 	/* Keys are far shorter; a longer one needs no look. */
-	if (strlen(key) >= sizeof(wanted.key))
+	if (strlen(key) >= PROJECT_KEY_SIZE)
 		return PROJECT_MISSING;
-	memcpy(wanted.key, key, strlen(key) + 1);
 
 	pthread_mutex_lock(&snapshot->lock);
-	found = snapshot->nprojects == 0
-				? NULL
-				: bsearch(&wanted, snapshot->projects, snapshot->nprojects, sizeof(Project), compare_projects);
+	found = snapshot->set == NULL ? NULL : project_by_key(snapshot->set, key);
 	missing = missing_slot(snapshot, key);
 	if (found != NULL)
 	{
-		*project = *found;
+		*project = found->project;
 		lookup = PROJECT_FOUND;
 	}
 	else if (strcmp(missing->key, key) == 0 && monotonic_ms() < missing->until_ms)
 		lookup = PROJECT_MISSING;
 	pthread_mutex_unlock(&snapshot->lock);
 	return lookup;
+}
+
+bool
+find_project_by_id(Snapshot *snapshot, int32_t id, Project *project)
+{
+	const KnownProject *found;
+
+	pthread_mutex_lock(&snapshot->lock);
+	found = known_by_id(snapshot, id);
+	if (found != NULL)
+		*project = found->project;
+	pthread_mutex_unlock(&snapshot->lock);
+	return found != NULL;
+}
+
+void
+put_project_tags(Snapshot *snapshot, int32_t project_id, Buffer *json)
+{
+	const KnownProject *found;
+
+	pthread_mutex_lock(&snapshot->lock);
+	found = known_by_id(snapshot, project_id);
+	put_text(json, found != NULL ? found->lists.tags : "[]");
+	pthread_mutex_unlock(&snapshot->lock);
+}
+
+void
+put_project_conditions(Snapshot *snapshot, int32_t project_id, bool mobile, Buffer *json)
+{
+	const KnownProject *found;
+
+	pthread_mutex_lock(&snapshot->lock);
+	found = known_by_id(snapshot, project_id);
+	if (found == NULL)
+		put_text(json, "[]");
+	else
+		put_text(json, mobile ? found->lists.mobile_conditions : found->lists.web_conditions);
+	pthread_mutex_unlock(&snapshot->lock);
+}
+
+int
+condition_rate(Snapshot *snapshot, int32_t project_id, const char *name)
+{
+	const KnownProject *found;
+	int rate;
+
+	pthread_mutex_lock(&snapshot->lock);
+	found = known_by_id(snapshot, project_id);
+	rate = found != NULL ? rate_of_condition(found, name) : -1;
+	pthread_mutex_unlock(&snapshot->lock);
+	return rate;
 }
 
 void
@@ -169,7 +216,7 @@ has_projects(Snapshot *snapshot)
 	bool has;
 
 	pthread_mutex_lock(&snapshot->lock);
-	has = snapshot->nprojects > 0;
+	has = snapshot->set != NULL && snapshot->set->count > 0;
 	pthread_mutex_unlock(&snapshot->lock);
 	return has;
 }
@@ -202,6 +249,7 @@ complain(Snapshot *snapshot, const char *what, const char *error)
 static bool
 connect_snapshot(Snapshot *snapshot, const PqWait *wait, char *error)
 {
+	static const char *const channels[] = {"LISTEN project", "LISTEN openreplay_snapshot"};
 	PGresult *result;
 
 	if (snapshot->conn != NULL)
@@ -210,14 +258,17 @@ connect_snapshot(Snapshot *snapshot, const PqWait *wait, char *error)
 		pq_connect(snapshot->settings->database_url, "openreplay-ingest snapshot", wait, error, ERROR_SIZE);
 	if (snapshot->conn == NULL)
 		return false;
-	result = pq_query(snapshot->conn, "LISTEN project", 0, NULL, wait, error, ERROR_SIZE);
-	if (result == NULL)
+	for (size_t i = 0; i < sizeof(channels) / sizeof(channels[0]); i++)
 	{
-		PQfinish(snapshot->conn);
-		snapshot->conn = NULL;
-		return false;
+		result = pq_query(snapshot->conn, channels[i], 0, NULL, wait, error, ERROR_SIZE);
+		if (result == NULL)
+		{
+			PQfinish(snapshot->conn);
+			snapshot->conn = NULL;
+			return false;
+		}
+		PQclear(result);
 	}
-	PQclear(result);
 	return true;
 }
 
@@ -235,29 +286,49 @@ read_project(const PGresult *result, int row, Project *project)
 	return len >= 0 && (size_t) len < sizeof(project->key);
 }
 
-/* Takes over projects, which are sorted already. */
+/* Takes over an ordered set. */
 static void
-use_projects(Snapshot *snapshot, Project *projects, size_t nprojects, bool loaded)
+use_projects(Snapshot *snapshot, ProjectSet *set, bool loaded)
 {
 	int64_t largest = snapshot->settings->beacon_size_limit;
-	Project *old;
+	ProjectSet *old;
 
-	for (size_t i = 0; i < nprojects; i++)
+	for (size_t i = 0; i < set->count; i++)
 	{
-		if (projects[i].beacon_size > largest)
-			largest = projects[i].beacon_size;
+		if (set->projects[i].project.beacon_size > largest)
+			largest = set->projects[i].project.beacon_size;
 	}
 	pthread_mutex_lock(&snapshot->lock);
-	if (snapshot->loaded != loaded || snapshot->nprojects != nprojects)
-		log_info("project snapshot projects=%zu from=%s", nprojects, loaded ? "database" : "disk");
-	old = snapshot->projects;
-	snapshot->projects = projects;
-	snapshot->nprojects = nprojects;
+	old = snapshot->set;
+	if (old == NULL || snapshot->loaded != loaded || old->count != set->count)
+		log_info("project snapshot projects=%zu from=%s", set->count, loaded ? "database" : "disk");
+	snapshot->set = set;
 	snapshot->loaded = loaded;
 	memset(snapshot->missing, 0, sizeof(snapshot->missing));
 	pthread_mutex_unlock(&snapshot->lock);
 	atomic_store(&snapshot->largest_beacon, largest);
-	free(old);
+	free_project_set(old);
+}
+
+/* The set of all rows; NULL without memory. */
+static ProjectSet *
+read_projects(const PGresult *result)
+{
+	ProjectSet *set = make_project_set();
+	bool ok = set != NULL;
+
+	for (int row = 0; ok && row < PQntuples(result); row++)
+	{
+		ProjectLists lists = {PQgetvalue(result, row, 6), PQgetvalue(result, row, 7), PQgetvalue(result, row, 8)};
+		Project project;
+
+		if (read_project(result, row, &project))
+			ok = add_project(set, &project, &lists);
+	}
+	if (ok && order_project_set(set))
+		return set;
+	free_project_set(set);
+	return NULL;
 }
 
 static bool
@@ -265,29 +336,22 @@ load_projects(Snapshot *snapshot, const PqWait *wait, char *error)
 {
 	PGresult *result = pq_query(snapshot->conn,
 								"SELECT project_id, project_key, platform, sample_rate, max_session_duration_ms, "
-								"beacon_size FROM openreplay.project_snapshot()",
+								"beacon_size, tags, web_conditions, mobile_conditions "
+								"FROM openreplay.project_snapshot()",
 								0, NULL, wait, error, ERROR_SIZE);
-	Project *projects;
-	size_t nprojects = 0;
+	ProjectSet *set;
 
 	if (result == NULL)
 		return false;
-	projects = calloc((size_t) PQntuples(result) + 1, sizeof(*projects));
-	if (projects == NULL)
+	set = read_projects(result);
+	PQclear(result);
+	if (set == NULL)
 	{
-		PQclear(result);
 		snprintf(error, ERROR_SIZE, "out of memory");
 		return false;
 	}
-	for (int row = 0; row < PQntuples(result); row++)
-	{
-		if (read_project(result, row, &projects[nprojects]))
-			nprojects++;
-	}
-	PQclear(result);
-	qsort(projects, nprojects, sizeof(*projects), compare_projects);
-	keep_projects(snapshot->settings->state_dir, projects, nprojects);
-	use_projects(snapshot, projects, nprojects, true);
+	keep_projects(snapshot->settings->state_dir, set);
+	use_projects(snapshot, set, true);
 	return true;
 }
 
@@ -392,8 +456,7 @@ Snapshot *
 open_snapshot(const Settings *settings, char *error, size_t error_size)
 {
 	Snapshot *snapshot = calloc(1, sizeof(*snapshot));
-	Project *kept;
-	size_t nkept;
+	ProjectSet *kept;
 
 	if (snapshot == NULL)
 	{
@@ -403,19 +466,16 @@ open_snapshot(const Settings *settings, char *error, size_t error_size)
 	snapshot->settings = settings;
 	atomic_init(&snapshot->largest_beacon, settings->beacon_size_limit);
 	pthread_mutex_init(&snapshot->lock, NULL);
-	kept = recall_projects(settings->state_dir, &nkept);
+	kept = recall_projects(settings->state_dir);
 	if (kept != NULL)
-	{
-		qsort(kept, nkept, sizeof(*kept), compare_projects);
-		use_projects(snapshot, kept, nkept, false);
-	}
+		use_projects(snapshot, kept, false);
 	snapshot->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (snapshot->wake_fd < 0 || pthread_create(&snapshot->thread, NULL, run_snapshot, snapshot) != 0)
 	{
 		snprintf(error, error_size, "cannot start the snapshot thread: %s", strerror(errno));
 		if (snapshot->wake_fd >= 0)
 			close(snapshot->wake_fd);
-		free(snapshot->projects);
+		free_project_set(snapshot->set);
 		free(snapshot);
 		return NULL;
 	}
@@ -437,6 +497,6 @@ close_snapshot(Snapshot *snapshot)
 {
 	close(snapshot->wake_fd);
 	pthread_mutex_destroy(&snapshot->lock);
-	free(snapshot->projects);
+	free_project_set(snapshot->set);
 	free(snapshot);
 }

@@ -1,5 +1,5 @@
 /*
- * snapshot.h - the active projects, in memory
+ * snapshot.h - the active projects with their tags and conditions, in memory
  *
  * Read from the database once and again on each notification and every minute, by a thread with a connection of its
  * own, so that a session start waits for no query.  A key that is not in the snapshot is looked up once more before it
@@ -12,20 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/buffer.h"
+#include "server/project_set.h"
 #include "server/settings.h"
-
-#define PROJECT_KEY_SIZE 64
-#define PROJECT_PLATFORM_SIZE 16
-
-typedef struct Project
-{
-	char key[PROJECT_KEY_SIZE];
-	int32_t id;
-	char platform[PROJECT_PLATFORM_SIZE]; /* "web", "ios", "android" */
-	int32_t sample_rate;				  /* 0 .. 100 */
-	int64_t max_session_duration_ms;
-	int64_t beacon_size; /* bytes, 0: the server's */
-} Project;
 
 typedef enum ProjectLookup
 {
@@ -50,8 +39,21 @@ extern Snapshot *open_snapshot(const Settings *settings, char *error, size_t err
 extern void stop_snapshot(Snapshot *snapshot);
 extern void close_snapshot(Snapshot *snapshot);
 
-/* Thread-safe, no I/O.  Copies the project out when found. */
+/* Thread-safe, no I/O, as are all below.  Copies the project out when found. */
 extern ProjectLookup find_project(Snapshot *snapshot, const char *key, Project *project);
+
+/* False when no active project has this id, as far as the snapshot goes. */
+extern bool find_project_by_id(Snapshot *snapshot, int32_t id, Project *project);
+
+/*
+ * Append a JSON array, [] when the project has none or is not known: live tags with id, selector, icr, idc and
+ * location; capture conditions with name, capture_rate and filters, in the words of web or of mobile trackers.
+ */
+extern void put_project_tags(Snapshot *snapshot, int32_t project_id, Buffer *json);
+extern void put_project_conditions(Snapshot *snapshot, int32_t project_id, bool mobile, Buffer *json);
+
+/* The rate by which sessions are captured once this condition came true, 0 .. 100; -1: there is no such condition. */
+extern int condition_rate(Snapshot *snapshot, int32_t project_id, const char *name);
 
 /* False when stopping: nobody will be woken. */
 extern bool await_refresh(Snapshot *snapshot, SnapshotWaiter *waiter);

@@ -4,14 +4,12 @@
 #ifndef OPENREPLAY_SNAPSHOT_FILE_H
 #define OPENREPLAY_SNAPSHOT_FILE_H
 
-#include <stddef.h>
-
-#include "server/snapshot.h"
+#include "server/project_set.h"
 
 /* Writes them if they differ from what the file has; a failure is logged, and costs only the next start. */
-extern void keep_projects(const char *state_dir, const Project *projects, size_t nprojects);
+extern void keep_projects(const char *state_dir, const ProjectSet *set);
 
-/* Those in the file, to be freed; NULL when there is none that can be read. */
-extern Project *recall_projects(const char *state_dir, size_t *nprojects);
+/* Those in the file, ordered, to be freed; NULL when there is none, or none of this form that is whole. */
+extern ProjectSet *recall_projects(const char *state_dir);
 
 #endif /* OPENREPLAY_SNAPSHOT_FILE_H */
