@@ -883,7 +883,8 @@ BEGIN
 
 	IF to_regclass('public.sessions_feature_flags') IS NULL THEN
 		CREATE TABLE public.sessions_feature_flags (
-			session_id      bigint NOT NULL REFERENCES public.sessions ON DELETE CASCADE,
+			-- no foreign key: a tracker asks for flags right after its start, when the session's row may still be on its way
+			session_id      bigint NOT NULL,
 			feature_flag_id integer NOT NULL REFERENCES public.feature_flags ON DELETE CASCADE,
 			condition_id    integer REFERENCES public.feature_flags_conditions ON DELETE SET NULL,
 			PRIMARY KEY (session_id, feature_flag_id)
@@ -1787,6 +1788,7 @@ BEGIN
 	DELETE FROM events_ios.inputs WHERE session_id = OLD.session_id;
 	DELETE FROM events_ios.swipes WHERE session_id = OLD.session_id;
 	DELETE FROM events_ios.views WHERE session_id = OLD.session_id;
+	DELETE FROM public.sessions_feature_flags WHERE session_id = OLD.session_id;
 	DELETE FROM openreplay.live_sessions WHERE session_id = OLD.session_id;
 	DELETE FROM openreplay.parked_batches WHERE session_id = OLD.session_id;
 	DELETE FROM openreplay.broken_batch_log WHERE session_id = OLD.session_id;
@@ -2617,7 +2619,335 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 500 AS 'MODULE_PATHNAME', 'openre
 COMMENT ON FUNCTION openreplay.decode_batch(bytea) IS
 	'The messages of one batch body: as sent by a tracker, or as stored in openreplay.batches (a zstd frame is recognised). Messages before a fault are returned, and a warning tells the fault.';
 
--- ==== 7. Installation ==============================================================================================
+-- ==== 7. Feature flags ==============================================================================================
+
+CREATE FUNCTION openreplay.flag_vocabulary()
+RETURNS TABLE (kind text, name text, needs_value boolean)
+LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 20 AS 'MODULE_PATHNAME', 'openreplay_flag_vocabulary';
+COMMENT ON FUNCTION openreplay.flag_vocabulary() IS
+	'What the conditions of feature flags can look at (kind type) and how (kind operator).';
+
+CREATE FUNCTION openreplay.flag_bucket(project_id integer, flag_key text, visitor_id text) RETURNS integer
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_flag_bucket';
+COMMENT ON FUNCTION openreplay.flag_bucket(integer, text, text) IS
+	'Where a visitor stands in the rollout of a flag, 0 to 99: a condition with rollout_percentage p takes those below p. '
+	'A hash (FNV-1a with a finalizer) of its arguments, so it never changes and a higher percentage takes nobody out.';
+
+CREATE FUNCTION openreplay.match_flags(project_id integer, visitor jsonb)
+RETURNS TABLE (feature_flag_id integer, condition_id integer, flag_key text, is_persist boolean, value jsonb, payload text)
+LANGUAGE c STABLE STRICT PARALLEL SAFE ROWS 10 AS 'MODULE_PATHNAME', 'openreplay_match_flags';
+COMMENT ON FUNCTION openreplay.match_flags(integer, jsonb) IS
+	'The feature flags that a visitor has, in the order of their ids. visitor has the members userID, userUUID, sessionID (the first that is '
+	'not empty decides its place in rollouts), country, city, state, os, browser, device, referrer, metadata (object) and persistFlags (what the browser remembers). '
+	'value is true or the name of the variant; condition_id is null when a remembered answer goes on.';
+
+CREATE FUNCTION openreplay.evaluate_flags(project_id integer, visitor jsonb) RETURNS jsonb
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT jsonb_build_object('flags', coalesce(
+		jsonb_agg(jsonb_build_object('key', m.flag_key, 'is_persist', m.is_persist, 'value', m.value, 'payload', m.payload)
+				  ORDER BY m.feature_flag_id), '[]'))
+	FROM openreplay.match_flags($1, $2) m
+$$;
+COMMENT ON FUNCTION openreplay.evaluate_flags(integer, jsonb) IS
+	'The feature flags of a visitor as trackers get them; visitor as for openreplay.match_flags().';
+
+CREATE FUNCTION openreplay.give_flags(session_id bigint, project_id integer, visitor jsonb) RETURNS jsonb
+LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	given jsonb;
+BEGIN
+	-- the session's row may still be on its way: the table has no foreign key to it
+	WITH matches AS MATERIALIZED (
+		SELECT * FROM openreplay.match_flags(give_flags.project_id, give_flags.visitor)
+	), noted AS (
+		INSERT INTO public.sessions_feature_flags (session_id, feature_flag_id, condition_id)
+		SELECT give_flags.session_id, m.feature_flag_id, m.condition_id FROM matches m
+		ON CONFLICT DO NOTHING
+	)
+	SELECT jsonb_build_object('flags', coalesce(
+		jsonb_agg(jsonb_build_object('key', m.flag_key, 'is_persist', m.is_persist, 'value', m.value, 'payload', m.payload)
+				  ORDER BY m.feature_flag_id), '[]'))
+	INTO given FROM matches m;
+	RETURN given;
+END
+$$;
+COMMENT ON FUNCTION openreplay.give_flags(bigint, integer, jsonb) IS
+	'openreplay.evaluate_flags() for a session that is recorded: notes in sessions_feature_flags which flags it was given and by which condition.';
+
+-- ---- for those who define them ----
+
+CREATE FUNCTION openreplay.refuse_flag(message text, hint text) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE invalid_parameter_value USING MESSAGE = message, HINT = hint;
+END
+$$;
+COMMENT ON FUNCTION openreplay.refuse_flag(text, text) IS 'Raises invalid_parameter_value; for openreplay.check_flag().';
+
+CREATE FUNCTION openreplay.check_percentage(owner text, value jsonb) RETURNS integer
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF value IS NULL OR value = 'null' THEN
+		RETURN 0;
+	ELSIF jsonb_typeof(value) = 'number' AND value::numeric BETWEEN 0 AND 100 AND value::numeric = trunc(value::numeric) THEN
+		RETURN value::integer;
+	END IF;
+	RAISE invalid_parameter_value USING MESSAGE = format('rolloutPercentage of %s cannot be %s', owner, value),
+		HINT = 'It is a whole number from 0 to 100.';
+END
+$$;
+COMMENT ON FUNCTION openreplay.check_percentage(text, jsonb) IS
+	'The percentage, 0 for none; raises invalid_parameter_value for anything but a whole number from 0 to 100.';
+
+CREATE FUNCTION openreplay.check_flag_filter(condition_name text, filter jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	known record;
+	allowed text;
+BEGIN
+	IF jsonb_typeof(filter) IS DISTINCT FROM 'object' THEN
+		PERFORM openreplay.refuse_flag(format('a filter of condition "%s" is no object', condition_name),
+			'A filter is {"type": "userCountry", "operator": "is", "value": ["NL"]}.');
+	END IF;
+	FOR known IN SELECT k.kind, filter ->> k.kind AS name FROM unnest(ARRAY['type', 'operator']) AS k (kind) LOOP
+		CONTINUE WHEN EXISTS (SELECT FROM openreplay.flag_vocabulary() v WHERE v.kind = known.kind AND v.name = known.name);
+		SELECT string_agg(v.name, ', ') INTO allowed FROM openreplay.flag_vocabulary() v WHERE v.kind = known.kind;
+		PERFORM openreplay.refuse_flag(format('%s of a filter of condition "%s" cannot be "%s"',
+				known.kind, condition_name, coalesce(known.name, 'null')), format('It is one of %s.', allowed));
+	END LOOP;
+	IF filter ->> 'type' = 'metadata' AND coalesce(filter ->> 'source', '') = '' THEN
+		PERFORM openreplay.refuse_flag(format('a metadata filter of condition "%s" has no source', condition_name),
+			'source is the name of the metadata.');
+	END IF;
+	IF jsonb_typeof(coalesce(filter -> 'value', '[]')) <> 'array'
+		OR EXISTS (SELECT FROM jsonb_array_elements(coalesce(filter -> 'value', '[]')) e WHERE jsonb_typeof(e) NOT IN ('string', 'number', 'boolean'))
+		OR (jsonb_array_length(coalesce(filter -> 'value', '[]')) = 0
+			AND (SELECT v.needs_value FROM openreplay.flag_vocabulary() v WHERE v.kind = 'operator' AND v.name = filter ->> 'operator')) THEN
+		PERFORM openreplay.refuse_flag(format('value of a filter of condition "%s" cannot be %s', condition_name, coalesce(filter -> 'value', 'null')),
+			'It is an array of texts, with at least one unless the operator is isAny or isUndefined.');
+	END IF;
+	RETURN jsonb_build_object('is_event', false, 'type', filter -> 'type', 'operator', filter -> 'operator',
+		'value', coalesce(filter -> 'value', '[]'), 'source', filter -> 'source', 'sourceOperator', filter -> 'sourceOperator');
+END
+$$;
+COMMENT ON FUNCTION openreplay.check_flag_filter(text, jsonb) IS
+	'A filter as it is stored; raises invalid_parameter_value for one that could never mean anything.';
+
+CREATE FUNCTION openreplay.check_flag(definition jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	flag_type text := coalesce(definition ->> 'flagType', 'single');
+	conditions jsonb := coalesce(definition -> 'conditions', '[]');
+	variants jsonb := coalesce(nullif(definition -> 'variants', 'null'), '[]');
+	total integer;
+BEGIN
+	IF jsonb_typeof(definition) IS DISTINCT FROM 'object' THEN
+		PERFORM openreplay.refuse_flag('a flag is a JSON object',
+			'For example {"flagKey": "new-nav", "conditions": [{"name": "all", "rolloutPercentage": 50, "filters": []}]}.');
+	END IF;
+	IF coalesce(definition ->> 'flagKey', '') !~ '^[a-zA-Z0-9-]{1,200}$' THEN
+		PERFORM openreplay.refuse_flag(format('flagKey cannot be "%s"', definition ->> 'flagKey'),
+			'It has 1 to 200 letters, digits and hyphens.');
+	END IF;
+	IF flag_type NOT IN ('single', 'multi') THEN
+		PERFORM openreplay.refuse_flag(format('flagType cannot be "%s"', flag_type), 'It is single or multi.');
+	END IF;
+	IF jsonb_typeof(coalesce(definition -> 'isPersist', 'false')) <> 'boolean' OR jsonb_typeof(coalesce(definition -> 'isActive', 'true')) <> 'boolean' THEN
+		PERFORM openreplay.refuse_flag('isPersist and isActive are true or false', 'Without them a flag is active and not persistent.');
+	END IF;
+	IF jsonb_typeof(coalesce(definition -> 'payload', 'null')) NOT IN ('string', 'null') THEN
+		PERFORM openreplay.refuse_flag('payload is a text', 'Structured payloads are JSON written as a text.');
+	END IF;
+	IF jsonb_typeof(conditions) <> 'array' OR jsonb_array_length(conditions) = 0
+		OR EXISTS (SELECT FROM jsonb_array_elements(conditions) c WHERE jsonb_typeof(c) <> 'object' OR coalesce(c ->> 'name', '') = ''
+				   OR jsonb_typeof(coalesce(c -> 'filters', '[]')) <> 'array') THEN
+		PERFORM openreplay.refuse_flag('a flag needs at least one condition, each with a name and an array of filters',
+			'A condition without filters holds for everybody.');
+	END IF;
+	PERFORM openreplay.check_percentage(format('condition "%s"', c ->> 'name'), c -> 'rolloutPercentage') FROM jsonb_array_elements(conditions) c;
+	PERFORM openreplay.check_flag_filter(c ->> 'name', f)
+	FROM jsonb_array_elements(conditions) c CROSS JOIN jsonb_array_elements(coalesce(c -> 'filters', '[]')) f;
+
+	IF jsonb_typeof(variants) <> 'array'
+		OR EXISTS (SELECT FROM jsonb_array_elements(variants) v WHERE jsonb_typeof(v) <> 'object' OR coalesce(v ->> 'value', '') = ''
+				   OR jsonb_typeof(coalesce(v -> 'payload', 'null')) NOT IN ('string', 'null')) THEN
+		PERFORM openreplay.refuse_flag('variants is an array, each element with a value and perhaps a payload, both texts',
+			'For example [{"value": "blue", "rolloutPercentage": 50}].');
+	END IF;
+	IF flag_type = 'multi' AND jsonb_array_length(variants) = 0 THEN
+		PERFORM openreplay.refuse_flag('Variants are required for multi variant flag', 'Give variants, or flagType single.');
+	END IF;
+	IF (SELECT count(DISTINCT v ->> 'value') FROM jsonb_array_elements(variants) v) < jsonb_array_length(variants) THEN
+		PERFORM openreplay.refuse_flag('two variants have one value', 'The value is what the page gets, so each is its own.');
+	END IF;
+	SELECT coalesce(sum(openreplay.check_percentage(format('variant "%s"', v ->> 'value'), v -> 'rolloutPercentage')), 0) INTO total
+	FROM jsonb_array_elements(variants) v;
+	IF total > 100 THEN
+		PERFORM openreplay.refuse_flag('Sum of rollout percentage for variants cannot be greater than 100.', format('It is %s.', total));
+	END IF;
+	-- trackers keep persistent flags in one text, separated by semicolons
+	IF coalesce((definition ->> 'isPersist')::boolean, false)
+		AND (definition ->> 'payload' LIKE '%;%'
+			 OR EXISTS (SELECT FROM jsonb_array_elements(variants) v WHERE v ->> 'value' LIKE '%;%' OR v ->> 'payload' LIKE '%;%')) THEN
+		PERFORM openreplay.refuse_flag('values and payloads of a persistent flag cannot contain a semicolon',
+			'Trackers could not read what they remember.');
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.check_flag(jsonb) IS
+	'Raises invalid_parameter_value, with a hint, unless the definition is one that openreplay.save_feature_flag() stores.';
+
+CREATE FUNCTION openreplay.feature_flag(feature_flag_id integer) RETURNS jsonb
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+	SELECT jsonb_build_object(
+		'featureFlagId', f.feature_flag_id, 'flagKey', f.flag_key, 'flagType', f.flag_type, 'isPersist', f.is_persist,
+		'isActive', f.is_active, 'payload', f.payload #>> '{}', 'description', f.description,
+		'createdAt', (extract(epoch FROM f.created_at) * 1000)::bigint, 'updatedAt', (extract(epoch FROM f.updated_at) * 1000)::bigint,
+		'createdBy', f.created_by, 'updatedBy', f.updated_by,
+		'conditions', coalesce((
+			SELECT jsonb_agg(jsonb_build_object('conditionId', c.condition_id, 'name', c.name, 'rolloutPercentage', c.rollout_percentage,
+				'filters', coalesce((SELECT jsonb_agg((e - 'is_event') || jsonb_build_object('isEvent', coalesce(e -> 'is_event', 'false')) ORDER BY n)
+									 FROM jsonb_array_elements(CASE jsonb_typeof(c.filters) WHEN 'array' THEN c.filters ELSE '[]' END) WITH ORDINALITY AS x (e, n)
+									 WHERE jsonb_typeof(e) = 'object'), '[]')) ORDER BY c.condition_id)
+			FROM public.feature_flags_conditions c WHERE c.feature_flag_id = f.feature_flag_id), '[]'),
+		'variants', coalesce((
+			SELECT jsonb_agg(jsonb_build_object('variantId', v.variant_id, 'value', v.value, 'description', v.description,
+				'payload', v.payload #>> '{}', 'rolloutPercentage', v.rollout_percentage) ORDER BY v.variant_id)
+			FROM public.feature_flags_variants v WHERE v.feature_flag_id = f.feature_flag_id), '[]'))
+	FROM public.feature_flags f WHERE f.feature_flag_id = $1 AND f.deleted_at IS NULL
+$$;
+COMMENT ON FUNCTION openreplay.feature_flag(integer) IS
+	'A feature flag with its conditions and variants, as openreplay.save_feature_flag() takes it; null when there is none. Times are epoch ms.';
+
+CREATE FUNCTION openreplay.save_feature_flag(project_id integer, definition jsonb, feature_flag_id integer DEFAULT NULL, user_id integer DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	id integer := save_feature_flag.feature_flag_id;
+	stranger text;
+BEGIN
+	PERFORM openreplay.check_flag(definition);
+	IF EXISTS (SELECT FROM public.feature_flags f
+			   WHERE f.project_id = save_feature_flag.project_id AND f.deleted_at IS NULL
+				 AND lower(f.flag_key) = lower(definition ->> 'flagKey') AND f.feature_flag_id IS DISTINCT FROM id) THEN
+		RAISE unique_violation USING MESSAGE = 'Feature flag with key already exists.', HINT = 'Keys are compared without regard to case.';
+	END IF;
+
+	IF id IS NULL THEN
+		INSERT INTO public.feature_flags (project_id, flag_key, description, payload, flag_type, is_persist, is_active, created_by, updated_by)
+		VALUES (save_feature_flag.project_id, definition ->> 'flagKey', definition ->> 'description', coalesce(definition -> 'payload', 'null'),
+				coalesce(definition ->> 'flagType', 'single'), coalesce((definition ->> 'isPersist')::boolean, false),
+				coalesce((definition ->> 'isActive')::boolean, true), save_feature_flag.user_id, save_feature_flag.user_id)
+		RETURNING feature_flags.feature_flag_id INTO id;
+	ELSE
+		UPDATE public.feature_flags f
+		SET flag_key = definition ->> 'flagKey', description = definition ->> 'description', payload = coalesce(definition -> 'payload', 'null'),
+			flag_type = coalesce(definition ->> 'flagType', 'single'), is_persist = coalesce((definition ->> 'isPersist')::boolean, false),
+			is_active = coalesce((definition ->> 'isActive')::boolean, true), updated_by = save_feature_flag.user_id,
+			updated_at = timezone('utc', now())
+		WHERE f.feature_flag_id = id AND f.project_id = save_feature_flag.project_id AND f.deleted_at IS NULL;
+		IF NOT FOUND THEN
+			RAISE no_data_found USING MESSAGE = 'Feature flag not found', DETAIL = format('Project %s has no flag %s.', save_feature_flag.project_id, id);
+		END IF;
+	END IF;
+
+	SELECT format('condition %s', c ->> 'conditionId') INTO stranger FROM jsonb_array_elements(definition -> 'conditions') c
+	WHERE c ->> 'conditionId' IS NOT NULL AND (c ->> 'conditionId')::integer NOT IN (SELECT k.condition_id FROM public.feature_flags_conditions k WHERE k.feature_flag_id = id);
+	IF stranger IS NULL THEN
+		SELECT format('variant %s', v ->> 'variantId') INTO stranger FROM jsonb_array_elements(coalesce(nullif(definition -> 'variants', 'null'), '[]')) v
+		WHERE v ->> 'variantId' IS NOT NULL AND (v ->> 'variantId')::integer NOT IN (SELECT k.variant_id FROM public.feature_flags_variants k WHERE k.feature_flag_id = id);
+	END IF;
+	IF stranger IS NOT NULL THEN
+		PERFORM openreplay.refuse_flag(format('the flag has no %s', stranger), 'Leave the id away to add one.');
+	END IF;
+
+	DELETE FROM public.feature_flags_conditions k WHERE k.feature_flag_id = id AND NOT EXISTS (
+		SELECT FROM jsonb_array_elements(definition -> 'conditions') c WHERE (c ->> 'conditionId')::integer = k.condition_id);
+	UPDATE public.feature_flags_conditions k SET name = n.name, rollout_percentage = n.percentage, filters = n.filters
+	FROM openreplay.conditions_of_flag(definition) n WHERE k.feature_flag_id = id AND k.condition_id = n.condition_id;
+	INSERT INTO public.feature_flags_conditions (feature_flag_id, name, rollout_percentage, filters)
+	SELECT id, n.name, n.percentage, n.filters FROM openreplay.conditions_of_flag(definition) n WHERE n.condition_id IS NULL ORDER BY n.place;
+
+	DELETE FROM public.feature_flags_variants k WHERE k.feature_flag_id = id AND NOT EXISTS (
+		SELECT FROM jsonb_array_elements(coalesce(nullif(definition -> 'variants', 'null'), '[]')) v WHERE (v ->> 'variantId')::integer = k.variant_id);
+	UPDATE public.feature_flags_variants k
+	SET value = v ->> 'value', description = v ->> 'description', payload = coalesce(v -> 'payload', 'null'),
+		rollout_percentage = openreplay.check_percentage('', v -> 'rolloutPercentage')
+	FROM jsonb_array_elements(coalesce(nullif(definition -> 'variants', 'null'), '[]')) v
+	WHERE k.feature_flag_id = id AND k.variant_id = (v ->> 'variantId')::integer;
+	INSERT INTO public.feature_flags_variants (feature_flag_id, value, description, payload, rollout_percentage)
+	SELECT id, v ->> 'value', v ->> 'description', coalesce(v -> 'payload', 'null'), openreplay.check_percentage('', v -> 'rolloutPercentage')
+	FROM jsonb_array_elements(coalesce(nullif(definition -> 'variants', 'null'), '[]')) WITH ORDINALITY AS e (v, place)
+	WHERE v ->> 'variantId' IS NULL ORDER BY place;
+	RETURN openreplay.feature_flag(id);
+END
+$$;
+COMMENT ON FUNCTION openreplay.save_feature_flag(integer, jsonb, integer, integer) IS
+	'Makes a feature flag of a project, or with an id changes it, and returns it. The definition has flagKey, flagType (single, multi), isPersist, isActive, payload, description, '
+	'conditions [{name, rolloutPercentage, filters}] and variants [{value, payload, description, rolloutPercentage}]. Conditions and variants with an id are changed, those without are added, those left out deleted. '
+	'Raises invalid_parameter_value, unique_violation for a key in use, no_data_found.';
+
+CREATE FUNCTION openreplay.conditions_of_flag(definition jsonb)
+RETURNS TABLE (place bigint, condition_id integer, name text, percentage integer, filters jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT e.place, (e.c ->> 'conditionId')::integer, e.c ->> 'name', openreplay.check_percentage(e.c ->> 'name', e.c -> 'rolloutPercentage'),
+		coalesce((SELECT jsonb_agg(openreplay.check_flag_filter(e.c ->> 'name', x.f) ORDER BY x.n)
+				  FROM jsonb_array_elements(e.c -> 'filters') WITH ORDINALITY AS x (f, n)), '[]')
+	FROM jsonb_array_elements(definition -> 'conditions') WITH ORDINALITY AS e (c, place)
+$$;
+COMMENT ON FUNCTION openreplay.conditions_of_flag(jsonb) IS 'The conditions of a checked definition as rows; for openreplay.save_feature_flag().';
+
+CREATE FUNCTION openreplay.set_feature_flag_active(feature_flag_id integer, active boolean) RETURNS boolean
+LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	UPDATE public.feature_flags f SET is_active = active, updated_at = timezone('utc', now())
+	WHERE f.feature_flag_id = $1 AND f.deleted_at IS NULL;
+	IF NOT FOUND THEN
+		RAISE no_data_found USING MESSAGE = 'Failed to update feature flag status', DETAIL = format('There is no flag %s.', $1);
+	END IF;
+	RETURN active;
+END
+$$;
+COMMENT ON FUNCTION openreplay.set_feature_flag_active(integer, boolean) IS
+	'Switches a feature flag on or off. A deleted one stays deleted: no_data_found.';
+
+CREATE FUNCTION openreplay.delete_feature_flag(feature_flag_id integer) RETURNS void
+LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	UPDATE public.feature_flags f SET is_active = false, deleted_at = timezone('utc', now()), updated_at = timezone('utc', now())
+	WHERE f.feature_flag_id = $1 AND f.deleted_at IS NULL;
+	IF NOT FOUND THEN
+		RAISE no_data_found USING MESSAGE = 'Feature flag not found', DETAIL = format('There is no flag %s.', $1);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.delete_feature_flag(integer) IS
+	'Deletes a feature flag; its row stays, marked, so that sessions which were given it can still be told. Its key is free again.';
+
+CREATE FUNCTION openreplay.search_feature_flags(project_id integer, query text DEFAULT NULL, is_active boolean DEFAULT NULL,
+	created_by integer DEFAULT NULL, "limit" integer DEFAULT 15, page integer DEFAULT 1, "order" text DEFAULT 'desc') RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	WITH found AS MATERIALIZED (
+		SELECT f.feature_flag_id, row_number() OVER (
+				ORDER BY CASE WHEN lower("order") = 'asc' THEN f.updated_at END, CASE WHEN lower("order") <> 'asc' THEN f.updated_at END DESC,
+						 f.feature_flag_id) AS place
+		FROM public.feature_flags f
+		WHERE f.project_id = $1 AND f.deleted_at IS NULL AND f.is_active = coalesce($3, f.is_active)
+			AND ($2 IS NULL OR strpos(lower(f.flag_key), lower($2)) > 0) AND ($4 IS NULL OR f.created_by = $4)
+	)
+	SELECT jsonb_build_object('total', (SELECT count(*) FROM found), 'list', coalesce((
+		SELECT jsonb_agg(openreplay.feature_flag(p.feature_flag_id) - 'conditions' - 'variants' ORDER BY p.place)
+		FROM found p WHERE p.place > (greatest($6, 1) - 1)::bigint * least(greatest($5, 1), 200)
+			AND p.place <= greatest($6, 1)::bigint * least(greatest($5, 1), 200)), '[]'))
+$$;
+COMMENT ON FUNCTION openreplay.search_feature_flags(integer, text, boolean, integer, integer, integer, text) IS
+	'A page of a project''s feature flags, without their conditions and variants, by time of change: {"total", "list"}. '
+	'query is part of the key, limit 1 to 200, page counts from 1, order is asc or desc.';
+
+-- ==== 8. Installation ==============================================================================================
 
 CREATE FUNCTION openreplay.release_members() RETURNS void
 LANGUAGE plpgsql AS $$
@@ -2710,7 +3040,7 @@ BEGIN
 END
 $$;
 
--- ==== 8. Who may call what =========================================================================================
+-- ==== 9. Who may call what =========================================================================================
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA openreplay FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.generate_api_key(integer), public.openreplay_version(),
@@ -2733,3 +3063,11 @@ GRANT EXECUTE ON FUNCTION openreplay.start(), openreplay.stop(), openreplay.keep
 	openreplay.end_sessions(timestamptz), openreplay.set_detector_threshold(integer, text, bigint),
 	openreplay.reset_detector_thresholds(integer, text), openreplay.append_batch(bigint, bytea, timestamptz, "char")
 	TO openreplay_admin;
+
+GRANT EXECUTE ON FUNCTION openreplay.evaluate_flags(integer, jsonb), openreplay.give_flags(bigint, integer, jsonb) TO openreplay_ingest;
+GRANT EXECUTE ON FUNCTION openreplay.evaluate_flags(integer, jsonb), openreplay.match_flags(integer, jsonb),
+	openreplay.flag_bucket(integer, text, text), openreplay.flag_vocabulary(), openreplay.feature_flag(integer),
+	openreplay.search_feature_flags(integer, text, boolean, integer, integer, integer, text) TO openreplay_reader, openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.refuse_flag(text, text), openreplay.check_percentage(text, jsonb), openreplay.check_flag_filter(text, jsonb),
+	openreplay.check_flag(jsonb), openreplay.conditions_of_flag(jsonb), openreplay.save_feature_flag(integer, jsonb, integer, integer),
+	openreplay.set_feature_flag_active(integer, boolean), openreplay.delete_feature_flag(integer) TO openreplay_admin;
