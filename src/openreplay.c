@@ -21,6 +21,9 @@ char *openreplay_database;
 int openreplay_workers;
 int openreplay_session_timeout_s;
 
+/* Read by SQL functions alone, by name. */
+static int outbox_attempts;
+
 extern PGDLLEXPORT void _PG_init(void);
 
 PG_FUNCTION_INFO_V1(openreplay_shard_of);
@@ -56,6 +59,9 @@ _PG_init(void)
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("openreplay.session_timeout", "A session ends when nothing arrived for this long.", NULL,
 							&openreplay_session_timeout_s, 150, 1, 86400, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("openreplay.outbox_attempts", "After this many failed tries the outbox gives something up.",
+							"It stays visible, and openreplay.retry_outbox() has it tried again.", &outbox_attempts, 40,
+							1, 1000, PGC_SIGHUP, 0, NULL, NULL, NULL);
 
 	if (!process_shared_preload_libraries_in_progress)
 	{
