@@ -133,6 +133,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 		'events_ios.inputs',
 		'events_ios.swipes',
 		'events_ios.views',
+		'events_ios.performance',
 		'public.metrics',
 		'public.metric_series',
 		'public.dashboards',
@@ -187,7 +188,7 @@ BEGIN
 			('public.issue_type',
 				'click_rage tap_rage dead_click excessive_scrolling bad_request missing_resource memory cpu '
 				'slow_resource slow_page_load crash ml_cpu ml_memory ml_dead_click ml_click_rage ml_mouse_thrashing '
-				'ml_excessive_scrolling ml_slow_resources custom js_exception mouse_thrashing app_crash incident'),
+				'ml_excessive_scrolling ml_slow_resources custom js_exception mouse_thrashing app_crash incident anr'),
 			('public.job_action', 'delete_user_data'),
 			('public.job_status', 'scheduled running cancelled failed completed'),
 			('public.oauth_provider', 'jira github'),
@@ -1440,6 +1441,34 @@ BEGIN
 		COMMENT ON COLUMN events_ios.views.timestamp IS 'Epoch milliseconds.';
 		COMMENT ON COLUMN events_ios.views.seq_index IS 'Index of the message in its tab, folded to 31 bits.';
 	END IF;
+
+	IF to_regclass('events_ios.performance') IS NULL THEN
+		CREATE TABLE events_ios.performance (
+			session_id  bigint NOT NULL,
+			message_id  bigint NOT NULL,
+			timestamp   bigint NOT NULL,
+			min_fps     smallint,
+			avg_fps     smallint,
+			max_fps     smallint,
+			min_cpu     smallint,
+			avg_cpu     smallint,
+			max_cpu     smallint,
+			min_memory  bigint,
+			avg_memory  bigint,
+			max_memory  bigint,
+			min_battery smallint,
+			avg_battery smallint,
+			max_battery smallint,
+			PRIMARY KEY (session_id, message_id)
+		) PARTITION BY RANGE (session_id);
+		-- charts over a time range
+		CREATE INDEX ON events_ios.performance USING brin ("timestamp" int8_minmax_multi_ops) WITH (autosummarize);
+		COMMENT ON TABLE events_ios.performance IS
+			'Frame rate, processor, memory and battery of an app, each row for at most a quarter of an hour. What was not measured is NULL.';
+		COMMENT ON COLUMN events_ios.performance.timestamp IS 'Middle of that time, epoch milliseconds.';
+		COMMENT ON COLUMN events_ios.performance.message_id IS
+			'The same, plus the tab''s ordinal times 2^48: a summary is of no message.';
+	END IF;
 END
 $$;
 COMMENT ON FUNCTION openreplay.install_common_events() IS
@@ -1788,6 +1817,7 @@ BEGIN
 	DELETE FROM events_ios.inputs WHERE session_id = OLD.session_id;
 	DELETE FROM events_ios.swipes WHERE session_id = OLD.session_id;
 	DELETE FROM events_ios.views WHERE session_id = OLD.session_id;
+	DELETE FROM events_ios.performance WHERE session_id = OLD.session_id;
 	DELETE FROM public.sessions_feature_flags WHERE session_id = OLD.session_id;
 	DELETE FROM openreplay.live_sessions WHERE session_id = OLD.session_id;
 	DELETE FROM openreplay.parked_batches WHERE session_id = OLD.session_id;
@@ -2548,13 +2578,13 @@ COMMENT ON FUNCTION openreplay.session_counts(bigint, bigint) IS
 
 CREATE FUNCTION openreplay.threshold_catalogue()
 RETURNS TABLE (name text, default_value bigint, minimum bigint, maximum bigint, unit text, meaning text)
-LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 14 AS 'MODULE_PATHNAME', 'openreplay_threshold_catalogue';
+LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 17 AS 'MODULE_PATHNAME', 'openreplay_threshold_catalogue';
 COMMENT ON FUNCTION openreplay.threshold_catalogue() IS
 	'The numbers by which issues are detected, with their defaults, legal ranges and units.';
 
 CREATE FUNCTION openreplay.detector_thresholds(project_id integer)
 RETURNS TABLE (name text, value bigint, default_value bigint, minimum bigint, maximum bigint, unit text, meaning text)
-LANGUAGE sql STABLE ROWS 14 SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE ROWS 17 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT c.name, coalesce(s.value, c.default_value), c.default_value, c.minimum, c.maximum, c.unit, c.meaning
 	FROM openreplay.threshold_catalogue() c
@@ -2579,6 +2609,11 @@ BEGIN
 		RAISE invalid_parameter_value USING
 			MESSAGE = format('%s cannot be %s', known.name, set_detector_threshold.value),
 			HINT = format('It is between %s and %s (%s), and %s by default.', known.minimum, known.maximum, known.unit, known.default_value);
+	END IF;
+	IF NOT EXISTS (SELECT FROM public.projects p WHERE p.project_id = set_detector_threshold.project_id) THEN
+		RAISE invalid_parameter_value USING
+			MESSAGE = format('there is no project %s', set_detector_threshold.project_id),
+			HINT = 'They are in public.projects.';
 	END IF;
 	INSERT INTO openreplay.detector_settings AS s (project_id, name, value)
 	VALUES (set_detector_threshold.project_id, set_detector_threshold.name, set_detector_threshold.value)

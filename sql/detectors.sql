@@ -58,8 +58,8 @@ WITH found AS (
 	FROM capture JOIN events_common.issues e USING (session_id) JOIN public.issues d USING (issue_id)
 	WHERE d.type NOT IN ('custom', 'mouse_thrashing', 'incident')
 )
-SELECT 'found' AS only, * FROM (SELECT * FROM found EXCEPT SELECT * FROM stored) f
-UNION ALL SELECT 'stored', * FROM (SELECT * FROM stored EXCEPT SELECT * FROM found) s;
+SELECT 'found' AS only, * FROM (SELECT * FROM found EXCEPT ALL SELECT * FROM stored) f
+UNION ALL SELECT 'stored', * FROM (SELECT * FROM stored EXCEPT ALL SELECT * FROM found) s;
 SELECT (SELECT count(*) FROM capture c, openreplay.detect(c.session_id) f WHERE f.detector = 'performance') AS found,
 	   (SELECT count(*) FROM capture JOIN events.performance USING (session_id)) AS stored;
 
@@ -149,6 +149,59 @@ SELECT type, context_string FROM pg_temp.issues(:sid + 2);
 SELECT detector, context_string, ignored FROM openreplay.detect(:sid + 2);
 
 --
+-- A tracker that judges for itself is not believed, whether it tells of an issue before it is found here, after that, or
+-- of one that was none: each is one
+--
+DELETE FROM public.tags WHERE project_id = 7412;
+SELECT openreplay.session_id_at('2024-11-23 15:00:00+00') + 50 AS told \gset
+SELECT pg_temp.start(:told + n, 7412, '2024-11-23 15:00:00+00', '{"tracker_version": "19.0.1"}') IS NOT NULL AS started FROM generate_series(0, 3) n;
+CREATE FUNCTION pg_temp.report(type text, at bigint, label text, payload text DEFAULT '') RETURNS bytea LANGUAGE sql AS $$
+	SELECT pg_temp.msg(125, pg_temp.uint(3), pg_temp.uint(at), pg_temp.str(type), pg_temp.str(label), pg_temp.str('#buy'), pg_temp.str(payload), pg_temp.str(''))
+$$;
+CREATE FUNCTION pg_temp.clicks(t bigint) RETURNS bytea[] LANGUAGE sql AS $$
+	SELECT ARRAY[pg_temp.click('Pay'), pg_temp.at(t + 100), pg_temp.click('Pay'), pg_temp.at(t + 200), pg_temp.click('Pay'), pg_temp.at(t + 5000)]
+$$;
+CREATE FUNCTION pg_temp.change() RETURNS bytea LANGUAGE sql AS $$ SELECT pg_temp.msg(11, pg_temp.uint(9)) $$;
+-- before: told with the clicks, found by what comes after them
+SELECT openreplay.append_batch(:told, pg_temp.batch(0, 10, :t0, 'https://shop.acme.test/cart', 'tab-a', VARIADIC
+	pg_temp.clicks(:t0) || pg_temp.report('dead_click', :t0 + 200, 'Pay') || pg_temp.report('click_rage', :t0, 'Pay', '{"count":3}') || pg_temp.click('') || pg_temp.change()),
+	'2024-11-23 15:00:05+00') IS NOT NULL AS appended;
+-- after, in a batch and a page of its own
+SELECT openreplay.append_batch(:told + 1, pg_temp.batch(0, 10, :t0, 'https://shop.acme.test/cart', 'tab-a', VARIADIC
+	pg_temp.clicks(:t0) || pg_temp.click('') || pg_temp.change()), '2024-11-23 15:00:05+00') IS NOT NULL AS appended;
+SELECT openreplay.append_batch(:told + 1, pg_temp.batch(1, 1, :t0 + 6000, 'https://shop.acme.test/done', 'tab-a',
+	pg_temp.report('dead_click', :t0 + 200, 'Pay'), pg_temp.report('click_rage', :t0, 'Pay', '{"count":3}')), '2024-11-23 15:00:06+00') IS NOT NULL AS appended;
+-- in other words, and twice: another time, another label
+SELECT openreplay.append_batch(:told + 2, pg_temp.batch(0, 10, :t0, 'https://shop.acme.test/cart', 'tab-a', VARIADIC
+	pg_temp.clicks(:t0) || pg_temp.report('dead_click', :t0 + 1434, 'Pay now') || pg_temp.report('dead_click', :t0 + 1435, 'Pay')
+	|| pg_temp.report('click_rage', :t0 + 201, '', '{"count":9}') || pg_temp.click('') || pg_temp.change()), '2024-11-23 15:00:05+00') IS NOT NULL AS appended;
+-- one that was none: the page answered at once, and nothing was slow
+SELECT openreplay.append_batch(:told + 3, pg_temp.batch(0, 10, :t0, 'https://shop.acme.test/cart', 'tab-a', pg_temp.click('Pay'), pg_temp.change(),
+	pg_temp.at(:t0 + 5000), pg_temp.report('dead_click', :t0, 'Pay'), pg_temp.report('cpu', :t0, 'https://shop.acme.test/cart', '{"Rate":99}'),
+	pg_temp.report('memory', :t0, 'https://shop.acme.test/cart', '{"Rate":200}')), '2024-11-23 15:00:05+00') IS NOT NULL AS appended;
+SELECT openreplay.process_batches();
+SELECT e.session_id - :told AS n, d.type, d.context_string, e.timestamp - :t0 AS ms, e.payload
+FROM events_common.issues e JOIN public.issues d USING (issue_id) WHERE e.session_id BETWEEN :told AND :told + 3 ORDER BY 1, 4, 2;
+
+-- detect() looks at what has come, processed or not, of sessions that live and that have ended, and needs to write nothing.
+SELECT openreplay.append_batch(:told + 3, pg_temp.batch(0, 100, :t0 + 9000, 'https://shop.acme.test/cart', 'tab-a', VARIADIC pg_temp.clicks(:t0 + 9000)), '2024-11-23 15:00:09+00') IS NOT NULL AS appended;
+SET ROLE openreplay_reader;
+BEGIN READ ONLY;
+SELECT is_live FROM openreplay.sessions WHERE session_id = :told + 3;
+SELECT type, timestamp - :t0 AS ms, payload FROM openreplay.detect(:told + 3);
+COMMIT;
+RESET ROLE;
+SELECT count(*) AS stored FROM events_common.issues WHERE session_id = :told + 3;
+SELECT openreplay.end_sessions('2024-11-23 16:00:00+00') > 0 AS ended;
+SET ROLE openreplay_reader;
+BEGIN READ ONLY;
+SELECT is_live FROM openreplay.sessions WHERE session_id = :told + 3;
+SELECT type, timestamp - :t0 AS ms, payload FROM openreplay.detect(:told + 3);
+COMMIT;
+RESET ROLE;
+SELECT count(*) AS stored FROM events_common.issues WHERE session_id = :told + 3;
+
+--
 -- Two issues that begin with one message are two; everything else a tracker can tell
 --
 SELECT openreplay.append_batch(:sid + 3, pg_temp.batch(0, 10, :t0, 'https://shop.acme.test/cart', 'tab-a',
@@ -173,19 +226,38 @@ SELECT session_id - :sid AS n, issue_score - start_ts / 1000 AS score, issue_typ
 WHERE session_id BETWEEN :sid AND :sid + 4 ORDER BY 1;
 
 --
--- In an app: taps
+-- In an app: taps, how it runs, and whether it responds if that is asked for
 --
 SELECT openreplay.session_id_at('2024-11-23 15:00:00+00') + 100 AS app \gset
 SELECT pg_temp.start(:app, 7412, '2024-11-23 15:00:00+00', '{"platform": "ios", "user_device_type": "mobile"}') IS NOT NULL AS started;
 CREATE FUNCTION pg_temp.tap(at bigint, label text) RETURNS bytea LANGUAGE sql AS $$
 	SELECT '\x64'::bytea || pg_temp.uint(at) || pg_temp.uint(4) || pg_temp.str(label) || pg_temp.uint(1) || pg_temp.uint(2)
 $$;
-SELECT openreplay.append_batch(:app, '\x6b'::bytea || pg_temp.uint(:t0) || pg_temp.uint(2) || pg_temp.uint(1)
-	|| pg_temp.tap(:t0, 'Pay') || pg_temp.tap(:t0 + 100, 'Pay') || pg_temp.tap(:t0 + 200, 'Pay')
-	|| pg_temp.tap(:t0 + 5000, 'Back') || pg_temp.tap(:t0 + 5301, 'Back') || pg_temp.tap(:t0 + 5700, 'Back'), '2024-11-23 15:00:20+00', 'm') IS NOT NULL AS appended;
+CREATE FUNCTION pg_temp.metric(at bigint, name text, value bigint) RETURNS bytea LANGUAGE sql AS $$
+	SELECT '\x66'::bytea || pg_temp.uint(at) || pg_temp.uint(4) || pg_temp.str(name) || pg_temp.uint(value)
+$$;
+CREATE FUNCTION pg_temp.app_batch(first_index bigint, at bigint, VARIADIC messages bytea[]) RETURNS bytea LANGUAGE sql AS $$
+	SELECT '\x6b'::bytea || pg_temp.uint(at) || pg_temp.uint(2) || pg_temp.uint(first_index) || string_agg(m, '' ORDER BY i)
+	FROM unnest(messages) WITH ORDINALITY AS x (m, i)
+$$;
+SELECT openreplay.append_batch(:app, pg_temp.app_batch(1, :t0,
+	pg_temp.tap(:t0, 'Pay'), pg_temp.tap(:t0 + 100, 'Pay'), pg_temp.tap(:t0 + 200, 'Pay'),
+	pg_temp.tap(:t0 + 5000, 'Back'), pg_temp.tap(:t0 + 5301, 'Back'), pg_temp.tap(:t0 + 5700, 'Back'),
+	pg_temp.metric(:t0 + 6000, 'fps', 60), pg_temp.metric(:t0 + 6000, 'mainThreadCPU', 12), pg_temp.metric(:t0 + 7000, 'fps', 40)), '2024-11-23 15:00:20+00', 'm') IS NOT NULL AS appended;
+SELECT openreplay.append_batch(:app, pg_temp.app_batch(20, :t0 + 906000,
+	pg_temp.metric(:t0 + 906000, 'memoryUsage', 5000000000), pg_temp.metric(:t0 + 906001, 'batteryLevel', 80)), '2024-11-23 15:15:07+00', 'm') IS NOT NULL AS appended;
+SELECT openreplay.process_batches();
 SELECT openreplay.end_sessions('2024-11-23 16:00:00+00') > 0 AS ended;
 SELECT type, context_string, ms, payload FROM pg_temp.issues(:app);
 SELECT issue_types FROM public.sessions WHERE session_id = :app;
+SELECT timestamp - :t0 AS middle, min_fps, avg_fps, max_fps, max_cpu, max_memory, min_battery FROM events_ios.performance WHERE session_id = :app ORDER BY 1;
+SELECT detector, type, timestamp - :t0 AS ms, context_string, payload - 'until' AS payload FROM openreplay.detect(:app);
+SELECT type, timestamp - :t0 AS ms, message_id, context_string, payload FROM openreplay.detect(:app, '{"anr.enabled": 1}') WHERE detector = 'anr';
+SELECT openreplay.set_detector_threshold(7412, 'anr.enabled', 1);
+SELECT pg_temp.start(:app + 1, 7412, '2024-11-23 15:00:00+00', '{"platform": "android", "user_device_type": "mobile"}') IS NOT NULL AS started;
+SELECT openreplay.append_batch(:app + 1, pg_temp.app_batch(1, :t0, pg_temp.tap(:t0, 'Pay'), pg_temp.tap(:t0 + 60000, 'Pay')), '2024-11-23 15:01:20+00', 'm') IS NOT NULL AS appended;
+SELECT openreplay.end_sessions('2024-11-23 16:00:00+00') > 0 AS ended;
+SELECT type, context_string, ms, payload FROM pg_temp.issues(:app + 1);
 
 DELETE FROM public.projects WHERE project_id = 7412;
 SELECT count(*) AS settings_left FROM openreplay.detector_settings;

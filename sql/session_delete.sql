@@ -38,6 +38,7 @@ INSERT INTO events_ios.taps SELECT session_id, start_ts, 15, 'Buy' FROM recorded
 INSERT INTO events_ios.inputs SELECT session_id, start_ts, 16, 'email' FROM recorded;
 INSERT INTO events_ios.swipes (session_id, "timestamp", seq_index, label, direction) SELECT session_id, start_ts, 17, 'list', 'up' FROM recorded;
 INSERT INTO events_ios.views SELECT session_id, start_ts, 18, 'Main' FROM recorded;
+INSERT INTO events_ios.performance SELECT session_id, 19, start_ts, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3 FROM recorded;
 
 INSERT INTO public.user_viewed_sessions SELECT 7401, session_id FROM recorded;
 INSERT INTO public.user_favorite_sessions SELECT 7401, session_id FROM recorded;

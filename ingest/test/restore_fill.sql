@@ -95,6 +95,7 @@ INSERT INTO events_ios.inputs SELECT session_id, start_ts, 16, 'email' FROM publ
 INSERT INTO events_ios.swipes (session_id, "timestamp", seq_index, label, direction)
 	SELECT session_id, start_ts, 17, 'list', 'up' FROM public.sessions;
 INSERT INTO events_ios.views SELECT session_id, start_ts, 18, 'Main' FROM public.sessions;
+INSERT INTO events_ios.performance SELECT session_id, 19, start_ts, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3 FROM public.sessions;
 
 -- cards, dashboards, alerts, screen recordings
 INSERT INTO public.metrics (project_id, user_id, name, metric_value)

@@ -47,7 +47,7 @@ app_crash_feed(void *self, Detection *detection)
 			state->message_id = detection->message_id;
 			break;
 		case MSG_JSException:
-			note_error(state, detection->clock);
+			note_error(state, detection->message->timestamp);
 			break;
 		case MSG_NetworkRequest:
 			if (as_signed(values[NetworkRequest_Status].u) >= threshold(detection, BAD_REQUEST_STATUS))

@@ -168,7 +168,7 @@ void
 report(Detection *detection, Fact fact)
 {
 	fact.detector = detectors[detection->detector].name;
-	if (fact.performance == NULL)
+	if (fact.performance == NULL && fact.app_performance == NULL)
 		fact.type = fact.detector; /* each finds the issue it is named after */
 	if (fact.payload == NULL)
 		fact.payload = "";

@@ -78,17 +78,36 @@ typedef struct PerformanceSummary
 	Spread used_heap;
 } PerformanceSummary;
 
+typedef enum AppMetric
+{
+	APP_FPS,
+	APP_CPU,	 /* percent */
+	APP_MEMORY,	 /* bytes */
+	APP_BATTERY, /* percent */
+	APP_METRICS
+} AppMetric;
+
+/* The same for an app, where each metric is measured on its own. */
+typedef struct AppPerformanceSummary
+{
+	int64_t start_ms;
+	int64_t end_ms;
+	bool measured[APP_METRICS];
+	Spread spreads[APP_METRICS];
+} AppPerformanceSummary;
+
 /* What a detector found.  Texts and pointers are valid during the call of the sink only. */
 typedef struct Fact
 {
-	const char *detector;				   /* its name */
-	const char *type;					   /* of issue; NULL for a performance summary */
-	int64_t timestamp;					   /* when it began, ms */
-	uint64_t message_id;				   /* of the message it began with */
-	WireString context;					   /* what it is about: a label, a URL, or nothing */
-	uint64_t selector;					   /* selector_hash() of the element clicked, 0 if there is none */
-	const char *payload;				   /* JSON, or "" */
-	const PerformanceSummary *performance; /* NULL for issues */
+	const char *detector;						  /* its name */
+	const char *type;							  /* of issue; NULL for a summary */
+	int64_t timestamp;							  /* when it began, ms */
+	uint64_t message_id;						  /* of the message it began with; 0 for a summary, which is of none */
+	WireString context;							  /* what it is about: a label, a URL, or nothing */
+	uint64_t selector;							  /* selector_hash() of the element clicked, 0 if there is none */
+	const char *payload;						  /* JSON, or "" */
+	const PerformanceSummary *performance;		  /* one of these, or */
+	const AppPerformanceSummary *app_performance; /* none for an issue */
 } Fact;
 
 typedef void (*FactSink)(const Fact *fact, void *arg);

@@ -40,6 +40,10 @@ DETECTOR(app_crash, WEB, 24, NULL, NULL,
 	TYPE(UnbindNodes) TYPE(JSException) TYPE(NetworkRequest), )
 DETECTOR(tap_rage, MOBILE, 352, NULL, tap_rage_flush,
 	TYPE(MobileClickEvent), )
+DETECTOR(anr, MOBILE, 320, NULL, anr_flush,
+	TYPE(MobileClickEvent) TYPE(MobileInputEvent) TYPE(MobilePerformanceEvent), )
+DETECTOR(app_performance, MOBILE, 144, NULL, app_performance_flush,
+	TYPE(MobilePerformanceEvent), )
 
 #undef DOM_CHANGES
 /* clang-format on */

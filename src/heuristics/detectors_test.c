@@ -52,9 +52,21 @@ typedef struct Story
 	{ \
 		at, id, MSG_MobileClickEvent, {0}, label, NULL, 0 \
 	}
+#define EDIT(at, id, label) \
+	{ \
+		at, id, MSG_MobileInputEvent, {0}, label, NULL, 0 \
+	}
+#define METRIC(at, id, name, value) \
+	{ \
+		at, id, MSG_MobilePerformanceEvent, {value}, name, NULL, 0 \
+	}
 #define OTHER(at, id, type) \
 	{ \
 		at, id, MSG_##type, {0}, NULL, NULL, 0 \
+	}
+#define GO(at, id, url) \
+	{ \
+		at, id, MSG_SetPageLocation, {0}, url, NULL, 0 \
 	}
 #define OTHER_IN(stream, at, id, type) \
 	{ \
@@ -113,6 +125,18 @@ static const Story stories[] = {
 	{"R5: the clock does not go back",
 	 {MOVE(1000, 1), CLICK(1000, 2, "A"), CLICK(400, 3, "A"), CLICK(900, 4, "A")},
 	 .found = "end click_rage +1000 #2 A [#first] {\"Count\":3}\n"},
+	{"a series has no longest time",
+	 {CLICK(0, 1, "A"), CLICK(299, 2, "A"), CLICK(598, 3, "A"), CLICK(897, 4, "A"), CLICK(1196, 5, "A"),
+	  CLICK(1495, 6, "A"), CLICK(1794, 7, "A"), CLICK(2093, 8, "A"), CLICK(2392, 9, "A"), CLICK(2691, 10, "A"),
+	  CLICK(2990, 11, "A"), CLICK(3289, 12, "A")},
+	 .found = "end click_rage +0 #1 A [#first] {\"Count\":12}\n"},
+	{"two series are two rages",
+	 {CLICK(0, 1, "A"), CLICK(100, 2, "A"), CLICK(200, 3, "A"), CLICK(500, 4, "A"), CLICK(600, 5, "A"),
+	  CLICK(700, 6, "A")},
+	 .found = "#4 click_rage +0 #1 A [#first] {\"Count\":3}\nend click_rage +500 #4 A [#first] {\"Count\":3}\n"},
+	{"what comes after the end's message belongs to the same session",
+	 {CLICK(0, 1, "A"), CLICK(100, 2, "A"), END(150, 3), CLICK(200, 4, "A")},
+	 .found = "end click_rage +0 #1 A [#first] {\"Count\":3}\n"},
 	{"two are no rage", {CLICK(0, 1, "A"), CLICK(100, 2, "A")}, .found = ""},
 	{"the threshold is the project's",
 	 {CLICK(0, 1, "A"), CLICK(100, 2, "A")},
@@ -175,6 +199,15 @@ static const Story stories[] = {
 	{"a click on nothing leaves it pending",
 	 {CLICK(0, 1, "A"), CLICK(100, 2, ""), NODE(1234, 3)},
 	 .found = "#3 dead_click +0 #1 A [#first]\n"},
+	{"a click on a field judges the one before",
+	 {INPUT(-100, 1, 5), CLICK(0, 2, "A"), CLICK_ON(2000, 3, 5, "Name"), NODE(9000, 4)},
+	 .found = "#3 dead_click +0 #2 A [#first]\n"},
+	{"the next click comes in time, and is dead itself",
+	 {CLICK(0, 1, "A"), CLICK(1233, 2, "B"), NODE(2467, 3)},
+	 .found = "#3 dead_click +1233 #2 B [#first]\n"},
+	{"a message of the past does not turn the clock back",
+	 {MOVE(1000, 1), CLICK(400, 2, "A"), NODE(2233, 3), CLICK(2000, 4, "B"), NODE(3467, 5)},
+	 .found = "#5 dead_click +2233 #4 B [#first]\n"},
 	{"no label, no dead click", {CLICK(0, 1, ""), NODE(5000, 2)}, .found = ""},
 	{"the silence is the project's",
 	 {CLICK(0, 10, "Save"), NODE(500, 11)},
@@ -229,9 +262,39 @@ static const Story stories[] = {
 	 .found = "#3 performance +0..+1000 fps 1/1/1 cpu 97/97/97 total 0/0/0 used 0/0/0\nend performance +6999..+14000 "
 			  "fps 0/0/0 "
 			  "cpu 99/99/99 total 0/0/0 used 0/0/0\n"},
+	{"70 is high, for exactly as long as needed",
+	 {LOAD(0, 1, 0, 0), LOAD(1000, 2, 60, 10), LOAD(7000, 3, 60, 200)},
+	 .found = "#3 cpu +1000 #2 https://shop.acme.test/cart {\"Duration\":6000,\"Rate\":70}\n"},
+	{"69 is not",
+	 {LOAD(0, 1, 0, 0), LOAD(3000, 2, 60, 31), LOAD(9000, 3, 60, 62), LOAD(15000, 4, 60, 62)},
+	 .found = ""},
+	{"the page it is on when it is told",
+	 {LOAD(0, 1, 0, 0), LOAD(1000, 2, 0, 0), GO(1500, 3, "https://shop.acme.test/pay"), LOAD(7000, 4, 0, 0)},
+	 .found = "end cpu +1000 #2 https://shop.acme.test/pay {\"Duration\":6000,\"Rate\":100}\n"},
+	{"no time between two samples tells nothing",
+	 {LOAD(0, 1, 0, 0), LOAD(0, 2, 0, 0), LOAD(1000, 3, 0, 0), LOAD(1000, 4, 60, 41), LOAD(7000, 5, 60, 200)},
+	 .found = "#5 cpu +1000 #3 https://shop.acme.test/cart {\"Duration\":6000,\"Rate\":100}\n"},
+	{"more ticks than the time has room for are no load",
+	 {LOAD(0, 1, 0, 0), LOAD(1000, 2, 60, 400), LOAD(9000, 3, 60, 400)},
+	 .found = ""},
+	{"ticks alone may say that the tab was hidden",
+	 {LOAD(0, 1, 0, 0), LOAD(1000, 2, 0, 0), LOAD(8000, 3, 0, -1)},
+	 .found = "#3 cpu +1000 #2 https://shop.acme.test/cart {\"Duration\":7000,\"Rate\":100}\n"
+			  "#3 performance +0..+1000 fps 0/0/0 cpu 100/100/100 total 0/0/0 used 0/0/0\n"},
 	{"no load below 70",
 	 {LOAD(0, 1, 0, 0), LOAD(1000, 2, 60, 11), LOAD(9000, 3, 60, 100)},
 	 .found = "end performance +0..+9000 fps 8/34/60 cpu 62/65/67 total 0/0/0 used 0/0/0\n"},
+
+	{"the percent is the project's",
+	 {LOAD(0, 1, 0, 0), LOAD(1000, 2, 60, 31), LOAD(9000, 3, 60, 200), LOAD(10000, 4, 60, 33)},
+	 .found = "#4 cpu +1000 #2 https://shop.acme.test/cart {\"Duration\":9000,\"Rate\":25}\n",
+	 CPU_PERCENT,
+	 7},
+	{"the duration is the project's",
+	 {LOAD(0, 1, 0, 0), LOAD(1000, 2, 0, 0), LOAD(2000, 3, 60, 33)},
+	 .found = "#3 cpu +1000 #2 https://shop.acme.test/cart {\"Duration\":1000,\"Rate\":100}\n",
+	 CPU_DURATION,
+	 1000},
 
 	/* ---- memory ---- */
 	{"M1",
@@ -245,6 +308,22 @@ static const Story stories[] = {
 	 {HEAP(0, 2, 100), HEAP(0, 3, 100), HEAP(0, 4, 100), HEAP(0, 5, 450)},
 	 .found = "end memory +0 #5 https://shop.acme.test/cart {\"Rate\":350}\n"},
 	{"M4: no figures", {HEAP(0, 2, 0), HEAP(0, 3, 0), HEAP(0, 4, 0), HEAP(0, 5, 500), HEAP(0, 6, 0)}, .found = ""},
+	{"what was high counts for the average from then on",
+	 {HEAP(0, 2, 100), HEAP(0, 3, 100), HEAP(0, 4, 100), HEAP(0, 5, 900), HEAP(0, 6, 600), HEAP(0, 7, 100)},
+	 .found = "#6 memory +0 #5 https://shop.acme.test/cart {\"Rate\":800}\n"},
+	{"the page it was on when it is told",
+	 {HEAP(0, 2, 100), HEAP(0, 3, 100), HEAP(0, 4, 100), HEAP(0, 5, 450), GO(0, 6, "https://shop.acme.test/pay")},
+	 .found = "end memory +0 #5 https://shop.acme.test/pay {\"Rate\":350}\n"},
+	{"the percent is the project's",
+	 {HEAP(0, 2, 100), HEAP(0, 3, 100), HEAP(0, 4, 100), HEAP(0, 5, 150), HEAP(0, 6, 100)},
+	 .found = "#6 memory +0 #5 https://shop.acme.test/cart {\"Rate\":50}\n",
+	 MEMORY_PERCENT,
+	 150},
+	{"the samples are the project's",
+	 {HEAP(0, 2, 100), HEAP(0, 3, 300)},
+	 .found = "end memory +0 #3 https://shop.acme.test/cart {\"Rate\":200}\n",
+	 MEMORY_SAMPLES,
+	 1},
 	{"two samples make no average", {HEAP(0, 2, 100), HEAP(0, 3, 100), HEAP(0, 4, 900)}, .found = ""},
 
 	/* ---- failed requests ---- */
@@ -253,6 +332,11 @@ static const Story stories[] = {
 	 .found = "#5 bad_request -40 #5 https://api.acme.test/v1/cart?x=1\n#8 bad_request -10 #8 "
 			  "https://api.acme.test/v1/cart?x=1\n"},
 	{"N2", {REQUEST(0, 5, 399, -40), REQUEST(30, 8, 0, -10)}, .found = ""},
+	{"the status is the project's",
+	 {REQUEST(0, 5, 499, -40), REQUEST(30, 8, 500, -10)},
+	 .found = "#8 bad_request -10 #8 https://api.acme.test/v1/cart?x=1\n",
+	 BAD_REQUEST_STATUS,
+	 500},
 	{"a start no clock can have",
 	 {REQUEST(0, 5, 400, 86400001), REQUEST(30, 8, 503, -T)},
 	 .found = "#5 bad_request +0 #5 https://api.acme.test/v1/cart?x=1\n#8 bad_request +30 #8 "
@@ -271,6 +355,17 @@ static const Story stories[] = {
 	{"P3",
 	 {TRACK(0, 1, 0, 0, 0, 0), TRACK(1000, 2, 30, 20, 1000, 400), MOVE(119999, 3), MOVE(120000, 4)},
 	 .found = "#4 performance +0..+1000 fps 30/30/30 cpu 40/40/40 total 1000/1000/1000 used 400/400/400\n"},
+	{"P1: a millisecond before the window's end",
+	 {TRACK(0, 1, -1, -1, 0, 0), TRACK(1200, 2, 60, 36, 1000, 400), TRACK(119999, 3, 60, 3900, 3000, 800)},
+	 .found = "end performance +0..+119999 fps 1/25/50 cpu 2/6/10 total 1000/2000/3000 used 400/600/800\n"},
+	{"a window begins with a sample that only sets the time",
+	 {TRACK(0, 1, 0, 0, 0, 0), TRACK(120000, 2, 1200, 4000, 10, 5), TRACK(121000, 3, 60, 33, 1000, 400),
+	  TRACK(122000, 4, 30, 33, 10, 5)},
+	 .found = "#2 performance +0..+120000 fps 10/10/10 cpu 0/0/0 total 10/10/10 used 5/5/5\n"
+			  "end performance +121000..+122000 fps 30/30/30 cpu 1/1/1 total 10/10/10 used 5/5/5\n"},
+	{"a sample at no distance counts for nothing",
+	 {TRACK(0, 1, 0, 0, 0, 0), TRACK(1000, 2, 30, 20, 10, 5), TRACK(500, 3, 90, 20, 99, 99)},
+	 .found = "end performance +0..+1000 fps 30/30/30 cpu 40/40/40 total 10/10/10 used 5/5/5\n"},
 	{"P4: a baseline alone", {TRACK(0, 1, 0, 0, 0, 0), END(10, 2)}, .found = ""},
 	{"P5: 0 is no smallest value",
 	 {TRACK(0, 1, 0, 0, 0, 0), TRACK(1000, 2, 0, 0, 100, 50), TRACK(2000, 3, 60, 33, 100, 50)},
@@ -291,6 +386,23 @@ static const Story stories[] = {
 	{"once",
 	 {EXCEPTION(0, 5), UNBIND(100, 6, 90), UNBIND(200, 7, 90), EXCEPTION(5000, 8)},
 	 .found = "#6 app_crash +100 #6\n"},
+	{"a later loss of nodes takes the place of an earlier one",
+	 {UNBIND(0, 5, 90), UNBIND(3000, 6, 80), EXCEPTION(4999, 7)},
+	 .found = "#7 app_crash +3000 #6\n"},
+	{"an error of the past stays in the past", {MOVE(5000, 1), EXCEPTION(1000, 2), UNBIND(5100, 3, 90)}, .found = ""},
+	{"an error is not made older by one told late",
+	 {EXCEPTION(5000, 1), EXCEPTION(1000, 2), UNBIND(6999, 3, 90)},
+	 .found = "#3 app_crash +6999 #3\n"},
+	{"the share is the project's",
+	 {EXCEPTION(0, 5), UNBIND(100, 6, 50)},
+	 .found = "#6 app_crash +100 #6\n",
+	 APP_CRASH_PERCENT,
+	 50},
+	{"the distance is the project's",
+	 {EXCEPTION(0, 5), UNBIND(2000, 6, 90)},
+	 .found = "#6 app_crash +2000 #6\n",
+	 APP_CRASH_GAP,
+	 2001},
 	{"an answer that is no failure is no error", {UNBIND(0, 6, 80), REQUEST(10, 7, 200, 0)}, .found = ""},
 };
 
@@ -306,6 +418,52 @@ static const Story mobile_stories[] = {
 	 .found = "#4 tap_rage +0 #1 Pay {\"Count\":3}\n"},
 	{"300 is too slow", {TAP(0, 1, "Pay"), TAP(100, 2, "Pay"), TAP(400, 3, "Pay")}, .found = ""},
 	{"a tap on nothing", {TAP(0, 1, "Pay"), TAP(100, 2, "Pay"), TAP(150, 3, ""), TAP(200, 4, "Pay")}, .found = ""},
+	{"the taps are the project's",
+	 {TAP(0, 1, "Pay"), TAP(100, 2, "Pay")},
+	 .found = "end tap_rage +0 #1 Pay {\"Count\":2}\n",
+	 TAP_RAGE_TAPS,
+	 2},
+	{"the gap of taps is the project's",
+	 {TAP(0, 1, "Pay"), TAP(400, 2, "Pay"), TAP(800, 3, "Pay")},
+	 .found = "end tap_rage +0 #1 Pay {\"Count\":3}\n",
+	 TAP_RAGE_GAP,
+	 401},
+
+	/* ---- no sign of life ---- */
+	{"nobody asked whether it responds", {TAP(0, 1, "Pay"), TAP(90000, 2, "Pay")}, .found = ""},
+	{"a minute without a sign",
+	 {EDIT(0, 1, "Name"), TAP(1000, 2, "Pay"), METRIC(61000, 3, "fps", 60)},
+	 .found = "#3 anr +1000 #2 Pay\nend app_performance +61000..+61000 fps 60/60/60\n",
+	 ANR_ENABLED,
+	 1},
+	{"a millisecond less", {TAP(0, 1, "Pay"), TAP(59999, 2, "Pay")}, .found = "", ANR_ENABLED, 1},
+	{"each silence once, the end's too",
+	 {TAP(0, 1, "Pay"), EDIT(60000, 2, "Name"), OTHER(60500, 3, MobileLog), OTHER(120000, 4, MobileSessionEnd)},
+	 .found = "#2 anr +0 #1 Pay\nend anr +60000 #2 Name\n",
+	 ANR_ENABLED,
+	 1},
+	{"an end that comes soon", {TAP(0, 1, "Pay"), OTHER(59999, 2, MobileSessionEnd)}, .found = "", ANR_ENABLED, 1},
+	{"nothing before the first sign", {OTHER(0, 1, MobileLog), TAP(90000, 2, "Pay")}, .found = "", ANR_ENABLED, 1},
+
+	/* ---- how an app runs ---- */
+	{"a window of a quarter of an hour",
+	 {METRIC(0, 1, "fps", 60), METRIC(1000, 2, "fps", 40), METRIC(900000, 3, "fps", 30)},
+	 .found = "#3 app_performance +0..+1000 fps 40/50/60\nend app_performance +900000..+900000 fps 30/30/30\n"},
+	{"a millisecond less than that",
+	 {METRIC(0, 1, "fps", 60), METRIC(1000, 2, "fps", 40), METRIC(899999, 3, "fps", 41)},
+	 .found = "end app_performance +0..+899999 fps 40/47/60\n"},
+	{"every metric, and what is none",
+	 {METRIC(0, 1, "mainThreadCPU", 7), METRIC(10, 2, "memoryUsage", 100), METRIC(20, 3, "batteryLevel", 80),
+	  METRIC(30, 4, "memoryUsage", 300), METRIC(40, 5, "thermalState", 2), METRIC(50, 6, "fpss", 2)},
+	 .found = "end app_performance +0..+30 cpu 7/7/7 memory 100/200/300 battery 80/80/80\n"},
+	{"what is none closes a window all the same",
+	 {METRIC(0, 1, "fps", 60), METRIC(900000, 2, "thermalState", 2)},
+	 .found = "#2 app_performance +0..+0 fps 60/60/60\n"},
+	{"the window of apps is the project's",
+	 {METRIC(0, 1, "fps", 60), METRIC(2000, 2, "fps", 40)},
+	 .found = "#2 app_performance +0..+0 fps 60/60/60\nend app_performance +2000..+2000 fps 40/40/40\n",
+	 APP_PERFORMANCE_WINDOW,
+	 2000},
 	{"web messages are nothing to an app",
 	 {CLICK(0, 1, "A"), CLICK(10, 2, "A"), CLICK(20, 3, "A"), NODE(5000, 4), REQUEST(5000, 5, 500, 0)},
 	 .found = ""},
@@ -331,6 +489,13 @@ values_of(const Step *step, WireValue *values)
 			break;
 		case MSG_MobileClickEvent:
 			values[MobileClickEvent_Label].s = wire_of(step->text);
+			break;
+		case MSG_MobileInputEvent:
+			values[MobileInputEvent_Label].s = wire_of(step->text);
+			break;
+		case MSG_MobilePerformanceEvent:
+			values[MobilePerformanceEvent_Name].s = wire_of(step->text);
+			values[MobilePerformanceEvent_Value].u = step->numbers[0];
 			break;
 		case MSG_SetInputTarget:
 			values[SetInputTarget_ID].u = step->numbers[0];
@@ -398,7 +563,9 @@ static void
 tell_fact(const Fact *fact, void *arg)
 {
 	Told *told = arg;
+	static const char *const metrics[APP_METRICS] = {"fps", "cpu", "memory", "battery"};
 	const PerformanceSummary *summary = fact->performance;
+	const AppPerformanceSummary *app = fact->app_performance;
 
 	if (told->step != NULL)
 		tell(told, "#%" PRIu64 " ", told->step->id);
@@ -411,6 +578,15 @@ tell_fact(const Fact *fact, void *arg)
 		tell_spread(told, "cpu", summary->cpu);
 		tell_spread(told, "total", summary->total_heap);
 		tell_spread(told, "used", summary->used_heap);
+		tell(told, "\n");
+		return;
+	}
+	if (app != NULL)
+	{
+		tell(told, "app_performance %+" PRId64 "..%+" PRId64, app->start_ms - T, app->end_ms - T);
+		for (int i = 0; i < APP_METRICS; i++)
+			if (app->measured[i])
+				tell_spread(told, metrics[i], app->spreads[i]);
 		tell(told, "\n");
 		return;
 	}
@@ -468,6 +644,8 @@ run_story(const Story *story, WirePlatform platform, int restart_before, Told *t
 
 		if (restart_before == i || restart_before == ALWAYS)
 			state = move_state(state);
+		if (step->type == MSG_SetPageLocation && step->text != NULL)
+			detection.url = wire_of(step->text);
 		told->step = step;
 		values_of(step, values);
 		detection.message_id = step->id;
@@ -550,6 +728,49 @@ test_thresholds(void)
 	}
 }
 
+/* ---- what is a reaction to a click ---- */
+
+static void
+find_after_click(uint8_t type, bool by_reference, Told *told)
+{
+	Story story = {"reaction",
+				   {CLICK(0, 1, "A"), {1000, 2, type, {1}, NULL, NULL, 0}, NODE(2000, 3)},
+				   .changed = DEAD_CLICK_REFERENCE_LIST,
+				   .value = by_reference};
+
+	run_story(&story, WIRE_WEB, NEVER, told);
+}
+
+static bool
+contains(const uint8_t *list, uint8_t type)
+{
+	while (*list != 0 && *list != type)
+		list++;
+	return *list != 0;
+}
+
+/* Each message of the wire, one second after a click, and the next change another second later. */
+static void
+test_reactions(void)
+{
+	static const uint8_t reference[] = {8, 9, 10, 11, 12, 13, 15, 18, 19, 37, 38, 58, 0};
+	static const uint8_t corrected[] = {
+		7, 14, 35, 51, 52, 60, 61, 65, 67, 70, 71, 72, 73, 74, 75, 76, 77, 55, MSG_SetPageLocation, 0};
+	static Told told;
+
+	for (int type = 1; type < WIRE_TYPE_COUNT; type++)
+	{
+		/* what is converted to another type when it is read never gets here as itself */
+		if (wire_type((unsigned) type) == NULL || type == MSG_MouseClick || type == MSG_NetworkRequest)
+			continue;
+		find_after_click((uint8_t) type, true, &told);
+		CHECK((strstr(told.text, "dead_click") == NULL) == contains(reference, (uint8_t) type));
+		find_after_click((uint8_t) type, false, &told);
+		CHECK((strstr(told.text, "dead_click") == NULL) ==
+			  (contains(reference, (uint8_t) type) || contains(corrected, (uint8_t) type)));
+	}
+}
+
 /* Labels longer than what is kept are told apart as a whole, and cut between characters. */
 static void
 test_long_labels(void)
@@ -596,6 +817,7 @@ main(void)
 	for (size_t i = 0; i < sizeof(mobile_stories) / sizeof(mobile_stories[0]); i++)
 		check_story(&mobile_stories[i], WIRE_MOBILE);
 	test_thresholds();
+	test_reactions();
 	test_long_labels();
 	test_names();
 	return check_summary("detectors");

@@ -32,9 +32,17 @@ test_identities(void)
 
 	CHECK_TEXT(issue_id(1, "click_rage", "Buy now"), "1bf4e724199fd9c56b193cda47325ea5f");
 	CHECK_TEXT(issue_id(42, "custom", "signup"), "2a13209013a12adc88795324c2979f854e");
+	CHECK_TEXT(issue_id(12, "click_rage", "Buy now"), "cbf4e724199fd9c56b193cda47325ea5f");
 	CHECK_TEXT(issue_id(12, "dead_click", "Buy now"), "cf09291423c1f1b9bc21e4aba84decdf0");
 	CHECK_TEXT(issue_id(255, "bad_request", "https://api.acme.test/v1/cart"), "ffcf3729cfe1c8d963d27d05a3a377a02e");
 	CHECK_TEXT(issue_id(1, "tap_rage", "Pay"), "10b95796657b5858c0cae8566222d61f0");
+
+	identity_start(&identity);
+	identity_add(&identity, "mouse_trashing", 14);
+	identity_add_number(&identity, INT64_C(7000000001));
+	identity_add_number(&identity, INT64_C(1700000005000));
+	identity_finish(&identity, 12, id);
+	CHECK_TEXT(id, "c1aefeb2e2315b0bd69ca3d9899458a2c");
 
 	identity_start(&identity);
 	identity_add(&identity, "mouse_trashing", 14);

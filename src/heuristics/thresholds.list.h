@@ -26,4 +26,10 @@ THRESHOLD(APP_CRASH_PERCENT, "app_crash.percent", 70, 1, 100, "%",
 THRESHOLD(APP_CRASH_GAP, "app_crash.gap", 2000, 1, 600000, "ms", "... closer than this to an error has crashed [4.7]")
 THRESHOLD(TAP_RAGE_TAPS, "tap_rage.taps", 3, 2, 1000, "taps", "a series this long is rage [5.1]")
 THRESHOLD(TAP_RAGE_GAP, "tap_rage.gap", 300, 1, 60000, "ms", "taps closer than this are one series [5.1]")
+THRESHOLD(ANR_ENABLED, "anr.enabled", 0, 0, 1, "0 or 1",
+		  "1: an app that gives no sign of life is an issue, also when it was only in the background [5.2]")
+THRESHOLD(ANR_SILENCE, "anr.silence", 60000, 1, 3600000, "ms",
+		  "no tap, input or measurement for this long is no sign of life [5.2]")
+THRESHOLD(APP_PERFORMANCE_WINDOW, "app_performance.window", 900000, 1000, 86400000, "ms",
+		  "an app's performance is summed up over this long [5.2]")
 /* clang-format on */

@@ -39,23 +39,46 @@ append_spread(StringInfo json, const char *name, Spread spread)
 					 json->len > 1 ? ", " : "", name, spread.min, name, spread.avg, name, spread.max);
 }
 
+static void
+append_performance(StringInfo json, const PerformanceSummary *summary)
+{
+	appendStringInfoChar(json, '{');
+	append_spread(json, "fps", summary->fps);
+	append_spread(json, "cpu", summary->cpu);
+	append_spread(json, "total_js_heap_size", summary->total_heap);
+	append_spread(json, "used_js_heap_size", summary->used_heap);
+	appendStringInfo(json, ", \"until\": " INT64_FORMAT "}", summary->end_ms);
+}
+
+static void
+append_app_performance(StringInfo json, const AppPerformanceSummary *summary)
+{
+	static const char *const names[APP_METRICS] = {
+		[APP_FPS] = "fps",
+		[APP_CPU] = "cpu",
+		[APP_MEMORY] = "memory",
+		[APP_BATTERY] = "battery",
+	};
+
+	appendStringInfoChar(json, '{');
+	for (int i = 0; i < APP_METRICS; i++)
+		if (summary->measured[i])
+			append_spread(json, names[i], summary->spreads[i]);
+	appendStringInfo(json, ", \"until\": " INT64_FORMAT "}", summary->end_ms);
+}
+
 static Datum
 payload_of(const Fact *fact)
 {
 	StringInfoData json;
 
 	initStringInfo(&json);
-	if (fact->performance == NULL)
-		appendStringInfoString(&json, fact->payload);
+	if (fact->performance != NULL)
+		append_performance(&json, fact->performance);
+	else if (fact->app_performance != NULL)
+		append_app_performance(&json, fact->app_performance);
 	else
-	{
-		appendStringInfoChar(&json, '{');
-		append_spread(&json, "fps", fact->performance->fps);
-		append_spread(&json, "cpu", fact->performance->cpu);
-		append_spread(&json, "total_js_heap_size", fact->performance->total_heap);
-		append_spread(&json, "used_js_heap_size", fact->performance->used_heap);
-		appendStringInfo(&json, ", \"until\": " INT64_FORMAT "}", fact->performance->end_ms);
-	}
+		appendStringInfoString(&json, fact->payload);
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
 }
 
@@ -65,17 +88,18 @@ return_fact(const Fact *fact, void *arg)
 	const DetectWork *work = arg;
 	Datum values[COLUMNS] = {0};
 	bool nulls[COLUMNS] = {0};
+	bool is_issue = fact->type != NULL;
 
 	values[0] = CStringGetTextDatum(fact->detector);
-	if (fact->type != NULL)
+	if (is_issue)
 		values[1] = CStringGetTextDatum(fact->type);
 	values[2] = Int64GetDatum(fact->timestamp);
 	values[3] = Int64GetDatum((int64) fact->message_id);
 	values[4] = PointerGetDatum(clean_client_text(fact->context, 0));
-	nulls[1] = fact->type == NULL;
-	nulls[3] = fact->performance != NULL; /* of no message */
-	nulls[4] = fact->performance != NULL;
-	nulls[5] = fact->performance == NULL && fact->payload[0] == '\0';
+	nulls[1] = !is_issue;
+	nulls[3] = !is_issue; /* of no message */
+	nulls[4] = !is_issue;
+	nulls[5] = is_issue && fact->payload[0] == '\0';
 	if (!nulls[5])
 		values[5] = payload_of(fact);
 	values[6] = BoolGetDatum(is_ignored(work->project, fact));

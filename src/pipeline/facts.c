@@ -42,19 +42,49 @@ put_bytes_spread(Rows *rows, Spread spread)
 
 /* A summary is of no message: its key is the middle of its time, as it always was, in its tab. */
 static void
-write_performance(BatchContext *context, const PerformanceSummary *summary)
+put_summary_key(BatchContext *context, int64 start_ms, int64 end_ms)
 {
 	Rows *rows = context->pass->rows;
-	int64 middle = summary->start_ms + (summary->end_ms - summary->start_ms) / 2;
+	int64 middle = start_ms + (end_ms - start_ms) / 2;
 
-	row_start(rows, ROWS_PERFORMANCE);
 	put_int64(rows, context->session->session_id);
 	put_int64(rows, (int64) (((uint64) middle + ((uint64) context->tab << 48)) & PG_INT64_MAX));
 	put_int64(rows, middle);
+}
+
+static void
+write_performance(BatchContext *context, const PerformanceSummary *summary)
+{
+	Rows *rows = context->pass->rows;
+
+	row_start(rows, ROWS_PERFORMANCE);
+	put_summary_key(context, summary->start_ms, summary->end_ms);
 	put_percent_spread(rows, summary->fps);
 	put_percent_spread(rows, summary->cpu);
 	put_bytes_spread(rows, summary->total_heap);
 	put_bytes_spread(rows, summary->used_heap);
+}
+
+static void
+write_app_performance(BatchContext *context, const AppPerformanceSummary *summary)
+{
+	Rows *rows = context->pass->rows;
+
+	row_start(rows, ROWS_APP_PERFORMANCE);
+	put_summary_key(context, summary->start_ms, summary->end_ms);
+	for (int i = 0; i < APP_METRICS; i++)
+	{
+		if (!summary->measured[i])
+		{
+			put_null(rows);
+			put_null(rows);
+			put_null(rows);
+		}
+		else if (i == APP_MEMORY)
+			put_bytes_spread(rows, summary->spreads[i]);
+		else
+			put_percent_spread(rows, summary->spreads[i]);
+	}
 }
 
 void
@@ -64,6 +94,8 @@ write_fact(const Fact *fact, void *arg)
 
 	if (fact->performance != NULL)
 		write_performance(context, fact->performance);
+	else if (fact->app_performance != NULL)
+		write_app_performance(context, fact->app_performance);
 	else if (!is_ignored(context->project, fact))
 		write_issue(context, fact->type, fact->context, fact->timestamp, (int64) fact->message_id,
 					wire_string(fact->payload, strlen(fact->payload)));
