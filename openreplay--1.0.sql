@@ -2539,6 +2539,103 @@ $$;
 COMMENT ON FUNCTION openreplay.schedule_jobs() IS
 	'Has pg_cron call openreplay.keep_house() every five minutes if pg_cron lives in this database, and returns the statement that does so from pg_cron''s own; NULL without pg_cron, where workers do it.';
 
+-- ---- issues ----
+
+-- Names as the web frontend shows them; where it shows the type itself, so does this.
+CREATE FUNCTION openreplay.issue_types()
+RETURNS TABLE (type text, name text, title text, list_order integer, visible boolean, offered boolean, score integer, platform text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 24 AS $$
+	SELECT * FROM (VALUES
+		('js_exception', 'Errors', 'Error', 0, true, true, 1000, 'web'),
+		('bad_request', 'Bad Requests', 'Bad Request', 1, true, true, 500, 'web'),
+		('missing_resource', 'Missing Images', 'Missing Image', 2, true, false, 500, 'web'),
+		('click_rage', 'Click Rage', 'Click Rage', 3, true, true, 500, 'web'),
+		('dead_click', 'Dead Clicks', 'Dead Click', 4, true, false, 1000, 'web'),
+		('memory', 'High Memory', 'High Memory Usage', 5, true, false, 1000, 'web'),
+		('cpu', 'High CPU', 'High CPU', 6, true, false, 1000, 'web'),
+		('crash', 'Crashes', 'Crash', 7, true, true, 1000, 'mobile'),
+		('incident', 'Incidents', 'incident', 8, true, true, 100, 'web'),
+		('tap_rage', 'tap_rage', 'tap_rage', -1, false, true, 500, 'mobile'),
+		('mouse_thrashing', 'mouse_thrashing', 'Mouse Thrashing', -1, false, true, 50, 'web'),
+		('app_crash', 'app_crash', 'app_crash', -1, false, false, 100, 'web'),
+		('excessive_scrolling', 'excessive_scrolling', 'Excessive Scrolling', -1, false, false, 500, 'web'),
+		('slow_resource', 'slow_resource', 'Slow Resource', -1, false, false, 100, 'web'),
+		('slow_page_load', 'slow_page_load', 'Slow Page', -1, false, false, 100, 'web'),
+		('custom', 'custom', 'Custom Event', -1, false, false, 100, 'web'),
+		('anr', 'anr', 'anr', -1, false, false, 100, 'mobile'),
+		('ml_cpu', 'ml_cpu', 'High CPU', -1, false, false, 100, 'web'),
+		('ml_memory', 'ml_memory', 'High Memory Usage', -1, false, false, 100, 'web'),
+		('ml_dead_click', 'ml_dead_click', 'Dead Click', -1, false, false, 100, 'web'),
+		('ml_click_rage', 'ml_click_rage', 'Click Rage', -1, false, false, 100, 'web'),
+		('ml_mouse_thrashing', 'ml_mouse_thrashing', 'Mouse Thrashing', -1, false, false, 100, 'web'),
+		('ml_excessive_scrolling', 'ml_excessive_scrolling', 'Excessive Scrolling', -1, false, false, 100, 'web'),
+		('ml_slow_resources', 'ml_slow_resources', 'Slow Resource', -1, false, false, 100, 'web')
+	) AS t (type, name, title, list_order, visible, offered, score, platform)
+$$;
+COMMENT ON FUNCTION openreplay.issue_types() IS
+	'Kinds of issues. name: in lists of kinds; title: of a single issue; list_order, visible: of lists, which show only what is visible; offered: among the filters above a list of sessions; score: what one adds to sessions.issue_score, for js_exception each error or crash.';
+
+CREATE FUNCTION openreplay.issue_types(project_id integer)
+RETURNS TABLE (type text, name text, title text, list_order integer, visible boolean, offered boolean, score integer, platform text)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 8 SET search_path = pg_catalog, pg_temp AS $$
+	SELECT t.* FROM openreplay.issue_types() t
+	WHERE EXISTS (SELECT FROM public.issues i WHERE i.project_id = $1 AND i.type::text = t.type)
+	ORDER BY t.list_order = -1, t.list_order, t.type
+$$;
+COMMENT ON FUNCTION openreplay.issue_types(integer) IS
+	'Kinds of issues that a project had, those shown in lists first and in their order. Errors are no issues and not among them.';
+
+-- Of a kind that comes again and again the first is shown, and the next one two seconds after it.
+CREATE FUNCTION openreplay.session_issues(session_id bigint)
+RETURNS TABLE ("timestamp" bigint, seq_index integer, type text, title text, context_string text, issue_id text, payload jsonb)
+LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	apart_ms CONSTANT integer := 2000;
+	shown jsonb := '{}';		-- when each kind was shown last
+BEGIN
+	FOR "timestamp", seq_index, type, title, context_string, issue_id, payload IN
+		SELECT e.timestamp, e.seq_index, i.type, t.title, i.context_string, i.issue_id, e.payload
+		FROM events_common.issues e
+		JOIN public.issues i ON i.issue_id = e.issue_id
+		JOIN openreplay.issue_types() t ON t.type = i.type::text
+		WHERE e.session_id = session_issues.session_id
+		ORDER BY e.timestamp, e.seq_index, i.type
+	LOOP
+		CONTINUE WHEN "timestamp" - (shown->type)::bigint < apart_ms;
+		shown := shown || jsonb_build_object(type, "timestamp");
+		RETURN NEXT;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION openreplay.session_issues(bigint) IS
+	'Issues of a session as its replay lists them, in the order of time: one that follows another of its kind within two seconds is left out. All of them are in events_common.issues.';
+
+-- A series is of one tab, and so are the clicks it swallows.
+CREATE FUNCTION openreplay.session_clicks(session_id bigint)
+RETURNS TABLE ("timestamp" bigint, message_id bigint, type text, count integer, label text, selector text, url text, path text,
+	hesitation integer, normalized_x numeric, normalized_y numeric)
+LANGUAGE sql STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
+	WITH click AS (
+		SELECT *, c.message_id >> 48 AS tab,
+			   row_number() OVER (PARTITION BY c.message_id >> 48 ORDER BY c.timestamp, c.message_id) AS n
+		FROM events.clicks c WHERE c.session_id = $1
+	), rage AS (
+		SELECT c.tab, c.n, greatest(coalesce((e.payload->'Count')::integer, 3), 1) AS count
+		FROM events_common.issues e
+		JOIN public.issues i ON i.issue_id = e.issue_id AND i.type = 'click_rage'
+		JOIN click c ON c.timestamp = e.timestamp AND c.message_id % 2147483647 = e.seq_index
+		WHERE e.session_id = $1
+	)
+	SELECT c.timestamp, c.message_id, CASE WHEN r.n IS NULL THEN 'CLICK' ELSE 'CLICKRAGE' END, r.count, c.label, c.selector,
+		   c.url, c.path, c.hesitation, c.normalized_x, c.normalized_y
+	FROM click c
+	LEFT JOIN rage r ON r.tab = c.tab AND r.n = c.n
+	WHERE NOT EXISTS (SELECT FROM rage s WHERE s.tab = c.tab AND c.n > s.n AND c.n < s.n + s.count)
+	ORDER BY c.timestamp, c.message_id
+$$;
+COMMENT ON FUNCTION openreplay.session_clicks(bigint) IS
+	'Clicks of a session as its replay lists them, in the order of time: a series in rage is one row of type CLICKRAGE, with the count of its clicks. Each click is in events.clicks.';
+
 -- The counters of a session, counted. Live sessions show these; the end of a session stores them.
 CREATE FUNCTION openreplay.session_counts(session_id bigint, start_ts bigint)
 RETURNS TABLE (pages_count integer, events_count integer, errors_count integer, issue_score bigint, issue_types text[])
@@ -2558,11 +2655,9 @@ BEGIN
 			  + (SELECT count(*) FROM events_common.crashes e WHERE e.session_id = session_counts.session_id))::integer AS errors
 	), i AS (
 		SELECT array_agg(DISTINCT d.type ORDER BY d.type)::text[] AS types,
-			   coalesce(sum(CASE WHEN d.type IN ('crash', 'dead_click', 'memory', 'cpu') THEN 1000
-								 WHEN d.type IN ('bad_request', 'excessive_scrolling', 'click_rage', 'missing_resource', 'tap_rage') THEN 500
-								 WHEN d.type = 'mouse_thrashing' THEN 50
-								 ELSE 100 END), 0)::bigint AS score
+			   coalesce(sum(t.score), 0)::bigint AS score
 		FROM events_common.issues e JOIN public.issues d USING (issue_id)
+		JOIN openreplay.issue_types() t ON t.type = d.type::text
 		WHERE e.session_id = session_counts.session_id
 	)
 	SELECT n.pages, n.pages + n.others, n.errors, session_counts.start_ts / 1000 + i.score + n.errors * 1000,
@@ -2572,7 +2667,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION openreplay.session_counts(bigint, bigint) IS
-	'Page views, events (page views, clicks, inputs; on mobile taps, swipes, inputs), errors, issue score and issue types of a session, counted from its events. The score starts at start_ts / 1000 s; weights per issue type are the documented ones.';
+	'Page views, events (page views, clicks, inputs; on mobile taps, swipes, inputs), errors, issue score and issue types of a session, counted from its events. The score starts at start_ts / 1000 s and grows by that of each issue, see openreplay.issue_types().';
 
 -- ---- detectors ----
 
@@ -3402,7 +3497,8 @@ GRANT EXECUTE ON FUNCTION openreplay.register_server(text), openreplay.take_lane
 	openreplay.ensure_batch_partitions(timestamptz, integer), openreplay.heartbeat(integer, timestamptz),
 	openreplay.project_snapshot() TO openreplay_ingest;
 GRANT EXECUTE ON FUNCTION openreplay.batches_waiting(), openreplay.messages(bigint), openreplay.decode_batch(bytea), openreplay.shard_of(bigint),
-	openreplay.session_counts(bigint, bigint), openreplay.detect(bigint, jsonb), openreplay.threshold_catalogue(),
+	openreplay.session_counts(bigint, bigint), openreplay.issue_types(), openreplay.issue_types(integer),
+	openreplay.session_issues(bigint), openreplay.session_clicks(bigint), openreplay.detect(bigint, jsonb), openreplay.threshold_catalogue(),
 	openreplay.detector_thresholds(integer) TO openreplay_reader, openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.start(), openreplay.stop(), openreplay.keep_house(), openreplay.process_batches(),
 	openreplay.end_sessions(timestamptz), openreplay.set_detector_threshold(integer, text, bigint),

@@ -148,6 +148,10 @@ SELECT openreplay.process_batches();
 SELECT type, context_string FROM pg_temp.issues(:sid + 2);
 SELECT detector, context_string, ignored FROM openreplay.detect(:sid + 2);
 
+-- How a replay shows them: a series in rage is one click, and of issues of one kind those two seconds apart.
+SELECT timestamp - :t0 AS ms, type, count, label FROM openreplay.session_clicks(:sid);
+SELECT timestamp - :t0 AS ms, type, title, context_string FROM openreplay.session_issues(:sid);
+
 --
 -- A tracker that judges for itself is not believed, whether it tells of an issue before it is found here, after that, or
 -- of one that was none: each is one
@@ -258,6 +262,20 @@ SELECT pg_temp.start(:app + 1, 7412, '2024-11-23 15:00:00+00', '{"platform": "an
 SELECT openreplay.append_batch(:app + 1, pg_temp.app_batch(1, :t0, pg_temp.tap(:t0, 'Pay'), pg_temp.tap(:t0 + 60000, 'Pay')), '2024-11-23 15:01:20+00', 'm') IS NOT NULL AS appended;
 SELECT openreplay.end_sessions('2024-11-23 16:00:00+00') > 0 AS ended;
 SELECT type, context_string, ms, payload FROM pg_temp.issues(:app + 1);
+
+--
+-- Kinds of issues: the catalogue has each once, and a project those it had, in the order of lists
+--
+SELECT * FROM openreplay.issue_types();
+SELECT unnest(enum_range(NULL::public.issue_type))::text EXCEPT SELECT type FROM openreplay.issue_types();
+SELECT count(*) - count(DISTINCT type) AS twice FROM openreplay.issue_types();
+SELECT type, name, list_order, visible FROM openreplay.issue_types(7412);
+-- the third dead click comes more than two seconds after the first, the last one that was shown
+SELECT openreplay.append_batch(:sid + 5, pg_temp.batch(0, 10, :t0, 'https://shop.acme.test/cart', 'tab-a', VARIADIC
+	(SELECT array_agg(pg_temp.at(:t0 + n * 1300) || pg_temp.click('Save') ORDER BY n) FROM generate_series(0, 3) n)), '2024-11-23 15:00:20+00') IS NOT NULL AS appended;
+SELECT openreplay.process_batches();
+SELECT timestamp - :t0 AS stored FROM events_common.issues WHERE session_id = :sid + 5 ORDER BY 1;
+SELECT timestamp - :t0 AS shown FROM openreplay.session_issues(:sid + 5);
 
 DELETE FROM public.projects WHERE project_id = 7412;
 SELECT count(*) AS settings_left FROM openreplay.detector_settings;
