@@ -11,7 +11,7 @@
 
 #include "common/buffer.h"
 
-#define METRIC_ENDPOINTS 16 /* places for routes; endpoint numbers are the caller's */
+#define METRIC_ENDPOINTS 32 /* places for routes; endpoint numbers are the caller's */
 
 extern void count_request(unsigned endpoint, unsigned status);
 extern void count_received(size_t bytes); /* body bytes on the wire */

@@ -186,14 +186,14 @@ check_token(Request *request)
 		case TOKEN_VALID:
 			return true;
 		case TOKEN_JUST_EXPIRED:
-			if (request->route->auth == AUTH_TOKEN_GRACE)
-			{
-				request->just_expired = true;
+			request->just_expired = request->route->auth == AUTH_TOKEN_GRACE;
+			if (request->just_expired || request->route->auth == AUTH_SIGNATURE)
 				return true;
-			}
 			answer(request, ANSWER_TOKEN_EXPIRED);
 			return false;
 		case TOKEN_EXPIRED:
+			if (request->route->auth == AUTH_SIGNATURE)
+				return true;
 			answer(request, ANSWER_TOKEN_EXPIRED);
 			return false;
 		case TOKEN_WRONG_SIGN:
@@ -206,19 +206,34 @@ check_token(Request *request)
 	return false;
 }
 
+/* Bytes on the wire. */
 static size_t
 limit_of(Request *request)
 {
+	const Settings *settings = &request->server->settings;
+
 	switch (request->route->body)
 	{
 		case BODY_BATCH:
+		case BODY_MOBILE_BATCH:
 			return (size_t) largest_beacon(request->server->snapshot);
+		case BODY_ANALYTICS:
+			return (size_t) settings->beacon_size_limit;
 		case BODY_JSON:
-			return (size_t) request->server->settings.json_size_limit;
+		case BODY_MOBILE_JSON:
+			return (size_t) settings->json_size_limit;
+		case BODY_FILES:
+			return (size_t) settings->file_size_limit;
 		case BODY_NONE:
 			break;
 	}
 	return 0;
+}
+
+static void
+answer_too_large(Request *request)
+{
+	answer(request, request->route->body == BODY_MOBILE_JSON ? ANSWER_MOBILE_BODY_TOO_LARGE : ANSWER_BODY_TOO_LARGE);
 }
 
 /* The body's announced length; 0 when there is none or it comes in chunks. */
@@ -288,10 +303,10 @@ look_at_headers(Request *request, const char *method)
 
 	request->body_limit = limit_of(request);
 	encoding = request_header(request, "Content-Encoding");
-	request->gzip = encoding != NULL && strcmp(encoding, "gzip") == 0;
+	request->gzip = encoding != NULL && strcmp(encoding, "gzip") == 0 && route->body != BODY_MOBILE_JSON;
 	length = announced_length(request);
 	if (length > request->body_limit)
-		answer(request, ANSWER_BODY_TOO_LARGE);
+		answer_too_large(request);
 	else if (length > 0 && !grow_body(request, length < FIRST_BODY_BYTES ? length : FIRST_BODY_BYTES))
 		answer(request, ANSWER_BUSY);
 	request->body_announced = length;
@@ -327,7 +342,7 @@ collect_body(Request *request, const char *data, size_t len)
 	count_received(len);
 	if (request->state == REQUEST_READING && needed > request->body_limit)
 	{
-		answer(request, ANSWER_BODY_TOO_LARGE);
+		answer_too_large(request);
 		request->state = REQUEST_DISCARDING;
 	}
 	else if (request->state == REQUEST_READING && needed > request->body_size)
@@ -359,6 +374,8 @@ collect_body(Request *request, const char *data, size_t len)
 static size_t
 inflated_limit(Request *request)
 {
+	if (request->route->body == BODY_ANALYTICS || request->route->body == BODY_FILES)
+		return request->body_limit;
 	if (request->route->body == BODY_JSON)
 		return request->body_limit * INFLATE_JSON_FACTOR;
 	return request->body_limit * INFLATE_FACTOR > INFLATE_LEAST ? request->body_limit * INFLATE_FACTOR : INFLATE_LEAST;
@@ -372,7 +389,7 @@ handle_request(Request *request)
 
 	request->state = REQUEST_HANDLING;
 	if (request->gzip && len > 0 && !inflate_gzip(request->body, len, inflated_limit(request), &body, &len))
-		answer(request, ANSWER_BAD_GZIP);
+		answer(request, request->route->body == BODY_MOBILE_BATCH ? ANSWER_BAD_MOBILE_GZIP : ANSWER_BAD_GZIP);
 	else
 		request->route->handle(request, body, len);
 	/* Whatever has to stay was copied; a waiting request holds no body. */

@@ -32,15 +32,20 @@ typedef void (*RequestContinuation)(Request *request);
 typedef enum RouteAuth
 {
 	AUTH_NONE,
-	AUTH_TOKEN,		 /* a valid token, else 401 */
-	AUTH_TOKEN_GRACE /* one just expired is let in; what the handler answers becomes 401 "token expired" */
+	AUTH_TOKEN,		  /* a valid token, else 401 */
+	AUTH_TOKEN_GRACE, /* one just expired is let in; what the handler answers becomes 401 "token expired" */
+	AUTH_SIGNATURE	  /* an expired one is as good as a valid one */
 } RouteAuth;
 
 typedef enum RouteBody
 {
-	BODY_NONE, /* read and forgotten */
-	BODY_JSON, /* up to JSON_SIZE_LIMIT */
-	BODY_BATCH /* up to the largest beacon size */
+	BODY_NONE,		   /* read and forgotten */
+	BODY_JSON,		   /* up to JSON_SIZE_LIMIT */
+	BODY_BATCH,		   /* up to the largest beacon size */
+	BODY_ANALYTICS,	   /* JSON up to BEACON_SIZE_LIMIT */
+	BODY_MOBILE_JSON,  /* like JSON, never in gzip; whatever is wrong with it is told 400 */
+	BODY_MOBILE_BATCH, /* like a batch; broken gzip is told 400, which ends an iOS tracker's retries */
+	BODY_FILES		   /* multipart up to FILE_SIZE_LIMIT */
 } RouteBody;
 
 typedef struct Route

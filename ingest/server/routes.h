@@ -9,7 +9,11 @@
 extern const Route routes[];
 extern const size_t route_count;
 
-extern void start_session(Request *request, const uint8_t *body, size_t len); /* start.c */
-extern void take_batch(Request *request, const uint8_t *body, size_t len);	  /* batches.c */
+extern void start_session(Request *request, const uint8_t *body, size_t len);		 /* start_web.c */
+extern void start_mobile_session(Request *request, const uint8_t *body, size_t len); /* start_mobile.c */
+extern void start_sdk_session(Request *request, const uint8_t *body, size_t len);	 /* start_sdk.c */
+extern void take_batch(Request *request, const uint8_t *body, size_t len);			 /* batches.c */
+extern void take_mobile_batch(Request *request, const uint8_t *body, size_t len);	 /* batches.c */
+extern void take_analytics(Request *request, const uint8_t *body, size_t len);		 /* batches.c */
 
 #endif /* OPENREPLAY_ROUTES_H */

@@ -45,6 +45,13 @@ static const ConfigKey keys[] = {
 	{"PROTOCOL_VERSION", CONFIG_INT, AT(protocol_version), "0", 0, 2},
 	{"IS_FEATURE_FLAG_ENABLED", CONFIG_BOOL, AT(feature_flags), "false", 0, 0},
 	{"IS_USABILITY_TEST_ENABLED", CONFIG_BOOL, AT(usability_tests), "false", 0, 0},
+	{"RECORD_CANVAS", CONFIG_BOOL, AT(record_canvas), "true", 0, 0},
+	{"CANVAS_QUALITY", CONFIG_TEXT, AT(canvas_quality), "low", 0, 0},
+	{"CANVAS_FPS", CONFIG_INT, AT(canvas_fps), "1", 1, 60},
+	{"MOBILE_QUALITY", CONFIG_TEXT, AT(mobile_quality), "low", 0, 0},
+	{"MOBILE_FPS", CONFIG_INT, AT(mobile_fps), "1", 1, 60},
+	{"FRAMES_SUPPORT", CONFIG_BOOL, AT(frames_support), "false", 0, 0},
+	{"FILE_SIZE_LIMIT", CONFIG_INT, AT(file_size_limit), "10000000", 1000, 50000000},
 	{"LOG_LEVEL", CONFIG_TEXT, AT(log_level_name), "info", 0, 0},
 };
 
@@ -119,6 +126,16 @@ find_uaparser_file(Settings *settings)
 #endif
 }
 
+/* One of three words; the trackers know no others. */
+static bool
+check_quality(const char *key, const char *value, const char *middle, char *error, size_t error_size)
+{
+	if (strcmp(value, "low") == 0 || strcmp(value, middle) == 0 || strcmp(value, "high") == 0)
+		return true;
+	snprintf(error, error_size, "%s: \"%s\" is none of low, %s, high", key, value, middle);
+	return false;
+}
+
 static bool
 complete_settings(Settings *settings, char *error, size_t error_size)
 {
@@ -131,7 +148,9 @@ complete_settings(Settings *settings, char *error, size_t error_size)
 		return false;
 	}
 	if (!read_trusted_proxies(settings->trusted_proxies_list, &settings->trusted_proxies, error, error_size))
-		return false;
+		if (!check_quality("CANVAS_QUALITY", settings->canvas_quality, "medium", error, error_size) ||
+			!check_quality("MOBILE_QUALITY", settings->mobile_quality, "standard", error, error_size))
+			return false;
 	if (settings->state_dir[0] == '\0')
 	{
 		snprintf(error, error_size, "STATE_DIR is missing: a writable directory that keeps this server's identity");

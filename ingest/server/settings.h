@@ -52,6 +52,13 @@ typedef struct Settings
 	int64_t protocol_version; /* 0: not sent */
 	bool feature_flags;		  /* told in the start's features */
 	bool usability_tests;	  /* likewise */
+	bool record_canvas;
+	char *canvas_quality; /* low, medium, high */
+	int64_t canvas_fps;
+	char *mobile_quality; /* low, standard, high */
+	int64_t mobile_fps;
+	bool frames_support;	 /* images come as frames */
+	int64_t file_size_limit; /* bytes of an upload on the wire */
 
 	char *log_level_name;
 	LogLevel log_level;

@@ -1,26 +1,24 @@
 /*
  * start_request.c - reads the JSON of a start
  *
- * A start that is refused costs a whole page view, so whatever a JavaScript engine can produce must be readable:
- * jansson is stricter than that about bytes that are not UTF-8 and about halves of surrogate pairs (a user name cut in
- * the middle of an emoji), so both are mended in the text before it is parsed.
+ * Which key fills what is a table for each client.
  */
 #include "server/start_request.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "server/client_json.h"
 #include "visit/visit.h"
 
-#define MAX_DEPTH 64
 #define SAFE_INTEGER 9007199254740991.0 /* JavaScript's */
 
 typedef enum FieldType
 {
 	FIELD_TEXT,	   /* char *, at most max characters */
+	FIELD_LABEL,   /* the same; a number is taken for its digits */
 	FIELD_WHOLE,   /* int64_t, negatives allowed */
 	FIELD_NATURAL, /* int64_t, from 0 to max */
 	FIELD_FLAG	   /* bool */
@@ -36,7 +34,7 @@ typedef struct Field
 
 #define AT(field) offsetof(StartRequest, field)
 
-static const Field fields[] = {
+static const Field web_fields[] = {
 	{"projectKey", FIELD_TEXT, AT(project_key), 200},
 	{"trackerVersion", FIELD_TEXT, AT(tracker_version), 100},
 	{"revID", FIELD_TEXT, AT(rev_id), 1000},
@@ -44,6 +42,7 @@ static const Field fields[] = {
 	{"userID", FIELD_TEXT, AT(user_id), 8000},
 	{"timezone", FIELD_TEXT, AT(timezone), 100},
 	{"token", FIELD_TEXT, AT(token), 200},
+	{"condition", FIELD_TEXT, AT(condition), 255},
 	{"timestamp", FIELD_WHOLE, AT(timestamp), 0},
 	{"bufferDiff", FIELD_NATURAL, AT(buffer_diff), INT64_MAX},
 	{"deviceMemory", FIELD_NATURAL, AT(device_memory), INT32_MAX},
@@ -53,88 +52,72 @@ static const Field fields[] = {
 	{"reset", FIELD_FLAG, AT(reset), 0},
 	{"doNotRecord", FIELD_FLAG, AT(do_not_record), 0},
 	{"isOffline", FIELD_FLAG, AT(is_offline), 0},
+	{NULL, FIELD_FLAG, 0, 0},
 };
 
-#define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))
+static const Field mobile_fields[] = {
+	{"projectKey", FIELD_TEXT, AT(project_key), 200},
+	{"trackerVersion", FIELD_TEXT, AT(tracker_version), 100},
+	{"revID", FIELD_TEXT, AT(rev_id), 1000},
+	{"userUUID", FIELD_TEXT, AT(user_uuid), 100},
+	{"timezone", FIELD_TEXT, AT(timezone), 100},
+	{"token", FIELD_TEXT, AT(token), 200},
+	{"condition", FIELD_TEXT, AT(condition), 255},
+	{"platform", FIELD_TEXT, AT(platform), 20},
+	{"userOSVersion", FIELD_LABEL, AT(os_version), 100},
+	{"userDevice", FIELD_TEXT, AT(device), 200},
+	{"userDeviceType", FIELD_TEXT, AT(device_type), 20},
+	{"timestamp", FIELD_NATURAL, AT(timestamp), INT64_MAX},
+	{"deviceMemory", FIELD_NATURAL, AT(device_memory), INT32_MAX},
+	{"width", FIELD_NATURAL, AT(width), INT32_MAX},
+	{"height", FIELD_NATURAL, AT(height), INT32_MAX},
+	{"doNotRecord", FIELD_FLAG, AT(do_not_record), 0},
+	{NULL, FIELD_FLAG, 0, 0},
+};
 
-/* The value of four hexadecimal digits, -1 when they are not. */
-static int
-read_hex4(const char *text)
-{
-	int value = 0;
+static const Field sdk_fields[] = {
+	{"projectKey", FIELD_TEXT, AT(project_key), 200},
+	{"sdk_version", FIELD_LABEL, AT(tracker_version), 100},
+	{"device_id", FIELD_TEXT, AT(user_uuid), 100},
+	{"user_id", FIELD_TEXT, AT(user_id), 8000},
+	{"timezone", FIELD_TEXT, AT(timezone), 100},
+	{"platform", FIELD_TEXT, AT(platform), 20},
+	{"os", FIELD_TEXT, AT(os), 100},
+	{"os_version", FIELD_LABEL, AT(os_version), 100},
+	{"browser", FIELD_TEXT, AT(browser), 100},
+	{"browser_version", FIELD_LABEL, AT(browser_version), 100},
+	{"initial_referrer", FIELD_TEXT, AT(referrer), 8000},
+	{"utm_source", FIELD_TEXT, AT(utm_source), 8000},
+	{"utm_medium", FIELD_TEXT, AT(utm_medium), 8000},
+	{"utm_campaign", FIELD_TEXT, AT(utm_campaign), 8000},
+	{"screen_width", FIELD_NATURAL, AT(width), INT32_MAX},
+	{"screen_height", FIELD_NATURAL, AT(height), INT32_MAX},
+	{NULL, FIELD_FLAG, 0, 0},
+};
 
-	for (int i = 0; i < 4; i++)
-	{
-		char c = text[i];
-
-		value <<= 4;
-		if (c >= '0' && c <= '9')
-			value |= c - '0';
-		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-			value |= (c | 0x20) - 'a' + 10;
-		else
-			return -1;
-	}
-	return value;
-}
-
-static bool
-is_surrogate(int value, int first)
-{
-	return value >= first && value < first + 0x400;
-}
-
-/* Makes \ud800 ... \udfff without their other half \ufffd, in place.  False when the nesting is too deep. */
-static bool
-mend_text(char *text, size_t len)
-{
-	bool in_string = false;
-	int depth = 0;
-
-	for (size_t i = 0; i < len; i++)
-	{
-		if (!in_string)
-		{
-			if (text[i] == '{' || text[i] == '[')
-				depth++;
-			else if (text[i] == '}' || text[i] == ']')
-				depth--;
-			else if (text[i] == '"')
-				in_string = true;
-			if (depth > MAX_DEPTH)
-				return false;
-		}
-		else if (text[i] == '"')
-			in_string = false;
-		else if (text[i] == '\\')
-		{
-			i++;
-			if (i + 5 <= len && text[i] == 'u')
-			{
-				int value = read_hex4(text + i + 1);
-
-				if (is_surrogate(value, 0xd800) && i + 11 <= len && text[i + 5] == '\\' && text[i + 6] == 'u' &&
-					is_surrogate(read_hex4(text + i + 7), 0xdc00))
-					i += 10; /* a whole pair */
-				else if (is_surrogate(value, 0xd800) || is_surrogate(value, 0xdc00))
-					memcpy(text + i + 1, "fffd", 4);
-			}
-		}
-	}
-	return true;
-}
+static const Field *const fields_of[] = {
+	[START_WEB] = web_fields, [START_MOBILE] = mobile_fields, [START_SDK] = sdk_fields};
 
 static void
 set_text(const Field *field, const json_t *value, StartRequest *start)
 {
 	char **text = (char **) ((char *) start + field->offset);
 	size_t len = json_string_length(value);
-	char *clean = json_is_string(value) ? malloc(3 * len + 1) : NULL;
+	char digits[32];
 
 	free(*text);
-	*text = clean;
-	if (clean != NULL)
-		clean_text(json_string_value(value), len, (size_t) field->max, clean);
+	*text = NULL;
+	if (json_is_string(value))
+	{
+		*text = malloc(3 * len + 1);
+		if (*text != NULL)
+			clean_text(json_string_value(value), len, (size_t) field->max, *text);
+	}
+	else if (field->type == FIELD_LABEL && json_is_number(value))
+	{
+		snprintf(digits, sizeof(digits), "%.15g", json_number_value(value));
+		*text = strdup(digits);
+	}
 }
 
 /* Rounded, and kept within what JavaScript counts exactly. */
@@ -163,6 +146,7 @@ set_field(const Field *field, const json_t *value, StartRequest *start)
 	switch (field->type)
 	{
 		case FIELD_TEXT:
+		case FIELD_LABEL:
 			set_text(field, value, start);
 			break;
 		case FIELD_WHOLE:
@@ -177,59 +161,37 @@ set_field(const Field *field, const json_t *value, StartRequest *start)
 
 /* Keys in any letter case first, then exact ones, which so win. */
 static void
-set_fields(json_t *object, StartRequest *start)
+set_fields(const Field *fields, json_t *object, StartRequest *start)
 {
 	const char *key;
 	json_t *value;
 
 	json_object_foreach(object, key, value)
 	{
-		for (size_t i = 0; i < FIELD_COUNT; i++)
+		for (const Field *field = fields; field->name != NULL; field++)
 		{
-			if (strcasecmp(key, fields[i].name) == 0)
-				set_field(&fields[i], value, start);
+			if (strcasecmp(key, field->name) == 0)
+				set_field(field, value, start);
 		}
 	}
-	for (size_t i = 0; i < FIELD_COUNT; i++)
+	for (const Field *field = fields; field->name != NULL; field++)
 	{
-		value = json_object_get(object, fields[i].name);
+		value = json_object_get(object, field->name);
 		if (value != NULL)
-			set_field(&fields[i], value, start);
+			set_field(field, value, start);
 	}
 }
 
 bool
-read_start_request(const uint8_t *json, size_t len, StartRequest *start, char *error, size_t error_size)
+read_start_request(StartClient client, const uint8_t *json, size_t len, StartRequest *start, char *error,
+				   size_t error_size)
 {
-	json_error_t why = {.text = ""};
-	char *text = malloc(3 * len + 1);
-	json_t *object = NULL;
+	json_t *object = read_client_json(json, len, error, error_size);
 
 	memset(start, 0, sizeof(*start));
-	if (text == NULL)
-	{
-		snprintf(error, error_size, "out of memory");
+	if (object == NULL)
 		return false;
-	}
-	len = clean_text((const char *) json, len, 0, text);
-	if (!mend_text(text, len))
-		snprintf(error, error_size, "JSON is nested too deeply");
-	else
-	{
-		/* All numbers as doubles: the trackers' are, and an integer too large for us is no reason to refuse. */
-		object = json_loadb(text, len, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &why);
-		if (object == NULL)
-			snprintf(error, error_size, "%s", why.text);
-		else if (!json_is_object(object))
-			snprintf(error, error_size, "a JSON object is expected");
-	}
-	free(text);
-	if (!json_is_object(object))
-	{
-		json_decref(object);
-		return false;
-	}
-	set_fields(object, start);
+	set_fields(fields_of[client], object, start);
 	json_decref(object);
 	return true;
 }
@@ -237,24 +199,47 @@ read_start_request(const uint8_t *json, size_t len, StartRequest *start, char *e
 void
 free_start_request(StartRequest *start)
 {
-	for (size_t i = 0; i < FIELD_COUNT; i++)
+	for (size_t client = 0; client < sizeof(fields_of) / sizeof(fields_of[0]); client++)
 	{
-		if (fields[i].type == FIELD_TEXT)
-			free(*(char **) ((char *) start + fields[i].offset));
+		for (const Field *field = fields_of[client]; field->name != NULL; field++)
+		{
+			char **text = (char **) ((char *) start + field->offset);
+
+			if (field->type != FIELD_TEXT && field->type != FIELD_LABEL)
+				continue;
+			free(*text);
+			*text = NULL;
+		}
 	}
 	memset(start, 0, sizeof(*start));
+}
+
+/* -1, 0, 1 as the version is below, the same as or above the other one; 2 when it is none. */
+static int
+compare_version(const char *version, const unsigned other[3])
+{
+	unsigned parts[3] = {0, 0, 0};
+
+	if (version == NULL || sscanf(version, "%9u.%9u.%9u", &parts[0], &parts[1], &parts[2]) < 3)
+		return 2;
+	for (int i = 0; i < 3; i++)
+	{
+		if (parts[i] != other[i])
+			return parts[i] < other[i] ? -1 : 1;
+	}
+	return 0;
 }
 
 bool
 is_old_tracker(const char *version)
 {
-	unsigned parts[3] = {0, 0, 0};
+	return compare_version(version, (const unsigned[3]){4, 1, 6}) < 0;
+}
 
-	if (sscanf(version, "%4u.%4u.%4u", &parts[0], &parts[1], &parts[2]) < 3)
-		return false;
-	if (parts[0] != 4)
-		return parts[0] < 4;
-	if (parts[1] != 1)
-		return parts[1] < 1;
-	return parts[2] < 6;
+bool
+is_usable_mobile_tracker(const char *version)
+{
+	int compared = compare_version(version, (const unsigned[3]){1, 0, 9});
+
+	return compared == 0 || compared == 1;
 }

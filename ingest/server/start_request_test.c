@@ -1,6 +1,7 @@
 /*
  * start_request_test.c - the JSON of a start, as trackers and mischief makers write it
  */
+#include "server/client_json.c"
 #include "server/start_request.c"
 
 #include "check.h"
@@ -11,7 +12,7 @@ static bool
 reads(const char *json, StartRequest *start)
 {
 	why[0] = '\0';
-	return read_start_request((const uint8_t *) json, strlen(json), start, why, sizeof(why));
+	return read_start_request(START_WEB, (const uint8_t *) json, strlen(json), start, why, sizeof(why));
 }
 
 static void

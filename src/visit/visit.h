@@ -144,4 +144,7 @@ extern void parse_user_agent(AgentParser *parser, const char *text, UserAgent *a
 /* "desktop", "mobile", "tablet", "other" */
 extern const char *device_type_name(DeviceType type);
 
+/* "iPhone 14 Pro" for "iPhone15,2"; the identifier itself when the model is not known. */
+extern const char *ios_model_name(const char *identifier);
+
 #endif /* OPENREPLAY_VISIT_H */

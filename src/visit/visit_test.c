@@ -256,6 +256,18 @@ test_clean_text(void)
 #undef CUT
 }
 
+static void
+test_ios_models(void)
+{
+	CHECK_TEXT(ios_model_name("iPhone15,2"), "iPhone 14 Pro");
+	CHECK_TEXT(ios_model_name("iPhone5,2"), "iPhone 5");
+	CHECK_TEXT(ios_model_name("iPad2,7"), "iPad mini");
+	CHECK_TEXT(ios_model_name("iPad8,12"), "iPad Pro (12.9-inch) (4th generation)");
+	CHECK_TEXT(ios_model_name("arm64"), "Simulator");
+	CHECK_TEXT(ios_model_name("iPhone99,1"), "iPhone99,1");
+	CHECK_TEXT(ios_model_name(""), "");
+}
+
 int
 main(void)
 {
@@ -266,5 +278,6 @@ main(void)
 	test_shards();
 	test_uuids();
 	test_clean_text();
+	test_ios_models();
 	return check_summary("visit");
 }
