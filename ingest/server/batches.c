@@ -45,6 +45,12 @@ find_second_batch(const uint8_t *body, size_t len)
 	return batch.error == WIRE_HEADER_MISPLACED ? batch.error_offset : 0;
 }
 
+static bool
+is_header(uint8_t type)
+{
+	return type == MSG_BatchMetadata || type == MSG_BatchMeta;
+}
+
 /*
  * Where a visual body is cut: where the tracker says, or where it should have said.  0: not at all, which is no reason
  * to lose it.
@@ -56,9 +62,9 @@ cut_of(Request *request, const uint8_t *body, size_t len)
 
 	if (type == NULL || strcasecmp(type, "visual") != 0)
 		return 0;
-	if (request->split <= 0 || (uint64_t) request->split >= len)
-		return find_second_batch(body, len);
-	return (size_t) request->split;
+	if (request->split > 0 && (uint64_t) request->split < len && is_header(body[request->split]))
+		return (size_t) request->split;
+	return find_second_batch(body, len);
 }
 
 void

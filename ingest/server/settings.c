@@ -147,10 +147,10 @@ complete_settings(Settings *settings, char *error, size_t error_size)
 				 settings->log_level_name);
 		return false;
 	}
-	if (!read_trusted_proxies(settings->trusted_proxies_list, &settings->trusted_proxies, error, error_size))
-		if (!check_quality("CANVAS_QUALITY", settings->canvas_quality, "medium", error, error_size) ||
-			!check_quality("MOBILE_QUALITY", settings->mobile_quality, "standard", error, error_size))
-			return false;
+	if (!read_trusted_proxies(settings->trusted_proxies_list, &settings->trusted_proxies, error, error_size) ||
+		!check_quality("CANVAS_QUALITY", settings->canvas_quality, "medium", error, error_size) ||
+		!check_quality("MOBILE_QUALITY", settings->mobile_quality, "standard", error, error_size))
+		return false;
 	if (settings->state_dir[0] == '\0')
 	{
 		snprintf(error, error_size, "STATE_DIR is missing: a writable directory that keeps this server's identity");

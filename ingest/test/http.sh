@@ -5,6 +5,7 @@
 #   ask, start, new_session, post      requests; set status, body, headers, and token and session
 #   answers, field                     look at the last answer
 #   sql, stored                        look into the database
+#   bytes                              write batches by hand
 #   gauge, drained, kill_server        look at the server, wait for its spool, kill it
 #   tell_result                        prints "NAME: N passed, M failed" and is true when none failed
 #
@@ -113,6 +114,12 @@ post()
 stored()
 {
 	sql -c "SELECT coalesce(string_agg(size_bytes::text, ' ' ORDER BY seq), '') FROM openreplay.batches WHERE session_id = $session AND kind = 'w'"
+}
+
+# bytes EXPRESSION FILE: what an expression with the functions of sql/include/encode.sql gives
+bytes()
+{
+	printf "$(sql -f "$PROJECT_ROOT/sql/include/encode.sql" -c "SELECT encode($1, 'hex')" | tail -n 1 | sed 's/../\\x&/g')" > "$2"
 }
 
 random_bytes()

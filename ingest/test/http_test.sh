@@ -39,7 +39,7 @@ for path in /v1/web/i /v1/web/start /ingest/v1/web/i /v1/web/nothing '/v1/web/i?
 	like "preflight $path: headers" "$headers" $'*\nAccess-Control-Allow-Headers: Content-Type, Authorization, Content-Encoding, DataType, X-Openreplay-Batch\n*'
 	like "preflight $path: age" "$headers" $'*\nAccess-Control-Max-Age: 86400\n*'
 done
-for path in /nothing /v1/web /v1/web/start/ /v1/sdk/i /v1/web/feature-flags /ingestion "/$(printf 'x%.0s' {1..3000})"; do
+for path in /nothing /v1/web /v1/web/start/ /v1/sdk /v1/web/feature-flags /ingestion "/$(printf 'x%.0s' {1..3000})"; do
 	ask POST "$path" --data-binary '{}'
 	answers "unknown ${path:0:30}" 404 '{"error":"page not found"}'
 	like "unknown ${path:0:30}: type" "$headers" $'*\nContent-Type: application/json\n*'
@@ -99,7 +99,7 @@ same "start: every field and its type" "$(sql -v answer="$body" <<< "SELECT stri
 	"beaconSizeLimit number, canvasEnabled boolean, canvasFPS number, canvasQuality string, compressionThreshold number, delay number, features object, projectID string, sessionID string, startTimestamp number, timestamp number, token string, userBrowser string, userCity string, userCountry string, userDevice string, userOS string, userState string, userUUID string"
 same "start: values" "$(sql -v answer="$body" <<< "SELECT a->>'userUUID', a->>'userOS', a->>'userBrowser', a->>'userDevice', a->>'userCountry', a->>'projectID',
 	a->>'beaconSizeLimit', a->>'compressionThreshold', a->>'canvasEnabled', a->>'canvasFPS', a->'features', a->>'timestamp' FROM (VALUES ((:'answer')::jsonb)) v(a)")" \
-	"${uuid,,}|Windows|Chrome||UN|1|1000000|20000|false|1|{\"feature-flags\": false, \"usability-test\": false}|0"
+	"${uuid,,}|Windows|Chrome||UN|1|1000000|20000|true|1|{\"feature-flags\": false, \"usability-test\": false}|0"
 same "start: the id holds the start's time" "$(($(field startTimestamp) - 1550000000000))" "$((session >> 24))"
 like "start: delay is server minus client" "$(field delay)" '5[0-4][0-9][0-9]'
 sql -c "SELECT openreplay.process_batches()" > /dev/null
@@ -117,6 +117,8 @@ for wrong in "x$first_token" "${first_token%?}" a.b.c.d qrmzm13cfoxz.3t.mgjauf0b
 	start ",\"token\":\"$wrong\""
 	same "start with token ${wrong:0:20} makes a new one" "$status $([ "$(field sessionID)" != "$first_session" ] && echo new)" "200 new"
 done
+ask POST /v1/web/start --data-binary "{\"projectKey\":\"LargeProject\",\"token\":\"$first_token\"}"
+same "a token of another project's session does not go on" "$status $(field beaconSizeLimit) $([ "$(field sessionID)" != "$first_session" ] && echo new)" "200 2000000 new"
 before=$(sql -c "SELECT count(*) FROM openreplay.batches")
 start ',"doNotRecord":true'
 same "start without recording has a token and no entry" "$status $(sql -c "SELECT count(*) - $before FROM openreplay.batches")" "200 0"
@@ -144,6 +146,39 @@ same "broken text is mended and cut" "$(sql -c "SELECT left(user_id, 5), length(
 for answered in '"protocolVersion"' '"framesSupport"'; do
 	same "start does not promise $answered" "$(grep -c "$answered" <<< "$body")" 0
 done
+
+# A condition that came true has a rate of its own; an unknown one has none.
+sql -c "INSERT INTO public.projects_conditions (project_id, name, capture_rate, filters)
+	SELECT project_id, 'always', 100, '[]'::jsonb FROM public.projects WHERE project_key = 'NeverProject'
+	UNION ALL SELECT project_id, 'not at all', 0, '[]'::jsonb FROM public.projects WHERE project_key = '$PROJECT_KEY'"
+sleep 0.5
+ask POST /v1/web/start --data-binary '{"projectKey":"NeverProject","condition":"always","bufferDiff":30000}'
+answers "start by a condition of an unsampled project" 200
+ask POST /v1/web/start --data-binary '{"projectKey":"NeverProject","condition":"another"}'
+answers "start by an unknown condition" 403 '{"error":"capture rate miss, rate: 0"}'
+start ',"condition":"not at all"'
+answers "start by a condition that never captures" 403 '{"error":"capture rate miss, rate: 0"}'
+start ',"condition":"not at all","doNotRecord":true'
+answers "start without recording throws the dice too" 403 '{"error":"capture rate miss, rate: 0"}'
+start ',"condition":""'
+answers "start by no condition" 200
+
+# Times: what was buffered counts, a wrong clock does not, and versions before 4.1.6 count by their own clock.
+now=$(date +%s%3N)
+for pair in "25000 \"trackerVersion\":\"18.0.4\",\"bufferDiff\":25000" "0 \"trackerVersion\":\"18.0.4\",\"bufferDiff\":300000" \
+	"0 \"trackerVersion\":\"14.0.14\",\"bufferDiff\":$now" "60000 \"trackerVersion\":\"3.5.1\"" "60000 \"trackerVersion\":\"18.0.4\",\"isOffline\":true" \
+	"0 \"trackerVersion\":\"9.0.14\"" "0 \"trackerVersion\":\"development\""; do
+	ask POST /v1/web/start --data-binary "{\"projectKey\":\"$PROJECT_KEY\",\"timestamp\":$((now - 60000)),${pair#* }}"
+	answers "start with ${pair#* }" 200
+	session=$(field sessionID)
+	sql -c "SELECT openreplay.process_batches()" > /dev/null
+	like "start with ${pair#* }: ms before the id" "$(sql -c "SELECT (session_id >> 24) + 1550000000000 - start_ts FROM public.sessions WHERE session_id = $session")" \
+		"@(${pair%% *}|${pair:0:2}[0-9][0-9][0-9])"
+done
+# as 9.0.14 writes it: no buffered time, no screen, a key as number is none
+ask POST /v1/web/start --data-binary "{\"userUUID\":null,\"projectKey\":\"$PROJECT_KEY\",\"revID\":\"\",\"trackerVersion\":\"9.0.14\",\"isSnippet\":false,
+	\"timestamp\":$now,\"userID\":null,\"deviceMemory\":0,\"jsHeapSizeLimit\":0,\"timezone\":\"UTC+02:00\",\"reset\":false}"
+answers "start of an old tracker" 200
 
 # ---- tags -------------------------------------------------------------------------------------------------------------
 
@@ -225,18 +260,28 @@ post "$work/batch" '' -H 'Expect: 100-continue'
 answers "batch, asked before" 200 ""
 same "only what is within the limit is stored" "$(stored)" "2000000 1234 1234"
 
+# A visual body is two batches in one, cut at split, or else where the second one's header is.
 new_session
-post "$work/batch" '?batch=1_1_900_kyes&split=1000' -H 'DataType: visual'
-answers "visual batch" 200 ""
-for split in '' '?split=' '?split=0' '?split=1234' '?split=-1' '?split=x' '?split=99999999999999999999'; do
-	post "$work/batch" "$split" -H 'datatype: visual'
+bytes "pg_temp.batch(0, 1, 1760000000000, 'https://shop.example.com/', 'tab-a', pg_temp.click('one'))" "$work/player"
+bytes "pg_temp.batch(0, 2, 1760000000000, 'https://shop.example.com/other', 'tab-a', pg_temp.click('two'), pg_temp.click('three'))" "$work/assets"
+cat "$work/player" "$work/assets" > "$work/visual"
+player=$(stat -c %s "$work/player")
+assets=$(stat -c %s "$work/assets")
+for split in "&split=$player" '' '&split=' '&split=0' "&split=$((player + assets))" '&split=-1' '&split=x' '&split=7' '&split=99999999999999999999'; do
+	post "$work/visual" "?batch=1_1_900_kyes$split" -H 'datatype: visual'
 	answers "visual batch with $split" 200 ""
+	same "visual batch with $split: two batches" "$(stored)" "$player $assets"
+	new_session
 done
-post "$work/batch" '?split=1000' -H 'DataType: player'
-answers "player batch" 200 ""
-post "$work/two.gz" '?split=2000' -H 'DataType: visual' -H 'Content-Encoding: gzip'
-answers "visual batch in gzip" 200 ""
-same "visual batches are cut in two where that makes sense" "$(stored)" "1000 234 1234 1234 1234 1234 1234 1234 1234 1234 2000 468"
+for type in player assets devtools analytics Visual-Ish; do
+	post "$work/visual" "?split=$player" -H "DataType: $type"
+	answers "batch of type $type" 200 ""
+done
+post "$work/batch" '?split=1000' -H 'DataType: visual'
+same "others are no two batches, nor is what has no header" "$(stored)" "$(printf "$((player + assets)) %.0s" 1 2 3 4 5)1234"
+gzip -c "$work/visual" > "$work/visual.gz"
+post "$work/visual.gz" "?split=$player" -H 'DataType: visual' -H 'Content-Encoding: gzip'
+same "a visual batch in gzip: split counts inflated bytes" "$(stored)" "$(printf "$((player + assets)) %.0s" 1 2 3 4 5)1234 $player $assets"
 
 ask POST /v1/web/start --data-binary "{\"projectKey\":\"BriefProject\"}"
 token=$(field token)

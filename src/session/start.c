@@ -125,7 +125,7 @@ put_session(Pass *pass, Jsonb *json, int64 session_id, int32 project_id, int64 s
 	put_int64(rows, start_ms);
 	put_text(rows, text_member(json, "tracker_version"), 200);
 	put_text_or_null(rows, text_member(json, "rev_id"), 2000);
-	put_label(rows, text_member(json, "platform"), "public.platform", "web");
+	put_label(rows, text_member(json, "platform"), "public.platform", mobile ? "ios" : "web");
 	put_cstring(rows, uuid);
 	put_text(rows, text_member(json, "user_os"), 200);
 	put_text_or_null(rows, text_member(json, "user_os_version"), 200);
@@ -165,6 +165,30 @@ suggest_visitor(Pass *pass, Jsonb *json, int32 project_id)
 
 	for (int i = 0; i < lengthof(values); i++)
 		suggest(pass, project_id, values[i][0], text_member(json, values[i][1]));
+}
+
+/* Where the visitor came from, when the start tells it and not the first page. */
+static void
+note_source(Pass *pass, Jsonb *json, int64 session_id)
+{
+	static const struct
+	{
+		const char *key;
+		IdentityField field;
+	} sources[] = {
+		{"referrer", IDENTITY_REFERRER},
+		{"utm_source", IDENTITY_UTM_SOURCE},
+		{"utm_medium", IDENTITY_UTM_MEDIUM},
+		{"utm_campaign", IDENTITY_UTM_CAMPAIGN},
+	};
+
+	for (int i = 0; i < lengthof(sources); i++)
+	{
+		WireString value = text_member(json, sources[i].key);
+
+		if (value.len > 0)
+			note_identity(pass, session_id, sources[i].field, value);
+	}
 }
 
 bool
@@ -219,6 +243,7 @@ start_session(Pass *pass, const Entry *entry, const char **reason)
 	ensure_month(session_ms);
 	put_session(pass, json, entry->session_id, project->project_id, start_ms, mobile);
 	suggest_visitor(pass, json, project->project_id);
+	note_source(pass, json, entry->session_id);
 
 	session = add_live_session(pass->pipeline->sessions, entry->session_id);
 	session->project_id = project->project_id;
