@@ -3076,7 +3076,294 @@ $$;
 COMMENT ON FUNCTION openreplay.search_feature_flags(integer, text, boolean, integer, integer, integer, text) IS
 	'A page of a project''s feature flags, without their conditions and variants, by time of change: {"total", "list"}. '
 	'query is part of the key, limit 1 to 200, page counts from 1, order is asc or desc.';
--- ==== 8. Outbox ====================================================================================================
+-- ==== 8. Tags, capture conditions, usability tests ==================================================================
+
+-- ---- tags ----
+
+CREATE FUNCTION openreplay.selector_fault(selector text) RETURNS integer
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_selector_fault';
+COMMENT ON FUNCTION openreplay.selector_fault(text) IS
+	'The place, from 1, where a text stops being a CSS selector that all browsers of today take; null when it is one.';
+
+CREATE FUNCTION openreplay.save_tag(project_id integer, name text, selector text, ignore_click_rage boolean DEFAULT false,
+	ignore_dead_click boolean DEFAULT false, location text DEFAULT NULL, tag_id integer DEFAULT NULL) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	id integer := save_tag.tag_id;
+	fault integer := openreplay.selector_fault(trim(save_tag.selector));
+BEGIN
+	IF length(trim(coalesce(save_tag.name, ''))) NOT BETWEEN 1 AND 100 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'a tag needs a name of 1 to 100 characters';
+	END IF;
+	IF length(trim(coalesce(save_tag.selector, ''))) NOT BETWEEN 1 AND 255 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'a tag needs a CSS selector of 1 to 255 characters';
+	END IF;
+	IF fault IS NOT NULL THEN
+		RAISE invalid_parameter_value USING MESSAGE = format('"%s" is no CSS selector', save_tag.selector),
+			DETAIL = format('It makes no sense from character %s on.', fault),
+			HINT = 'Pages would throw an error at it. Pseudo-elements such as ::before match nothing.';
+	END IF;
+	IF length(save_tag.location) > 500 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'the location of a tag has at most 500 characters';
+	END IF;
+	IF id IS NULL THEN
+		INSERT INTO public.tags (project_id, name, selector, ignore_click_rage, ignore_dead_click, location)
+		VALUES (save_tag.project_id, trim(save_tag.name), trim(save_tag.selector), save_tag.ignore_click_rage, save_tag.ignore_dead_click,
+				nullif(save_tag.location, ''))
+		RETURNING tags.tag_id INTO id;
+		RETURN id;
+	END IF;
+	UPDATE public.tags t
+	SET name = trim(save_tag.name), selector = trim(save_tag.selector), ignore_click_rage = save_tag.ignore_click_rage,
+		ignore_dead_click = save_tag.ignore_dead_click, location = nullif(save_tag.location, '')
+	WHERE t.tag_id = id AND t.project_id = save_tag.project_id AND t.deleted_at IS NULL;
+	IF NOT FOUND THEN
+		RAISE no_data_found USING MESSAGE = 'tag not found', DETAIL = format('Project %s has no tag %s.', save_tag.project_id, id);
+	END IF;
+	RETURN id;
+END
+$$;
+COMMENT ON FUNCTION openreplay.save_tag(integer, text, text, boolean, boolean, text, integer) IS
+	'Names an element of a project''s pages by its CSS selector, or with an id changes that, and returns the id. Trackers tell when it is seen, where the page''s '
+	'location matches; clicks on it are no click rage or dead clicks if it says so. Raises invalid_parameter_value, no_data_found.';
+
+CREATE FUNCTION openreplay.delete_tag(tag_id integer) RETURNS void
+LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	UPDATE public.tags t SET deleted_at = timezone('utc', now()) WHERE t.tag_id = $1 AND t.deleted_at IS NULL;
+	IF NOT FOUND THEN
+		RAISE no_data_found USING MESSAGE = 'tag not found', DETAIL = format('There is no tag %s.', $1);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.delete_tag(integer) IS 'Deletes a tag; where it was seen stays known.';
+
+CREATE FUNCTION openreplay.tags(project_id integer, days integer DEFAULT 7)
+RETURNS TABLE (tag_id integer, name text, selector text, ignore_click_rage boolean, ignore_dead_click boolean, location text,
+			   volume bigint, users bigint)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT t.tag_id, t.name, t.selector, t.ignore_click_rage, t.ignore_dead_click, t.location, coalesce(n.volume, 0), coalesce(n.users, 0)
+	FROM public.tags t
+	LEFT JOIN LATERAL (
+		SELECT count(*) AS volume, count(DISTINCT coalesce(s.user_id, s.user_uuid::text)) AS users
+		FROM events.tags e JOIN public.sessions s USING (session_id)
+		WHERE e.tag_id = t.tag_id
+			AND e."timestamp" >= (extract(epoch FROM now()) * 1000)::bigint - days * 86400000::bigint
+			AND e.session_id >= openreplay.session_id_at(now() - make_interval(days => days + 1))
+			AND s.session_id >= openreplay.session_id_at(now() - make_interval(days => days + 1))
+	) n ON true
+	WHERE t.project_id = $1 AND t.deleted_at IS NULL
+	ORDER BY t.tag_id
+$$;
+COMMENT ON FUNCTION openreplay.tags(integer, integer) IS
+	'The tags of a project; volume is how often each was seen in the last days, users by how many visitors.';
+
+-- ---- capture conditions ----
+
+CREATE FUNCTION openreplay.condition_types() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT ARRAY['click', 'clickEvent', 'custom', 'duration', 'error', 'event', 'fetch', 'location', 'logEvent', 'mainThreadCPU', 'mainThreadCpu',
+		'memoryUsage', 'metadata', 'network_message', 'session_duration', 'thermalState', 'userId', 'viewComponent']
+$$;
+COMMENT ON FUNCTION openreplay.condition_types() IS 'What filters of capture conditions can be about, for web or mobile trackers.';
+
+CREATE FUNCTION openreplay.capture_conditions(project_id integer) RETURNS jsonb
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+	SELECT jsonb_build_object('rate', p.sample_rate, 'conditionalCapture', p.conditional_capture, 'conditions', coalesce((
+		SELECT jsonb_agg(jsonb_build_object('conditionId', c.condition_id, 'name', c.name, 'captureRate', c.capture_rate, 'filters', c.filters)
+						 ORDER BY c.condition_id)
+		FROM public.projects_conditions c WHERE c.project_id = p.project_id), '[]'))
+	FROM public.projects p WHERE p.project_id = $1
+$$;
+COMMENT ON FUNCTION openreplay.capture_conditions(integer) IS
+	'Which share of a project''s visits is recorded, in general and when a condition is met, as openreplay.save_capture_conditions() takes it.';
+
+CREATE FUNCTION openreplay.check_capture_rules(rules jsonb) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	conditions jsonb := coalesce(nullif(rules -> 'conditions', 'null'), '[]');
+	rate jsonb := coalesce(nullif(rules -> 'rate', 'null'), '0');
+	problem text;
+BEGIN
+	IF jsonb_typeof(rules) IS DISTINCT FROM 'object' OR jsonb_typeof(conditions) <> 'array'
+		OR jsonb_typeof(coalesce(rules -> 'conditionalCapture', 'false')) <> 'boolean' THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'capture rules are a JSON object with an array of conditions',
+			HINT = 'For example {"rate": 10, "conditionalCapture": true, "conditions": [{"name": "errors", "captureRate": 100, "filters": '
+				'[{"type": "error", "operator": "contains", "value": ["TypeError"]}]}]}.';
+	END IF;
+	SELECT p INTO problem
+	FROM jsonb_array_elements(conditions) WITH ORDINALITY AS e (c, n)
+	CROSS JOIN LATERAL (SELECT CASE
+		WHEN jsonb_typeof(c) <> 'object' OR length(trim(coalesce(c ->> 'name', ''))) NOT BETWEEN 1 AND 255
+			THEN 'a condition needs a name of 1 to 255 characters'
+		WHEN jsonb_typeof(c -> 'captureRate') IS DISTINCT FROM 'number' OR (c ->> 'captureRate')::numeric NOT BETWEEN 0 AND 100
+			THEN format('captureRate of condition "%s" is a number from 0 to 100', c ->> 'name')
+		WHEN jsonb_typeof(coalesce(c -> 'filters', '[]')) <> 'array'
+			THEN format('filters of condition "%s" are an array', c ->> 'name')
+		END) AS x (p)
+	WHERE p IS NOT NULL ORDER BY n LIMIT 1;
+	IF problem IS NULL THEN
+		SELECT format('a filter of condition "%s" cannot be %s: it has a type of %s, and an array of values', c ->> 'name', f,
+					  array_to_string(openreplay.condition_types(), ', ')) INTO problem
+		FROM jsonb_array_elements(conditions) WITH ORDINALITY AS e (c, n)
+		CROSS JOIN jsonb_array_elements(coalesce(c -> 'filters', '[]')) WITH ORDINALITY AS g (f, m)
+		WHERE coalesce(f ->> 'type', '') <> ALL (openreplay.condition_types()) OR jsonb_typeof(coalesce(f -> 'value', '[]')) <> 'array'
+		ORDER BY n, m LIMIT 1;
+	END IF;
+	IF problem IS NULL AND (SELECT count(DISTINCT trim(c ->> 'name')) FROM jsonb_array_elements(conditions) c) < jsonb_array_length(conditions) THEN
+		problem := 'two conditions have one name';
+	END IF;
+	IF problem IS NULL AND (jsonb_typeof(rate) <> 'number' OR (rate #>> '{}')::numeric NOT BETWEEN 0 AND 100) THEN
+		problem := 'rate is a number from 0 to 100';
+	END IF;
+	IF problem IS NOT NULL THEN
+		RAISE invalid_parameter_value USING MESSAGE = problem,
+			HINT = 'Trackers report the name of the condition that was met, and its rate decides then.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.check_capture_rules(jsonb) IS
+	'Raises invalid_parameter_value, with a hint, unless the rules are such as openreplay.save_capture_conditions() stores.';
+
+CREATE FUNCTION openreplay.save_capture_conditions(project_id integer, rules jsonb) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	conditions jsonb := coalesce(nullif(rules -> 'conditions', 'null'), '[]');
+BEGIN
+	PERFORM openreplay.check_capture_rules(rules);
+	UPDATE public.projects p
+	SET sample_rate = coalesce(round((rules ->> 'rate')::numeric), p.sample_rate),
+		conditional_capture = coalesce((rules ->> 'conditionalCapture')::boolean, p.conditional_capture)
+	WHERE p.project_id = save_capture_conditions.project_id;
+	IF NOT FOUND THEN
+		RAISE no_data_found USING MESSAGE = 'project not found', DETAIL = format('There is no project %s.', save_capture_conditions.project_id);
+	END IF;
+	DELETE FROM public.projects_conditions k WHERE k.project_id = save_capture_conditions.project_id AND NOT EXISTS (
+		SELECT FROM jsonb_array_elements(conditions) c WHERE (c ->> 'conditionId')::integer = k.condition_id);
+	UPDATE public.projects_conditions k
+	SET name = trim(c ->> 'name'), capture_rate = round((c ->> 'captureRate')::numeric), filters = coalesce(c -> 'filters', '[]')
+	FROM jsonb_array_elements(conditions) c
+	WHERE k.project_id = save_capture_conditions.project_id AND k.condition_id = (c ->> 'conditionId')::integer;
+	INSERT INTO public.projects_conditions (project_id, name, capture_rate, filters)
+	SELECT save_capture_conditions.project_id, trim(c ->> 'name'), round((c ->> 'captureRate')::numeric), coalesce(c -> 'filters', '[]')
+	FROM jsonb_array_elements(conditions) WITH ORDINALITY AS e (c, n)
+	WHERE NOT EXISTS (SELECT FROM public.projects_conditions k
+					  WHERE k.project_id = save_capture_conditions.project_id AND k.condition_id = (c ->> 'conditionId')::integer)
+	ORDER BY n;
+	RETURN openreplay.capture_conditions(save_capture_conditions.project_id);
+END
+$$;
+COMMENT ON FUNCTION openreplay.save_capture_conditions(integer, jsonb) IS
+	'Replaces the capture rules of a project: {"rate", "conditionalCapture", "conditions": [{"name", "captureRate", "filters"}]}, and returns them. '
+	'Conditions left out are deleted; rate and conditionalCapture left out stay. Ingest servers know at once. Raises invalid_parameter_value, no_data_found.';
+
+-- ---- usability tests ----
+
+CREATE FUNCTION openreplay.save_usability_test(project_id integer, definition jsonb, test_id integer DEFAULT NULL, user_id integer DEFAULT NULL)
+RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	id integer := save_usability_test.test_id;
+	tasks jsonb := nullif(definition -> 'tasks', 'null');
+BEGIN
+	IF jsonb_typeof(definition) IS DISTINCT FROM 'object' OR length(coalesce(definition ->> 'title', '')) NOT BETWEEN 1 AND 255
+		OR length(definition ->> 'startingPath') > 255 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'a usability test is a JSON object with a title, and perhaps a startingPath, of at most 255 characters',
+			HINT = 'For example {"title": "Checkout", "startingPath": "/cart", "tasks": [{"title": "Buy a jacket"}]}.';
+	END IF;
+	IF jsonb_typeof(tasks) <> 'array' OR EXISTS (
+			SELECT FROM jsonb_array_elements(tasks) t WHERE jsonb_typeof(t) <> 'object' OR length(coalesce(t ->> 'title', '')) NOT BETWEEN 1 AND 255) THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'tasks is an array of objects, each with a title of 1 to 255 characters';
+	END IF;
+	IF definition ->> 'status' <> ALL (enum_range(NULL::public.ui_tests_status)::text[]) THEN
+		RAISE invalid_parameter_value USING MESSAGE = format('status cannot be "%s"', definition ->> 'status'),
+			HINT = format('It is one of %s.', array_to_string(enum_range(NULL::public.ui_tests_status), ', '));
+	END IF;
+	IF id IS NULL THEN
+		INSERT INTO public.ut_tests (project_id, title, status, created_by)
+		VALUES (save_usability_test.project_id, definition ->> 'title', 'in-progress', save_usability_test.user_id)
+		RETURNING ut_tests.test_id INTO id;
+	END IF;
+	UPDATE public.ut_tests t
+	SET title = definition ->> 'title', starting_path = definition ->> 'startingPath',
+		status = coalesce(definition ->> 'status', t.status::text)::public.ui_tests_status,
+		require_mic = coalesce((definition ->> 'requireMic')::boolean, false), require_camera = coalesce((definition ->> 'requireCamera')::boolean, false),
+		visibility = coalesce((definition ->> 'visibility')::boolean, false), description = definition ->> 'description',
+		guidelines = definition ->> 'guidelines', conclusion_message = definition ->> 'conclusionMessage',
+		updated_by = save_usability_test.user_id, updated_at = timezone('utc', now())
+	WHERE t.test_id = id AND t.project_id = save_usability_test.project_id AND t.deleted_at IS NULL;
+	IF NOT FOUND THEN
+		RAISE no_data_found USING MESSAGE = 'Test not found', DETAIL = format('Project %s has no usability test %s.', save_usability_test.project_id, id);
+	END IF;
+	IF tasks IS NOT NULL THEN
+		DELETE FROM public.ut_tests_tasks k WHERE k.test_id = id AND NOT EXISTS (
+			SELECT FROM jsonb_array_elements(tasks) t WHERE (t ->> 'taskId')::integer = k.task_id);
+		UPDATE public.ut_tests_tasks k
+		SET title = t ->> 'title', description = t ->> 'description', allow_typing = coalesce((t ->> 'allowTyping')::boolean, false)
+		FROM jsonb_array_elements(tasks) t WHERE k.test_id = id AND k.task_id = (t ->> 'taskId')::integer;
+		INSERT INTO public.ut_tests_tasks (test_id, title, description, allow_typing)
+		SELECT id, t ->> 'title', t ->> 'description', coalesce((t ->> 'allowTyping')::boolean, false)
+		FROM jsonb_array_elements(tasks) WITH ORDINALITY AS e (t, n) WHERE t ->> 'taskId' IS NULL ORDER BY n;
+	END IF;
+	RETURN id;
+END
+$$;
+COMMENT ON FUNCTION openreplay.save_usability_test(integer, jsonb, integer, integer) IS
+	'Makes a usability test of a project, or with an id changes it, and returns its id. The definition has title, startingPath, status (preview, in-progress, paused, closed), '
+	'requireMic, requireCamera, visibility, description, guidelines, conclusionMessage and tasks [{taskId, title, description, allowTyping}]; without tasks they stay, else those '
+	'left out are deleted with their answers. Raises invalid_parameter_value, no_data_found.';
+
+CREATE FUNCTION openreplay.delete_usability_test(test_id integer) RETURNS void
+LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	UPDATE public.ut_tests t SET deleted_at = timezone('utc', now()) WHERE t.test_id = $1 AND t.deleted_at IS NULL;
+	IF NOT FOUND THEN
+		RAISE no_data_found USING MESSAGE = 'Test not found', DETAIL = format('There is no usability test %s.', $1);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.delete_usability_test(integer) IS 'Ends a usability test for good; its results stay.';
+
+CREATE FUNCTION openreplay.usability_test_statistics(test_id integer)
+RETURNS TABLE (tests_attempts bigint, tests_skipped bigint, tasks_completed bigint, tasks_skipped bigint, completed_all_tasks bigint)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	WITH signals AS (
+		SELECT * FROM public.ut_tests_signals s WHERE s.test_id = $1 AND s.status IN ('done', 'skipped')
+	)
+	SELECT count(*) FILTER (WHERE task_id IS NULL), count(*) FILTER (WHERE task_id IS NULL AND status = 'skipped'),
+		count(*) FILTER (WHERE task_id IS NOT NULL AND status = 'done'), count(*) FILTER (WHERE task_id IS NOT NULL AND status = 'skipped'),
+		(SELECT count(*) FROM (
+			SELECT FROM signals WHERE status = 'done' AND task_id IS NOT NULL GROUP BY session_id
+			HAVING count(DISTINCT task_id) = (SELECT count(*) FROM public.ut_tests_tasks k WHERE k.test_id = $1)) AS whole)
+	FROM signals
+$$;
+COMMENT ON FUNCTION openreplay.usability_test_statistics(integer) IS
+	'How a usability test went: attempts that ended and how many of them were skipped, tasks done and skipped, and sessions that did every task.';
+
+CREATE FUNCTION openreplay.usability_task_statistics(test_id integer)
+RETURNS TABLE (task_id integer, title text, completed bigint, skipped bigint, avg_completion_ms bigint)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT k.task_id, k.title::text, count(*) FILTER (WHERE s.status = 'done'), count(*) FILTER (WHERE s.status = 'skipped'),
+		round(avg(s.duration) FILTER (WHERE s.status = 'done'))::bigint
+	FROM public.ut_tests_tasks k LEFT JOIN public.ut_tests_signals s ON s.task_id = k.task_id
+	WHERE k.test_id = $1 GROUP BY k.task_id, k.title ORDER BY k.task_id
+$$;
+COMMENT ON FUNCTION openreplay.usability_task_statistics(integer) IS
+	'How each task of a usability test went; the average time, in ms, is of those who did it.';
+
+CREATE FUNCTION openreplay.usability_answers(task_id integer)
+RETURNS TABLE (session_id bigint, user_id text, status text, answer text, answered_at timestamptz)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT s.session_id, v.user_id, s.status::text, s.comment, to_timestamp(s."timestamp" / 1000.0)
+	FROM public.ut_tests_signals s LEFT JOIN public.sessions v USING (session_id)
+	WHERE s.task_id = $1 AND s.status IN ('done', 'skipped') AND s.comment IS NOT NULL
+	ORDER BY s."timestamp" DESC, s.signal_id DESC
+$$;
+COMMENT ON FUNCTION openreplay.usability_answers(integer) IS 'What visitors answered to a task of a usability test, newest first.';
+
+-- ==== 9. Outbox ====================================================================================================
 
 /*
  * What must leave the database is a row here; the uploader claims it, does it and says so. A claim is a column, not a
@@ -3386,7 +3673,7 @@ $$;
 COMMENT ON FUNCTION openreplay.retry_outbox(bigint, text) IS
 	'Has tried at once what was given up or waits for its next try: one row, all of a kind, or all. Returns how many.';
 
--- ==== 9. Installation ==============================================================================================
+-- ==== 10. Installation ==============================================================================================
 
 CREATE FUNCTION openreplay.release_members() RETURNS void
 LANGUAGE plpgsql AS $$
@@ -3480,7 +3767,7 @@ BEGIN
 END
 $$;
 
--- ==== 10. Who may call what ========================================================================================
+-- ==== 11. Who may call what ========================================================================================
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA openreplay FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.generate_api_key(integer), public.openreplay_version(),
@@ -3517,3 +3804,9 @@ GRANT EXECUTE ON FUNCTION openreplay.claim_outbox(text, text[], integer), openre
 	TO openreplay_uploader;
 GRANT EXECUTE ON FUNCTION openreplay.retry_outbox(bigint, text), openreplay.queue_outbox(text, jsonb, text),
 	openreplay.queue_recordings(bigint[]) TO openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.selector_fault(text), openreplay.tags(integer, integer), openreplay.condition_types(),
+	openreplay.capture_conditions(integer), openreplay.usability_test_statistics(integer), openreplay.usability_task_statistics(integer),
+	openreplay.usability_answers(integer) TO openreplay_reader, openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.save_tag(integer, text, text, boolean, boolean, text, integer), openreplay.delete_tag(integer),
+	openreplay.check_capture_rules(jsonb), openreplay.save_capture_conditions(integer, jsonb), openreplay.save_usability_test(integer, jsonb, integer, integer),
+	openreplay.delete_usability_test(integer) TO openreplay_admin;
