@@ -2090,6 +2090,11 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_comp
 COMMENT ON FUNCTION openreplay.compress_body(bytea) IS
 	'A body as openreplay.batches stores it: one zstd frame, level 1.';
 
+CREATE FUNCTION openreplay.decompress_body(body bytea) RETURNS bytea
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_decompress_body';
+COMMENT ON FUNCTION openreplay.decompress_body(bytea) IS
+	'The body that openreplay.batches stores: the content of one zstd frame, at most 64 MiB. What is none is returned as it is.';
+
 CREATE FUNCTION openreplay.append_batch(session_id bigint, body bytea, received_at timestamptz DEFAULT now(), kind "char" DEFAULT 'w')
 RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -2128,6 +2133,29 @@ AS $$
 $$;
 COMMENT ON FUNCTION openreplay.heartbeat(integer, timestamptz) IS
 	'An ingest server tells that all it received up to clock is committed. Sessions end by these clocks, not by the time of day.';
+
+CREATE FUNCTION openreplay.session_project(session_id bigint) RETURNS integer
+LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+AS $$
+DECLARE
+	project_id integer;
+	began timestamptz := openreplay.session_time(session_project.session_id);
+BEGIN
+	SELECT s.project_id INTO project_id FROM public.sessions s WHERE s.session_id = session_project.session_id;
+	IF project_id IS NULL THEN
+		-- a day: a server's clock may be set back while its ids go on
+		SELECT (convert_from(openreplay.decompress_body(b.body), 'UTF8')::jsonb ->> 'project_id')::integer INTO project_id
+		FROM openreplay.batches b
+		WHERE b.session_id = session_project.session_id AND b.kind = 's'
+			AND b.received_at BETWEEN began - interval '1 day' AND began + interval '1 day'
+		LIMIT 1;
+	END IF;
+	RETURN project_id;
+END
+$$;
+COMMENT ON FUNCTION openreplay.session_project(bigint) IS
+	'The project of a session, also while its start entry still waits to be processed; NULL when there is no such session. For ingest servers that did not begin it.';
 
 -- What a filter is called by mobile trackers, and its values as text: they refuse the whole list for one number in it.
 CREATE FUNCTION openreplay.mobile_filters(filters jsonb, nested boolean DEFAULT false) RETURNS jsonb
@@ -3783,6 +3811,8 @@ GRANT EXECUTE ON FUNCTION public.generate_api_key(integer), openreplay.ensure_se
 GRANT EXECUTE ON FUNCTION openreplay.register_server(text), openreplay.take_lanes(integer, integer, integer),
 	openreplay.ensure_batch_partitions(timestamptz, integer), openreplay.heartbeat(integer, timestamptz),
 	openreplay.project_snapshot() TO openreplay_ingest;
+GRANT EXECUTE ON FUNCTION openreplay.session_project(bigint) TO openreplay_ingest;
+GRANT EXECUTE ON FUNCTION openreplay.decompress_body(bytea) TO openreplay_reader, openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.batches_waiting(), openreplay.messages(bigint), openreplay.decode_batch(bytea), openreplay.shard_of(bigint),
 	openreplay.session_counts(bigint, bigint), openreplay.issue_types(), openreplay.issue_types(integer),
 	openreplay.session_issues(bigint), openreplay.session_clicks(bigint), openreplay.detect(bigint, jsonb), openreplay.threshold_catalogue(),

@@ -67,6 +67,7 @@ SELECT openreplay.register_server('privileges') BETWEEN 1 AND 65535 AS registere
 SELECT count(*) AS lanes FROM openreplay.take_lanes(openreplay.register_server('privileges'));
 SELECT openreplay.ensure_batch_partitions(), openreplay.heartbeat(openreplay.register_server('privileges'), now());
 SELECT count(*) >= 0 AS snapshot FROM openreplay.project_snapshot();
+SELECT openreplay.session_project(openreplay.register_server('privileges')) IS NULL AS session_unknown;
 SELECT count(*) FROM openreplay.batches;
 UPDATE openreplay.batches SET seq = 0;
 SELECT openreplay.process_batches();

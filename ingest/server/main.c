@@ -107,6 +107,8 @@ open_parts(Server *server, Door **door)
 	if (server->sessions != NULL)
 		server->snapshot = open_snapshot(&server->settings, error, sizeof(error));
 	if (server->snapshot != NULL)
+		server->caller = open_caller(&server->settings, error, sizeof(error));
+	if (server->caller != NULL)
 		*door = open_door(server, routes, route_count, error, sizeof(error));
 	if (*door == NULL)
 		log_error("cannot start error=\"%s\"", error);
@@ -134,11 +136,15 @@ close_parts(Server *server, Door *door)
 		drain_lanes(server->lanes);
 	if (server->snapshot != NULL)
 		stop_snapshot(server->snapshot);
+	if (server->caller != NULL)
+		stop_caller(server->caller);
 	/* Whoever still waited was woken with a refusal. */
 	if (door != NULL)
 		await_requests(door, LAST_ANSWERS_MS);
 	if (door != NULL)
 		close_door(door);
+	if (server->caller != NULL)
+		close_caller(server->caller);
 	if (server->snapshot != NULL)
 		close_snapshot(server->snapshot);
 	if (server->sessions != NULL)
@@ -161,7 +167,8 @@ announce(Server *server, Door *door)
 	int64_t until_ms = monotonic_ms() + (alone ? READY_ALONE_MS : READY_MS);
 	char port[16];
 
-	while (monotonic_ms() < until_ms && !(lanes_connected(server->lanes) && snapshot_loaded(server->snapshot)))
+	while (monotonic_ms() < until_ms &&
+		   !(lanes_connected(server->lanes) && snapshot_loaded(server->snapshot) && caller_connected(server->caller)))
 		sleep_ms(10);
 	log_info("ready host=%s port=%u database=%s", server->settings.http_host, door_port(door),
 			 lanes_connected(server->lanes) ? "connected" : "away");

@@ -4,6 +4,7 @@
 #include "server/paths.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -32,6 +33,29 @@ clean_path(const char *target, char *path)
 	if (path[0] == '\0')
 		memcpy(path, "/", 2);
 	return true;
+}
+
+bool
+match_path(const char *pattern, const char *path, char *parameter)
+{
+	size_t len = strlen(pattern) - 1;
+
+	if (pattern[len] != '*')
+		return strcmp(pattern, path) == 0;
+	if (strncmp(pattern, path, len) != 0 || path[len] == '\0' || strchr(path + len, '/') != NULL)
+		return false;
+	snprintf(parameter, PATH_PARAMETER_SIZE, "%s", path + len);
+	return true;
+}
+
+int32_t
+read_parameter(const char *parameter)
+{
+	long long number = 0;
+
+	for (; *parameter >= '0' && *parameter <= '9' && number <= INT32_MAX; parameter++)
+		number = 10 * number + (*parameter - '0');
+	return *parameter == '\0' && number <= INT32_MAX ? (int32_t) number : 0;
 }
 
 int64_t

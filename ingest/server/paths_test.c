@@ -16,6 +16,7 @@ cleaned(const char *target)
 int
 main(void)
 {
+	char parameter[PATH_PARAMETER_SIZE];
 	char huge[3000];
 
 	CHECK_TEXT(cleaned("/v1/web/i"), "/v1/web/i");
@@ -37,6 +38,21 @@ main(void)
 	CHECK_TEXT(cleaned(huge), "too long");
 	memset(huge, '/', sizeof(huge) - 1);
 	CHECK_TEXT(cleaned(huge), "/");
+
+	CHECK(match_path("/v1/web/i", "/v1/web/i", parameter) && !match_path("/v1/web/i", "/v1/web/", parameter));
+	CHECK(match_path("/a/*", "/a/12", parameter));
+	CHECK_TEXT(parameter, "12");
+	CHECK(!match_path("/a/*", "/a/", parameter) && !match_path("/a/*", "/a", parameter));
+	CHECK(!match_path("/a/*", "/a/1/2", parameter) && !match_path("/a/*", "/b/1", parameter));
+	CHECK(match_path("/a/*", "/a/100000000000000000000000000000000000000", parameter));
+	CHECK_INT(read_parameter(parameter), 0);
+	CHECK_INT(read_parameter("12"), 12);
+	CHECK_INT(read_parameter("0012"), 12);
+	CHECK_INT(read_parameter("2147483647"), 2147483647);
+	CHECK_INT(read_parameter("2147483648"), 0);
+	CHECK_INT(read_parameter(""), 0);
+	CHECK_INT(read_parameter("-1"), 0);
+	CHECK_INT(read_parameter("1x"), 0);
 
 	CHECK_INT(find_split("/v1/web/i?batch=3_1_900_kyes&split=712"), 712);
 	CHECK_INT(find_split("/v1/web/i?split=5&batch=5_network:500_$3"), 5);

@@ -83,6 +83,26 @@ store_entries(Request *request, Entry **entries, int count, RequestContinuation 
 	resume_request(request);
 }
 
+static void
+wake_from_call(Call *call)
+{
+	resume_request((Request *) ((char *) call - offsetof(Request, call)));
+}
+
+void
+call_database(Request *request, const char *sql, int nparameters, int64_t limit_ms, RequestContinuation then)
+{
+	Call *call = &request->call;
+
+	free(call->value);
+	call->wake = wake_from_call;
+	call->sql = sql;
+	call->nparameters = nparameters;
+	call->limit_ms = limit_ms;
+	suspend_request(request, then);
+	queue_call(request->server->caller, call);
+}
+
 const char *
 request_header(Request *request, const char *name)
 {
@@ -115,7 +135,7 @@ on_request_line(void *argument, const char *target, struct MHD_Connection *conne
 	{
 		for (size_t i = 0; i < door->nroutes; i++)
 		{
-			if (strcmp(door->routes[i].path, path) == 0)
+			if (match_path(door->routes[i].path, path, request->parameter))
 			{
 				request->route = &door->routes[i];
 				request->endpoint = (unsigned) i;
@@ -456,6 +476,7 @@ on_completed(void *argument, struct MHD_Connection *connection, void **context, 
 		return;
 	*context = NULL;
 	release_body(request);
+	free(request->call.value);
 	if (request->free_work != NULL)
 		request->free_work(request->work);
 	if (request->answer != NULL && request->answer_is_own)

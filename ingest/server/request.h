@@ -14,6 +14,8 @@
 #include <stdint.h>
 
 #include "common/buffer.h"
+#include "server/caller.h"
+#include "server/paths.h"
 #include "server/server.h"
 
 typedef enum AnswerId
@@ -50,13 +52,21 @@ typedef enum RouteBody
 
 typedef struct Route
 {
-	const char *path;
+	const char *path;	/* may end in a parameter, as "/v1/web/conditions/" followed by * */
 	const char *method; /* NULL: any */
 	RouteAuth auth;
 	RouteBody body;
 	RequestHandler handle;
 	const char *name; /* in the metrics */
 } Route;
+
+typedef enum SessionLookup
+{
+	SESSION_FOUND,
+	SESSION_MISSING, /* the database has no such session */
+	SESSION_UNSURE,	 /* the database is away or slow */
+	SESSION_FAILED	 /* it refused to say */
+} SessionLookup;
 
 typedef enum RequestState
 {
@@ -79,8 +89,9 @@ struct Request
 	int64_t arrived_ms; /* wall clock */
 	Address client;		/* from the headers on */
 
-	int64_t split; /* of the query, -1: none or not a number */
-	Token token;   /* valid, or just expired on routes that allow it */
+	char parameter[PATH_PARAMETER_SIZE]; /* of the path, where the route has one */
+	int64_t split;						 /* of the query, -1: none or not a number */
+	Token token;						 /* valid, or just expired on routes that allow it */
 	bool just_expired;
 	bool gzip;
 
@@ -94,6 +105,11 @@ struct Request
 	RequestContinuation then;
 	LaneWaiter lane_waiter;
 	SnapshotWaiter snapshot_waiter;
+	Call call;
+	char session_text[24]; /* for calls: the token's session */
+	SessionLookup lookup;  /* after with_session() */
+	SessionFacts session;  /* when found */
+	RequestContinuation after_lookup;
 	void *work; /* what a handler keeps while it waits */
 	void (*free_work)(void *work);
 
@@ -123,6 +139,19 @@ extern void resume_request(Request *request);
 
 /* Stores entries on their lane and continues with then once they are decided (request->lane_waiter.committed). */
 extern void store_entries(Request *request, Entry **entries, int count, RequestContinuation then);
+
+/*
+ * Calls a SQL function, with the parameters set in request->call, and continues with then; its outcome and value are in
+ * request->call.  Takes limit_ms at most.
+ */
+extern void call_database(Request *request, const char *sql, int nparameters, int64_t limit_ms,
+						  RequestContinuation then);
+
+/*
+ * session_lookup.c: finds whose the session of the token is, in memory or else in the database, and continues with
+ * then, at once or later.
+ */
+extern void with_session(Request *request, RequestContinuation then);
 
 extern const char *request_header(Request *request, const char *name);
 

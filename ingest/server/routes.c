@@ -15,7 +15,6 @@
 #define METRICS_MAX (1 << 20)
 
 static void say_ok(Request *request, const uint8_t *body, size_t len);
-static void list_tags(Request *request, const uint8_t *body, size_t len);
 static void show_metrics(Request *request, const uint8_t *body, size_t len);
 
 const Route routes[] = {
@@ -27,6 +26,8 @@ const Route routes[] = {
 	{"/v1/mobile/start", "POST", AUTH_NONE, BODY_MOBILE_JSON, start_mobile_session, "mobile/start"},
 	{"/v1/sdk/i", "POST", AUTH_TOKEN, BODY_ANALYTICS, take_analytics, "sdk/i"},
 	{"/v1/sdk/start", "POST", AUTH_NONE, BODY_JSON, start_sdk_session, "sdk/start"},
+	{"/v1/web/conditions/*", "GET", AUTH_TOKEN, BODY_NONE, list_web_conditions, "web/conditions"},
+	{"/v1/mobile/conditions/*", "GET", AUTH_TOKEN, BODY_NONE, list_mobile_conditions, "mobile/conditions"},
 	{"/v1/web/not-started", "POST", AUTH_NONE, BODY_NONE, say_ok, "web/not-started"},
 	{"/", NULL, AUTH_NONE, BODY_NONE, say_ok, "health"},
 	{"/health", NULL, AUTH_NONE, BODY_NONE, say_ok, "health"},
@@ -42,19 +43,6 @@ say_ok(Request *request, const uint8_t *body, size_t len)
 	(void) body;
 	(void) len;
 	answer(request, ANSWER_OK);
-}
-
-/* Trackers 14 observe the page only after this has answered. */
-static void
-list_tags(Request *request, const uint8_t *body, size_t len)
-{
-	Buffer json;
-
-	(void) body;
-	(void) len;
-	init_buffer(&json, 64);
-	put_text(&json, "{\"tags\":[]}");
-	answer_json(request, 200, &json);
 }
 
 /* True for a peer on this host that does not speak for somebody else. */

@@ -16,4 +16,9 @@ extern void take_batch(Request *request, const uint8_t *body, size_t len);			 /*
 extern void take_mobile_batch(Request *request, const uint8_t *body, size_t len);	 /* batches.c */
 extern void take_analytics(Request *request, const uint8_t *body, size_t len);		 /* batches.c */
 
+/* project_lists.c */
+extern void list_tags(Request *request, const uint8_t *body, size_t len);
+extern void list_web_conditions(Request *request, const uint8_t *body, size_t len);
+extern void list_mobile_conditions(Request *request, const uint8_t *body, size_t len);
+
 #endif /* OPENREPLAY_ROUTES_H */

@@ -5,6 +5,7 @@
 #define OPENREPLAY_SERVER_H
 
 #include "server/geo.h"
+#include "server/caller.h"
 #include "server/lanes.h"
 #include "server/sessions.h"
 #include "server/settings.h"
@@ -17,6 +18,7 @@ typedef struct Server
 	Lanes *lanes;
 	Snapshot *snapshot;
 	Sessions *sessions;
+	Caller *caller;
 	AgentParser *agents;
 	Geo *geo;
 	bool ids_open;

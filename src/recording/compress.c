@@ -7,7 +7,35 @@
 
 #include "fmgr.h"
 
+#include "recording/compress.h"
+
+#define MAX_BODY_BYTES (64 * 1024 * 1024)
+
 PG_FUNCTION_INFO_V1(openreplay_compress_body);
+PG_FUNCTION_INFO_V1(openreplay_decompress_body);
+
+const uint8 *
+inflate_body(const bytea *body, size_t *len)
+{
+	const char *data = VARDATA_ANY(body);
+	size_t size = VARSIZE_ANY_EXHDR(body);
+	unsigned long long inflated = ZSTD_getFrameContentSize(data, size);
+	uint8 *out;
+	size_t result;
+
+	if (inflated == ZSTD_CONTENTSIZE_ERROR || inflated == ZSTD_CONTENTSIZE_UNKNOWN || inflated > MAX_BODY_BYTES)
+	{
+		*len = size;
+		return (const uint8 *) data;
+	}
+	out = palloc(Max(inflated, 1));
+	result = ZSTD_decompress(out, inflated, data, size);
+	if (ZSTD_isError(result))
+		ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED),
+				errmsg("the body is a damaged zstd frame: %s", ZSTD_getErrorName(result)));
+	*len = result;
+	return out;
+}
 
 Datum
 openreplay_compress_body(PG_FUNCTION_ARGS)
@@ -20,6 +48,18 @@ openreplay_compress_body(PG_FUNCTION_ARGS)
 	if (ZSTD_isError(len))
 		ereport(ERROR, errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
 				errmsg("cannot compress a body: %s", ZSTD_getErrorName(len)));
+	SET_VARSIZE(result, VARHDRSZ + len);
+	PG_RETURN_BYTEA_P(result);
+}
+
+Datum
+openreplay_decompress_body(PG_FUNCTION_ARGS)
+{
+	size_t len;
+	const uint8 *data = inflate_body(PG_GETARG_BYTEA_PP(0), &len);
+	bytea *result = palloc(VARHDRSZ + len);
+
+	memcpy(VARDATA(result), data, len);
 	SET_VARSIZE(result, VARHDRSZ + len);
 	PG_RETURN_BYTEA_P(result);
 }

@@ -6,8 +6,6 @@
  */
 #include "postgres.h"
 
-#include <zstd.h>
-
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
@@ -24,11 +22,11 @@
 #include "utils/timestamp.h"
 
 #include "pipeline/rows.h"
+#include "recording/compress.h"
 #include "visit/visit.h"
 #include "wire/wire.h"
 
 #define COLUMNS 6
-#define MAX_BODY_BYTES (64 * 1024 * 1024)
 
 PG_FUNCTION_INFO_V1(openreplay_messages);
 PG_FUNCTION_INFO_V1(openreplay_decode_batch);
@@ -104,28 +102,6 @@ put_batch(ReturnSetInfo *result, const uint8_t *data, size_t len, WirePlatform p
 	return batch.error == WIRE_OK ? NULL : wire_error_text(batch.error);
 }
 
-/* A stored body is one zstd frame; anything else is taken as it is. */
-static const uint8_t *
-inflate(const char *data, size_t size, size_t *len)
-{
-	unsigned long long inflated = ZSTD_getFrameContentSize(data, size);
-	uint8_t *out;
-	size_t result;
-
-	if (inflated == ZSTD_CONTENTSIZE_ERROR || inflated == ZSTD_CONTENTSIZE_UNKNOWN || inflated > MAX_BODY_BYTES)
-	{
-		*len = size;
-		return (const uint8_t *) data;
-	}
-	out = palloc(Max(inflated, 1));
-	result = ZSTD_decompress(out, inflated, data, size);
-	if (ZSTD_isError(result))
-		ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED),
-				errmsg("the body is a damaged zstd frame: %s", ZSTD_getErrorName(result)));
-	*len = result;
-	return out;
-}
-
 Datum
 openreplay_decode_batch(PG_FUNCTION_ARGS)
 {
@@ -136,7 +112,7 @@ openreplay_decode_batch(PG_FUNCTION_ARGS)
 	const char *fault;
 
 	InitMaterializedSRF(fcinfo, 0);
-	data = inflate(VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body), &len);
+	data = inflate_body(body, &len);
 	fault = put_batch(result, data, len, len > 0 && data[0] == MSG_MobileBatchMeta ? WIRE_MOBILE : WIRE_WEB);
 	if (fault != NULL)
 		ereport(WARNING, errmsg("the batch could not be read to its end: %s", fault),
@@ -194,7 +170,7 @@ openreplay_messages(PG_FUNCTION_ARGS)
 		old = MemoryContextSwitchTo(batch_context);
 		body = DatumGetByteaPP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 		kind = DatumGetChar(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
-		data = inflate(VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body), &len);
+		data = inflate_body(body, &len);
 		if (note_body(shown, data, len))
 			put_batch(result, data, len, kind == 'm' ? WIRE_MOBILE : WIRE_WEB);
 		MemoryContextSwitchTo(old);

@@ -1,0 +1,12 @@
+/*
+ * compress.h - bodies as they are stored
+ */
+#ifndef OPENREPLAY_COMPRESS_H
+#define OPENREPLAY_COMPRESS_H
+
+#include "postgres.h"
+
+/* The content of a stored body, one zstd frame of at most 64 MiB; anything else is returned as it is, in place. */
+extern const uint8 *inflate_body(const bytea *body, size_t *len);
+
+#endif /* OPENREPLAY_COMPRESS_H */
