@@ -44,6 +44,13 @@ ledger_batch(Ledger *ledger, uint64_t session_id, const PartName *part)
 }
 
 void
+ledger_refusal(Ledger *ledger, int status)
+{
+	if (ledger && fprintf(ledger->file, "r %" PRId64 " %d\n", wall_ms(), status) < 0)
+		fail("cannot write the ledger %s", ledger->path);
+}
+
+void
 flush_ledger(Ledger *ledger)
 {
 	if (ledger && fflush(ledger->file) != 0)

@@ -181,7 +181,10 @@ handle_refusal(Visitor *visitor, int status, RequestKind kind)
 	Load *load = visitor->load;
 
 	if (kind == REQUEST_START)
+	{
 		load->starts_refused++;
+		ledger_refusal(load->ledger, status);
+	}
 	if (kind == REQUEST_BATCH && load->options->retry && status != 401 && visitor->attempt < RETRY_ATTEMPTS)
 	{
 		visitor->attempt++;

@@ -22,6 +22,9 @@ static const char usage_text[] =
 	"      durable batches a second and their latency, with bodies of one size\n"
 	"  openreplay-replay verify --ledger FILE\n"
 	"      compares a ledger with openreplay.batches (connects by PGHOST, PGPORT, PGUSER, PGDATABASE)\n"
+	"  openreplay-replay relay --listen PORT --to PORT\n"
+	"      a stretch of loopback network that does as it is told on standard input: pass, freeze, swallow, cut, "
+	"refuse\n"
 	"\n"
 	"URL is the tracker's ingestPoint (default $INGEST_URL, else http://127.0.0.1:8080), PROJECT_KEY defaults to "
 	"$PROJECT_KEY.\n";
@@ -39,6 +42,8 @@ typedef struct Options
 	int connections;
 	int sessions;
 	int size;
+	int listen_port;
+	int target_port;
 	bool now;
 	bool retry;
 } Options;
@@ -54,6 +59,8 @@ static const struct option long_options[] = {{"url", required_argument, NULL, 'u
 											 {"connections", required_argument, NULL, 'C'},
 											 {"sessions", required_argument, NULL, 'S'},
 											 {"size", required_argument, NULL, 'z'},
+											 {"listen", required_argument, NULL, 'L'},
+											 {"to", required_argument, NULL, 'T'},
 											 {"now", no_argument, NULL, 'n'},
 											 {"retry", no_argument, NULL, 't'},
 											 {"help", no_argument, NULL, 'h'},
@@ -119,6 +126,12 @@ read_options(int argc, char **argv, Options *options)
 				break;
 			case 'z':
 				options->size = (int) read_number("size", optarg, 256, 1e6);
+				break;
+			case 'L':
+				options->listen_port = (int) read_number("listen", optarg, 1, 65535);
+				break;
+			case 'T':
+				options->target_port = (int) read_number("to", optarg, 1, 65535);
 				break;
 			case 'n':
 				options->now = true;
@@ -227,6 +240,12 @@ main(int argc, char **argv)
 		if (options.ledger == NULL)
 			fail("verify wants --ledger FILE");
 		return verify(options.ledger);
+	}
+	if (strcmp(command, "relay") == 0)
+	{
+		if (options.listen_port == 0 || options.target_port == 0)
+			fail("relay wants --listen PORT --to PORT");
+		return relay(options.listen_port, options.target_port);
 	}
 	if (strcmp(command, "play") != 0 && strcmp(command, "load") != 0 && strcmp(command, "bench") != 0)
 	{

@@ -2,8 +2,8 @@
  * replay.h - openreplay-replay: recorded visits sent again, and the proof of what became of them
  *
  * The family's one header.  A file is a role: capture.c reads recordings, times.c moves their clock, http.c talks to
- * many servers' sockets at once, ledger.c remembers what was acknowledged, and play.c, load.c, bench.c and verify.c are
- * the commands.
+ * many servers' sockets at once, ledger.c remembers what was acknowledged, and play.c, load.c, bench.c, verify.c and
+ * relay.c are the commands.
  */
 #ifndef OPENREPLAY_REPLAY_H
 #define OPENREPLAY_REPLAY_H
@@ -175,13 +175,15 @@ extern const char *read_start_answer(const char *body, size_t len, StartAnswer *
 
 /*
  * Text, a line an acknowledgement: "s SESSION" for a start, "w SESSION HASH SIZE PAGE FIRST_INDEX" for a batch (hash in
- * hex). Written before anything counts as acknowledged.  All functions take NULL for "no ledger".
+ * hex). Written before anything counts as acknowledged.  "r WALL_MS STATUS" is a start that was refused then, status 0
+ * when no answer came.  All functions take NULL for "no ledger".
  */
 typedef struct Ledger Ledger;
 
 extern Ledger *open_ledger(const char *path);
 extern void ledger_start(Ledger *ledger, uint64_t session_id);
 extern void ledger_batch(Ledger *ledger, uint64_t session_id, const PartName *part);
+extern void ledger_refusal(Ledger *ledger, int status);
 extern void flush_ledger(Ledger *ledger);
 extern void close_ledger(Ledger *ledger);
 
@@ -295,5 +297,8 @@ extern int play(const PlayOptions *options);
 extern int load(const LoadOptions *options);
 extern int bench(const BenchOptions *options);
 extern int verify(const char *ledger_path);
+
+/* Until its input ends.  Both ports are loopback's. */
+extern int relay(int listen_port, int target_port);
 
 #endif /* OPENREPLAY_REPLAY_H */
