@@ -21,7 +21,7 @@ http     300 -      ingest/test/http_test.sh
 mobile   300 -      ingest/test/mobile_test.sh
 project  300 -      ingest/test/project_test.sh
 worker   300 -      ingest/test/worker_test.sh
-kills    300 -      ingest/test/kill_trial.sh --seconds 40 --kills 6
+kills    300 -      ingest/test/kill_trial.sh --seconds 45 --kills 10
 browser  600 -      ingest/test/browser/run.sh
 up       600 -      ingest/test/up_test.sh
 '
@@ -32,7 +32,7 @@ ingest  1800 -      ingest/test/ingest_bench.sh
 pass    1800 -      ingest/test/pass_bench.sh
 '
 soaks='
-kills   1800 -      ingest/test/kill_trial.sh --seconds 300 --kills 30
+chaos   1800 -      ingest/test/kill_trial.sh --seconds 240 --kills 30 --rate half --visitors 400
 fuzz    7200 -      ingest/test/fuzz.sh 600
 '
 
