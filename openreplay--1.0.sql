@@ -791,7 +791,7 @@ BEGIN
 		COMMENT ON COLUMN public.sessions.user_country IS 'ISO 3166 code; UN: unknown.';
 		COMMENT ON COLUMN public.sessions.pages_count IS 'Page views.';
 		COMMENT ON COLUMN public.sessions.events_count IS
-			'Page views, clicks and inputs, on mobile taps, swipes and inputs: those that have a row.';
+			'Page views, clicks and inputs; with clicks and inputs that have no label and no row.';
 		COMMENT ON COLUMN public.sessions.errors_count IS 'JavaScript errors and mobile crashes.';
 		COMMENT ON COLUMN public.sessions.issue_score IS 'Begins at start_ts / 1000 and grows with every issue.';
 		COMMENT ON COLUMN public.sessions.issue_types IS 'Distinct kinds of issues, written at the end.';
@@ -1797,14 +1797,7 @@ CREATE FUNCTION openreplay.delete_session_events() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan AS $$
-DECLARE
-	valid_until timestamptz;
 BEGIN
-	-- what the pipeline commits meanwhile must be seen and deleted, too
-	IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-		RAISE EXCEPTION 'sessions cannot be deleted in a % transaction', current_setting('transaction_isolation')
-			USING ERRCODE = 'feature_not_supported', HINT = 'Use READ COMMITTED.';
-	END IF;
 	DELETE FROM events.pages WHERE session_id = OLD.session_id;
 	DELETE FROM events.clicks WHERE session_id = OLD.session_id;
 	DELETE FROM events.inputs WHERE session_id = OLD.session_id;
@@ -1826,14 +1819,7 @@ BEGIN
 	DELETE FROM events_ios.views WHERE session_id = OLD.session_id;
 	DELETE FROM events_ios.performance WHERE session_id = OLD.session_id;
 	DELETE FROM public.sessions_feature_flags WHERE session_id = OLD.session_id;
-	-- while its token is valid more may arrive, and a day longer what lay in a server's spool
-	DELETE FROM openreplay.live_sessions WHERE session_id = OLD.session_id RETURNING expires_at INTO valid_until;
-	IF valid_until IS NOT NULL THEN
-		INSERT INTO openreplay.deleted_sessions (session_id, expires_at) VALUES (OLD.session_id, valid_until + interval '1 day')
-		ON CONFLICT (session_id) DO NOTHING;
-	END IF;
-	PERFORM openreplay.queue_removal(ARRAY[OLD.session_id]);
-	DELETE FROM openreplay.stored_recordings WHERE session_id = OLD.session_id;
+	DELETE FROM openreplay.live_sessions WHERE session_id = OLD.session_id;
 	DELETE FROM openreplay.parked_batches WHERE session_id = OLD.session_id;
 	DELETE FROM openreplay.broken_batch_log WHERE session_id = OLD.session_id;
 	DELETE FROM openreplay.batches WHERE session_id = OLD.session_id
@@ -1842,7 +1828,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION openreplay.delete_session_events() IS
-	'Row trigger on sessions: deletes what was recorded with the session from every table, queues the removal of what storage holds of it, and leaves a tombstone as long as more may arrive.';
+	'Row trigger on sessions: deletes what was recorded with the session from every event table, and its recording.';
 
 CREATE FUNCTION openreplay.install_links() RETURNS void
 LANGUAGE plpgsql AS $$
@@ -2308,7 +2294,6 @@ BEGIN
 			duplicates		integer NOT NULL,
 			broken			integer NOT NULL,
 			parked			integer NOT NULL,
-			dropped			integer NOT NULL,
 			rows_written	integer NOT NULL,
 			rows_known		integer NOT NULL,
 			elapsed_ms		real NOT NULL,
@@ -2322,7 +2307,6 @@ BEGIN
 	COMMENT ON TABLE openreplay.passes IS
 		'One row per lane and pass: position and run history in one. Everything of the lane up to seq is in its tables.';
 	COMMENT ON COLUMN openreplay.passes.received_at IS 'of the entry with that seq: the lane''s clock';
-	COMMENT ON COLUMN openreplay.passes.dropped IS 'came for sessions that had been deleted';
 	COMMENT ON COLUMN openreplay.passes.rows_written IS 'of the whole pass, not of the lane, as are rows_known and elapsed_ms';
 	COMMENT ON COLUMN openreplay.passes.rows_known IS 'rows whose key existed already: resent or overlapping batches';
 
@@ -2346,16 +2330,6 @@ BEGIN
 	COMMENT ON TABLE openreplay.live_sessions IS
 		'Checkpoints of sessions whose token is still valid. What is newer is in the worker''s memory, and after a restart is derived again from the batches.';
 	COMMENT ON COLUMN openreplay.live_sessions.last_message_ms IS 'highest message time, epoch ms';
-
-	IF to_regclass('openreplay.deleted_sessions') IS NULL THEN
-		CREATE TABLE openreplay.deleted_sessions (
-			session_id		bigint PRIMARY KEY,
-			expires_at		timestamptz NOT NULL,
-			deleted_at		timestamptz NOT NULL DEFAULT now()
-		);
-	END IF;
-	COMMENT ON TABLE openreplay.deleted_sessions IS
-		'Tombstones: what still arrives for these sessions is dropped and counted (passes.dropped), so that nothing brings them back. Kept until a day after their token expired.';
 
 	IF to_regclass('openreplay.parked_batches') IS NULL THEN
 		CREATE TABLE openreplay.parked_batches (
@@ -2401,36 +2375,6 @@ BEGIN
 	END IF;
 	COMMENT ON TABLE openreplay.detector_settings IS
 		'Numbers by which a project''s issues are detected, where they differ from openreplay.threshold_catalogue(). Change them with openreplay.set_detector_threshold(), which checks them; what is no legal number here is left unread.';
-
-	-- ---- users, as sites' analytics report them ----
-
-	IF to_regclass('openreplay.user_properties') IS NULL THEN
-		CREATE TABLE openreplay.user_properties (
-			project_id		integer NOT NULL REFERENCES public.projects ON DELETE CASCADE,
-			user_id			text NOT NULL,
-			properties		jsonb NOT NULL DEFAULT '{}',
-			first_seen_at	timestamptz NOT NULL,
-			last_seen_at	timestamptz NOT NULL,
-			deleted_at		timestamptz,
-			PRIMARY KEY (project_id, user_id)
-		);
-	END IF;
-	COMMENT ON TABLE openreplay.user_properties IS
-		'What a site''s code says of its users (analytics of tracker 17.1 and later). user_id is that of sessions.user_id. A deleted user keeps only the key.';
-	COMMENT ON COLUMN openreplay.user_properties.properties IS
-		'email, name, first_name, last_name, phone and avatar are texts; the rest is as reported.';
-
-	IF to_regclass('openreplay.user_devices') IS NULL THEN
-		CREATE TABLE openreplay.user_devices (
-			project_id		integer NOT NULL REFERENCES public.projects ON DELETE CASCADE,
-			user_uuid		uuid NOT NULL,
-			user_id			text NOT NULL,
-			linked_at		timestamptz NOT NULL,
-			PRIMARY KEY (project_id, user_uuid)
-		);
-	END IF;
-	COMMENT ON TABLE openreplay.user_devices IS
-		'Who was last identified on a device: with it, sessions of the same sessions.user_uuid that were anonymous can be told to be theirs.';
 
 	-- ---- this installation ----
 
@@ -2524,8 +2468,8 @@ BEGIN
 
 	GRANT INSERT ON openreplay.batches TO openreplay_ingest;
 	GRANT SELECT ON openreplay.batches, openreplay.passes, openreplay.live_sessions, openreplay.servers,
-		openreplay.heartbeats, openreplay.parked_batches, openreplay.deleted_sessions, openreplay.broken_batch_log, openreplay.pipeline,
-		openreplay.detector_settings, openreplay.user_properties, openreplay.user_devices,
+		openreplay.heartbeats, openreplay.parked_batches, openreplay.broken_batch_log, openreplay.pipeline,
+		openreplay.detector_settings,
 		openreplay.sessions, openreplay.broken_batches, openreplay.lanes, openreplay.status
 		TO openreplay_reader, openreplay_admin;
 
@@ -2568,9 +2512,6 @@ BEGIN
 		AND (pg_postmaster_start_time() < now() - interval '10 minutes'
 			 OR EXISTS (SELECT FROM openreplay.heartbeats n WHERE n.server_id = h.server_id AND n.noted_at > h.noted_at));
 	DELETE FROM openreplay.live_sessions WHERE ended_at IS NOT NULL AND expires_at < now() - interval '10 minutes';
-	DELETE FROM openreplay.deleted_sessions WHERE expires_at < now();
-	DELETE FROM openreplay.uploaders u WHERE heartbeat < now() - interval '1 day'
-		AND NOT EXISTS (SELECT FROM openreplay.outbox o WHERE o.claimed_by = u.worker);
 	WITH late AS (
 		DELETE FROM openreplay.parked_batches WHERE received_at < now() - interval '1 day' RETURNING *
 	)
@@ -2581,7 +2522,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION openreplay.expire_live_state() IS
-	'Removes heartbeats after ten minutes, the state of ended sessions once their token has expired, and old tombstones; lists batches as broken whose session did not start within a day. Workers call it every few minutes.';
+	'Removes heartbeats after ten minutes and the state of ended sessions once their token has expired; lists batches as broken whose session did not start within a day. Workers call it every few minutes.';
 
 CREATE FUNCTION openreplay.keep_house() RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -2756,113 +2697,6 @@ $$;
 COMMENT ON FUNCTION openreplay.session_counts(bigint, bigint) IS
 	'Page views, events (page views, clicks, inputs; on mobile taps, swipes, inputs), errors, issue score and issue types of a session, counted from its events. The score starts at start_ts / 1000 s and grows by that of each issue, see openreplay.issue_types().';
 
--- ---- users ----
-
-CREATE FUNCTION openreplay.change_properties(properties jsonb, action text, payload jsonb) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	changed jsonb := properties;
-	key text;
-	value jsonb;
-	present jsonb;
-	is_text boolean;
-BEGIN
-	IF jsonb_typeof(payload) IS DISTINCT FROM 'object' THEN
-		RETURN properties;
-	END IF;
-	FOR key, value IN SELECT * FROM jsonb_each(payload) LIMIT 1000
-	LOOP
-		present := changed -> key;
-		is_text := key IN ('email', 'name', 'first_name', 'last_name', 'phone', 'avatar');
-		CONTINUE WHEN length(key) > 255 OR is_text AND jsonb_typeof(value) IN ('object', 'array');
-		IF is_text AND jsonb_typeof(value) <> 'null' THEN
-			value := to_jsonb(CASE WHEN key = 'avatar' THEN value #>> '{}' ELSE left(value #>> '{}', 255) END);
-		END IF;
-		value := CASE action
-			WHEN 'set_property' THEN value
-			WHEN 'set_property_once' THEN coalesce(present, value)
-			WHEN 'increment_property' THEN
-				CASE WHEN NOT is_text AND openreplay.is_integer(value) AND openreplay.is_integer(coalesce(present, '0'))
-					 THEN to_jsonb(coalesce(present, '0')::numeric + value::numeric)
-					 ELSE present END
-			WHEN 'append_property' THEN
-				CASE WHEN is_text THEN present ELSE coalesce(present, '[]') || jsonb_build_array(value) END
-			WHEN 'append_unique_property' THEN
-				CASE WHEN is_text OR present = value
-						 OR jsonb_typeof(present) = 'array' AND value IN (SELECT jsonb_array_elements(present))
-					 THEN present
-					 ELSE coalesce(present, '[]') || jsonb_build_array(value) END
-			ELSE present
-		END;
-		IF value IS NOT NULL THEN
-			changed := changed || jsonb_build_object(key, value);
-		END IF;
-		IF pg_column_size(changed) > 32768 THEN
-			RETURN properties;
-		END IF;
-	END LOOP;
-	RETURN changed;
-END
-$$;
-COMMENT ON FUNCTION openreplay.change_properties(jsonb, text, jsonb) IS
-	'A user''s properties after an action: set_property, set_property_once, increment_property (integers only, what is missing is 0), append_property and append_unique_property (a single value becomes a list). What does not fit is left as it was, all of it if it would come to more than 32 KiB.';
-
-CREATE FUNCTION openreplay.is_integer(value jsonb) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT jsonb_typeof(value) = 'number' AND abs(value::numeric) < 1e18 AND value::numeric = trunc(value::numeric)
-$$;
-COMMENT ON FUNCTION openreplay.is_integer(jsonb) IS 'Whether a value is a whole number of at most 18 digits.';
-
-CREATE FUNCTION openreplay.change_user(project_id integer, user_id text, action text, payload jsonb, at timestamptz)
-RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	IF action = 'delete_user' THEN
-		UPDATE openreplay.user_properties u SET properties = '{}', deleted_at = at
-		WHERE u.project_id = change_user.project_id AND u.user_id = change_user.user_id AND u.deleted_at IS NULL;
-	ELSIF action IN ('identity', 'set_property', 'set_property_once', 'increment_property', 'append_property',
-		'append_unique_property')
-	THEN
-		INSERT INTO openreplay.user_properties AS u (project_id, user_id, properties, first_seen_at, last_seen_at)
-		VALUES (project_id, user_id, openreplay.change_properties('{}', action, payload), at, at)
-		ON CONFLICT ON CONSTRAINT user_properties_pkey DO UPDATE SET
-			properties = openreplay.change_properties(u.properties, action, payload),
-			first_seen_at = least(u.first_seen_at, excluded.first_seen_at),
-			last_seen_at = greatest(u.last_seen_at, excluded.last_seen_at),
-			deleted_at = NULL;
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION openreplay.change_user(integer, text, text, jsonb, timestamptz) IS
-	'Applies what a site reports of one of its users; the pipeline calls it. Unknown actions change nothing. A user who is told of again after having been deleted begins anew.';
-
-/*
- * The end of sessions, in the worker's transaction that also writes what their detectors still had. A repeated end only
- * extends. Clients' clocks: the worker says 999 for one that was behind the start, and never 999 for a true duration.
- */
-CREATE FUNCTION openreplay.close_sessions(session_ids bigint[], durations integer[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	UPDATE public.sessions s
-	SET duration = greatest(s.duration, e.duration), pages_count = c.pages_count, events_count = c.events_count,
-		errors_count = c.errors_count, issue_score = c.issue_score, issue_types = c.issue_types::public.issue_type[]
-	FROM unnest(close_sessions.session_ids, close_sessions.durations) AS e (session_id, duration),
-		LATERAL (SELECT n.* FROM public.sessions t, openreplay.session_counts(t.session_id, t.start_ts) n
-				 WHERE t.session_id = e.session_id) c
-	WHERE s.session_id = e.session_id;
-	PERFORM openreplay.queue_recordings(close_sessions.session_ids);
-	PERFORM openreplay.announce('openreplay_session_ended',
-		json_build_object('session_id', s.session_id, 'project_id', s.project_id, 'duration', s.duration)::text)
-	FROM public.sessions s WHERE s.session_id = ANY (close_sessions.session_ids);
-END
-$$;
-COMMENT ON FUNCTION openreplay.close_sessions(bigint[], integer[]) IS
-	'What the end of sessions writes: durations (ms), counters, issue score and types; queues their recordings and announces them on channel openreplay_session_ended as {"session_id", "project_id", "duration"}. Workers call it.';
-
 -- ---- detectors ----
 
 CREATE FUNCTION openreplay.threshold_catalogue()
@@ -2942,6 +2776,11 @@ RETURNS TABLE (index bigint, "timestamp" bigint, tab text, type integer, name te
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 500 AS 'MODULE_PATHNAME', 'openreplay_decode_batch';
 COMMENT ON FUNCTION openreplay.decode_batch(bytea) IS
 	'The messages of one batch body: as sent by a tracker, or as stored in openreplay.batches (a zstd frame is recognised). Messages before a fault are returned, and a warning tells the fault.';
+
+CREATE FUNCTION openreplay.recording(session_id bigint, file text DEFAULT 'dom.mobs') RETURNS bytea
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'openreplay_recording';
+COMMENT ON FUNCTION openreplay.recording(bigint, text) IS
+	'A recording file as players read it, uncompressed, made from the batches of a live or ended session: dom.mobs, dom.mobe (what comes 15 s after the beginning; NULL if nothing does), dom.mob (both), devtools.mob. NULL if no batches are here. openreplay.player tells for which players.';
 
 -- ==== 7. Feature flags =============================================================================================
 
@@ -3668,24 +3507,15 @@ END
 $$;
 COMMENT ON FUNCTION openreplay.wake_uploaders() IS 'Statement trigger on the outbox: notifies channel openreplay_outbox.';
 
-CREATE FUNCTION openreplay.queue_many(kind text, payloads jsonb[], keys text[]) RETURNS SETOF bigint
+CREATE FUNCTION openreplay.queue_outbox(kind text, payload jsonb, key text DEFAULT NULL) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-	INSERT INTO openreplay.outbox AS o (kind, payload, key)
-	SELECT queue_many.kind, q.payload, q.key FROM unnest(payloads, keys) WITH ORDINALITY AS q (payload, key, n) ORDER BY q.key, q.n
+	INSERT INTO openreplay.outbox AS o (kind, payload, key) VALUES (kind, payload, key)
 	ON CONFLICT (kind, key) DO UPDATE SET payload = excluded.payload, queued_at = excluded.queued_at, given_up = false,
 		attempts = CASE WHEN o.claimed_by IS NULL THEN 0 ELSE o.attempts END,
 		next_try = CASE WHEN o.claimed_by IS NULL THEN excluded.next_try ELSE o.next_try END,
 		followed_by = CASE WHEN o.claimed_by IS NULL THEN NULL ELSE 'repeat' END
 	RETURNING outbox_id
-$$;
-COMMENT ON FUNCTION openreplay.queue_many(text, jsonb[], text[]) IS
-	'openreplay.queue_outbox() for many at once; the keys differ or are NULL.';
-
-CREATE FUNCTION openreplay.queue_outbox(kind text, payload jsonb, key text DEFAULT NULL) RETURNS bigint
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT openreplay.queue_many(kind, ARRAY[payload], ARRAY[key])
 $$;
 COMMENT ON FUNCTION openreplay.queue_outbox(text, jsonb, text) IS
 	'Queues something that must leave the database, and returns its number. What is there already under its key is renewed: tried at once if it waits, or once more after the try under way.';
@@ -3693,9 +3523,8 @@ COMMENT ON FUNCTION openreplay.queue_outbox(text, jsonb, text) IS
 CREATE FUNCTION openreplay.queue_recordings(session_ids bigint[]) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT openreplay.queue_many('recording', payloads, keys) FROM (
-		SELECT array_agg(jsonb_build_object('session_id', id)) AS payloads, array_agg(id::text) AS keys
-		FROM (SELECT DISTINCT id FROM unnest(session_ids) AS id) AS sessions) AS recordings
+	SELECT openreplay.queue_outbox('recording', jsonb_build_object('session_id', id), id::text)
+	FROM unnest(session_ids) AS id ORDER BY id
 $$;
 COMMENT ON FUNCTION openreplay.queue_recordings(bigint[]) IS
 	'Queues the recordings of sessions to be stored. The end of a session does so, and its next end after late data.';
@@ -3989,7 +3818,8 @@ GRANT EXECUTE ON FUNCTION openreplay.register_server(text), openreplay.take_lane
 	openreplay.project_snapshot() TO openreplay_ingest;
 GRANT EXECUTE ON FUNCTION openreplay.session_project(bigint) TO openreplay_ingest;
 GRANT EXECUTE ON FUNCTION openreplay.decompress_body(bytea) TO openreplay_reader, openreplay_admin;
-GRANT EXECUTE ON FUNCTION openreplay.batches_waiting(), openreplay.messages(bigint), openreplay.decode_batch(bytea), openreplay.shard_of(bigint),
+GRANT EXECUTE ON FUNCTION openreplay.batches_waiting(), openreplay.messages(bigint), openreplay.decode_batch(bytea),
+	openreplay.recording(bigint, text), openreplay.shard_of(bigint),
 	openreplay.session_counts(bigint, bigint), openreplay.issue_types(), openreplay.issue_types(integer),
 	openreplay.session_issues(bigint), openreplay.session_clicks(bigint), openreplay.detect(bigint, jsonb), openreplay.threshold_catalogue(),
 	openreplay.detector_thresholds(integer) TO openreplay_reader, openreplay_admin;

@@ -113,7 +113,6 @@ SELECT openreplay.set_detector_threshold(:project_id, 'click_rage.clicks', 2);
 SELECT openreplay.reset_detector_thresholds(:project_id);
 RESET ROLE;
 DELETE FROM public.projects WHERE project_id = :project_id;
-DELETE FROM openreplay.deleted_sessions;	-- its sessions may be sent again here
 
 --
 -- The documented visit: rage, then a dead click, told by one message
@@ -279,5 +278,4 @@ SELECT timestamp - :t0 AS stored FROM events_common.issues WHERE session_id = :s
 SELECT timestamp - :t0 AS shown FROM openreplay.session_issues(:sid + 5);
 
 DELETE FROM public.projects WHERE project_id = 7412;
-DELETE FROM openreplay.deleted_sessions;	-- its sessions may be sent again here
 SELECT count(*) AS settings_left FROM openreplay.detector_settings;

@@ -5,8 +5,6 @@
  */
 #include "postgres.h"
 
-#include <limits.h>
-
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
@@ -16,13 +14,20 @@
 #include "openreplay.h"
 #include "pipeline/wake.h"
 #include "visit/visit.h"
+#include "wire/recording_file.h"
 
 PG_MODULE_MAGIC;
 
 char *openreplay_database;
 int openreplay_workers;
 int openreplay_session_timeout_s;
-int openreplay_worker_memory_kb;
+int openreplay_player = RECORDING_PLAYER_1_27;
+
+static const struct config_enum_entry players[] = {
+	{"1.20", RECORDING_PLAYER_1_20, false},
+	{"1.27", RECORDING_PLAYER_1_27, false},
+	{NULL, 0, false},
+};
 
 /* Read by SQL functions alone, by name. */
 static int outbox_attempts;
@@ -65,6 +70,9 @@ _PG_init(void)
 	DefineCustomIntVariable("openreplay.outbox_attempts", "After this many failed tries the outbox gives something up.",
 							"It stays visible, and openreplay.retry_outbox() has it tried again.", &outbox_attempts, 40,
 							1, 1000, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("openreplay.player", "The generation of players that recording files are made for.",
+							 "That of 1.20 knows trackers up to 14: what came later is turned into that or left out.",
+							 &openreplay_player, RECORDING_PLAYER_1_27, players, PGC_USERSET, 0, NULL, NULL, NULL);
 
 	if (!process_shared_preload_libraries_in_progress)
 	{
@@ -76,10 +84,6 @@ _PG_init(void)
 							   &openreplay_database, "openreplay", PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("openreplay.workers", "Number of pipeline workers; 0 leaves batches waiting.", NULL,
 							&openreplay_workers, 1, 0, OPENREPLAY_MAX_WORKERS, PGC_SIGHUP, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("openreplay.worker_memory", "Memory of a worker for live sessions.",
-							"Beyond it those that were heard of longest ago live in their checkpoints.",
-							&openreplay_worker_memory_kb, 128 * 1024, 1024, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB,
-							NULL, NULL, NULL);
 	MarkGUCPrefixReserved("openreplay");
 
 	request_wake_memory();

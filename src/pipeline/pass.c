@@ -112,14 +112,6 @@ report_duplicate(Pass *pass, const Entry *entry)
 		lane->duplicates++;
 }
 
-/* Nothing that comes late brings a deleted session back. */
-static void
-drop(Pass *pass, const Entry *entry, Lane *lane)
-{
-	discard(pass, entry);
-	lane->dropped++;
-}
-
 static void
 park(Pass *pass, const Entry *entry, Lane *lane)
 {
@@ -133,12 +125,12 @@ park(Pass *pass, const Entry *entry, Lane *lane)
 }
 
 static void
-process_or_park(Pass *pass, const Entry *entry)
+process_batch(Pass *pass, const Entry *entry)
 {
 	LiveSession *session = find_live_session(pass->pipeline->sessions, entry->session_id);
 
 	if (session != NULL)
-		apply_entry(pass, session, entry, true);
+		apply_batch(pass, session, entry, true);
 	else
 		park(pass, entry, lane_of(pass->pipeline, entry->server_id, entry->shard));
 }
@@ -151,7 +143,7 @@ process_parked(Pass *pass, int64 session_id)
 	Entry *entries = read_entries_of(pass, &session_id, 1, true, &nentries);
 
 	for (int i = 0; i < nentries; i++)
-		process_or_park(pass, &entries[i]);
+		process_batch(pass, &entries[i]);
 }
 
 static void
@@ -163,11 +155,6 @@ process_entry(Pass *pass, const Entry *entry)
 	lane->entries++;
 	lane->seq = entry->seq;
 	lane->received_at = Max(lane->received_at, entry->received_at);
-	if (is_deleted(pass, entry->session_id))
-	{
-		drop(pass, entry, lane);
-		return;
-	}
 	switch (entry->kind)
 	{
 		case ENTRY_START:
@@ -178,9 +165,7 @@ process_entry(Pass *pass, const Entry *entry)
 			break;
 		case ENTRY_WEB:
 		case ENTRY_MOBILE:
-		case ENTRY_SIGNAL:
-		case ENTRY_ANALYTICS:
-			process_or_park(pass, entry);
+			process_batch(pass, entry);
 			break;
 		case ENTRY_CANVAS:
 		case ENTRY_SCREENSHOTS:
@@ -303,7 +288,6 @@ put_positions(Pass *pass, double elapsed_ms)
 		put_int32(pass->rows, lane->duplicates);
 		put_int32(pass->rows, lane->broken);
 		put_int32(pass->rows, lane->parked);
-		put_int32(pass->rows, lane->dropped);
 		put_int32(pass->rows, pass->rows_written);
 		put_int32(pass->rows, pass->rows_known);
 		put_float4(pass->rows, (float) elapsed_ms);
@@ -318,7 +302,7 @@ reset_lane_counts(Pipeline *pipeline)
 	{
 		Lane *lane = &pipeline->lanes.lanes[i];
 
-		lane->entries = lane->duplicates = lane->broken = lane->parked = lane->dropped = 0;
+		lane->entries = lane->duplicates = lane->broken = lane->parked = 0;
 		lane->messages = lane->bytes = 0;
 	}
 }

@@ -13,7 +13,6 @@
 #include "datatype/timestamp.h"
 #include "pipeline/rows.h"
 #include "session/live.h"
-#include "utils/jsonb.h"
 #include "visit/visit.h"
 
 /* Milliseconds since the Unix epoch, as messages count, and PostgreSQL's microseconds since 2000. */
@@ -25,8 +24,6 @@
 #define ENTRY_START 's'
 #define ENTRY_WEB 'w'
 #define ENTRY_MOBILE 'm'
-#define ENTRY_SIGNAL 'u'	  /* of a usability test, JSON */
-#define ENTRY_ANALYTICS 'a'	  /* events and users' properties that a site reports, JSON */
 #define ENTRY_CANVAS 'c'	  /* images of canvases */
 #define ENTRY_SCREENSHOTS 'i' /* of mobile sessions */
 
@@ -49,13 +46,6 @@ is_batch(const Entry *entry)
 	return entry->kind == ENTRY_WEB || entry->kind == ENTRY_MOBILE;
 }
 
-/* True for entries that are applied to a session that has started. */
-static inline bool
-is_of_session(const Entry *entry)
-{
-	return is_batch(entry) || entry->kind == ENTRY_SIGNAL || entry->kind == ENTRY_ANALYTICS;
-}
-
 /* A lane as the pass knows it: its position, and what this pass did in it. */
 typedef struct Lane
 {
@@ -67,7 +57,6 @@ typedef struct Lane
 	int duplicates;
 	int broken;
 	int parked;
-	int dropped; /* of deleted sessions */
 	int64 messages;
 	int64 bytes;
 } Lane;
@@ -121,14 +110,10 @@ typedef struct Pass
 	Rows *rows;
 	struct HTAB *projects;	 /* read once per pass */
 	struct HTAB *identities; /* changes to sessions rows, one per session */
-	int64 month_first_id;	 /* a month of sessions that is known to have its partitions */
-	int64 month_end_id;
 	Entry *entries;
 	int nentries;
-	Entry *discarded; /* rows to delete: duplicates, of deleted sessions, put aside */
+	Entry *discarded; /* rows to delete: duplicates, and what was put aside */
 	int ndiscarded;
-	int64 *deleted; /* sessions with a tombstone that have entries in this pass, in order */
-	int ndeleted;
 	int64 *touched; /* sessions that changed, possibly more than once */
 	int ntouched;
 	int touched_size;
@@ -186,22 +171,16 @@ extern Project *find_project(Pass *pass, int32 project_id);
 
 /* ---- session/prepare.c ---- */
 
-/*
- * Brings the live state of these sessions into memory and locks their rows against deletion until commit; deleted ones
- * are forgotten, also those that were live in memory.
- */
+/* Brings the live state of these sessions into memory and locks their rows; deleted ones are forgotten. */
 extern void prepare_sessions(Pass *pass, int64 *session_ids, int count);
 
-/* The same for all that have entries in this pass; finds the tombstones among them. */
+/* The same for all that have batches in this pass. */
 extern void prepare_sessions_of_pass(Pass *pass);
-
-/* Whether a session of this pass was deleted before. */
-extern bool is_deleted(const Pass *pass, int64 session_id);
 
 /* ---- apply.c ---- */
 
-/* Applies one entry to its session; write is false when state is derived again and rows exist already. */
-extern void apply_entry(Pass *pass, LiveSession *session, const Entry *entry, bool write);
+/* Applies one batch to its session; write is false when state is derived again and rows exist already. */
+extern void apply_batch(Pass *pass, LiveSession *session, const Entry *entry, bool write);
 
 /* ---- pages.c ---- */
 
@@ -225,16 +204,6 @@ extern void flush_detectors(Pass *pass, LiveSession *session);
 
 /* Whether a tag of the project says that an issue on its element is none. */
 extern bool is_ignored(const Project *project, const Fact *fact);
-
-/* ---- signals.c ---- */
-
-/* Writes what a visitor did in a usability test; NULL, or the reason why nothing was written. */
-extern const char *write_signal(Pass *pass, LiveSession *session, const Entry *entry, JsonbContainer *signal);
-
-/* ---- analytics.c ---- */
-
-/* Writes what a site's analytics report: custom events and changes of users; NULL, or what was left out and why. */
-extern const char *write_analytics(Pass *pass, LiveSession *session, const Entry *entry, JsonbContainer *report);
 
 /* ---- identities.c ---- */
 
@@ -276,18 +245,7 @@ extern void read_lane_clocks(Pipeline *pipeline, LaneClocks *clocks);
 /* Ends what was silent for the timeout by these clocks, in a pass of its own; returns how many sessions. */
 extern int64 end_idle_sessions(Pipeline *pipeline, const LaneClocks *clocks);
 
-/* ---- session/save.c ---- */
-
-/* Since when a session must have been heard of to stay in memory: some minutes, less when memory is short. */
-extern TimestampTz memory_horizon(Pipeline *pipeline);
-
-/*
- * Writes checkpoints that are due, and all changes of sessions not heard of since horizon (DT_NOEND: of all), at most a
- * transaction's worth; returns how many.
- */
-extern int64 save_checkpoints(Pipeline *pipeline, TimestampTz horizon);
-
-/* Forgets sessions not heard of since horizon whose checkpoint has all. */
-extern void evict_sessions(Pipeline *pipeline, TimestampTz horizon);
+/* Writes checkpoints that are due (all: every changed one) and drops sessions that need no memory. */
+extern void save_checkpoints(Pipeline *pipeline, bool all);
 
 #endif /* OPENREPLAY_PASS_H */

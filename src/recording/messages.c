@@ -19,11 +19,10 @@
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 
 #include "pipeline/rows.h"
 #include "recording/compress.h"
-#include "visit/visit.h"
+#include "recording/session_batches.h"
 #include "wire/wire.h"
 
 #define COLUMNS 6
@@ -138,44 +137,20 @@ openreplay_messages(PG_FUNCTION_ARGS)
 	int64 session_id = PG_GETARG_INT64(0);
 	HASHCTL control = {.keysize = sizeof(uint64), .entrysize = sizeof(uint64), .hcxt = CurrentMemoryContext};
 	HTAB *shown = hash_create("shown batches", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	Oid types[] = {INT8OID, TIMESTAMPTZOID};
-	Datum arguments[2];
+	RecordingBatch batch;
 	Portal cursor;
 	MemoryContext batch_context;
 
 	InitMaterializedSRF(fcinfo, 0);
-	arguments[0] = Int64GetDatum(session_id);
-	/* nothing is received before its session exists; a day allows for clocks that disagree */
-	arguments[1] =
-		TimestampTzGetDatum((session_id_ms((uint64) session_id) - INT64CONST(946684800000)) * 1000 - USECS_PER_DAY);
 	SPI_connect();
-	cursor =
-		SPI_cursor_open_with_args(NULL,
-								  "SELECT body, kind FROM openreplay.batches WHERE session_id = $1"
-								  " AND received_at >= $2 AND kind IN ('w', 'm') ORDER BY received_at, server_id, seq",
-								  2, types, arguments, NULL, true, 0);
+	cursor = open_session_batches(session_id);
 	batch_context = AllocSetContextCreate(CurrentMemoryContext, "openreplay batch", ALLOCSET_DEFAULT_SIZES);
-	for (;;)
+	MemoryContextSwitchTo(batch_context);
+	while (next_session_batch(cursor, &batch))
 	{
-		MemoryContext old;
-		bool isnull;
-		bytea *body;
-		size_t len;
-		const uint8_t *data;
-		char kind;
-
-		SPI_cursor_fetch(cursor, true, 1);
-		if (SPI_processed == 0)
-			break;
-		old = MemoryContextSwitchTo(batch_context);
-		body = DatumGetByteaPP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-		kind = DatumGetChar(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
-		data = inflate_body(body, &len);
-		if (note_body(shown, data, len))
-			put_batch(result, data, len, kind == 'm' ? WIRE_MOBILE : WIRE_WEB);
-		MemoryContextSwitchTo(old);
+		if (note_body(shown, batch.body, batch.len))
+			put_batch(result, batch.body, batch.len, batch.platform);
 		MemoryContextReset(batch_context);
-		SPI_freetuptable(SPI_tuptable);
 	}
 	SPI_finish();
 	hash_destroy(shown);

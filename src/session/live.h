@@ -47,9 +47,9 @@ typedef struct LiveSession
 	bool ended;			 /* and nothing came since */
 	bool dirty;			 /* differs from its checkpoint */
 	bool checkpoint_now; /* must be written in this transaction: a tab got its ordinal */
-	int64 start_ms;		 /* by the clock its messages are timed by */
-	int64 expires_ms;	 /* of its token */
-	int64 clock_ms;		 /* highest plausible message time */
+	int64 start_ms;
+	int64 expires_ms; /* of its token */
+	int64 clock_ms;	  /* highest plausible message time */
 	TimestampTz last_received_at;
 	TimestampTz checkpointed_at; /* 0: never */
 	char *url;					 /* last page, for pre-2021 batch headers that carry none; may be NULL */
@@ -72,9 +72,6 @@ extern LiveSession *add_live_session(LiveSessions *sessions, int64 session_id);
 extern void forget_live_session(LiveSessions *sessions, int64 session_id);
 extern void forget_all_live_sessions(LiveSessions *sessions);
 extern long count_live_sessions(LiveSessions *sessions);
-
-/* Memory they take, in bytes. */
-extern Size live_sessions_bytes(LiveSessions *sessions);
 
 /* Calls visit for each; it may forget the session it is given. */
 extern void walk_live_sessions(LiveSessions *sessions, void (*visit)(LiveSession *session, void *arg), void *arg);
