@@ -32,13 +32,14 @@ typedef struct AppPerformance
 
 STATE_OF(app_performance, AppPerformance);
 
-/* The average is cut, not rounded. */
+/* The average is cut, not rounded; of values too large for a double it stays between them. */
 static Spread
 spread(const Measure *measure)
 {
 	double average = measure->sum / (double) measure->count;
+	int64_t whole = average < (double) measure->max ? (int64_t) average : measure->max;
 
-	return (Spread){measure->min, average < (double) measure->max ? (int64_t) average : measure->max, measure->max};
+	return (Spread){measure->min, whole > measure->min ? whole : measure->min, measure->max};
 }
 
 static void
