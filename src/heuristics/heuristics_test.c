@@ -187,6 +187,84 @@ test_page_views(void)
 		CHECK_INT(story.view.timings[PAGE_LOAD_END], 2);
 	}
 	{
+		/* G1: 30 s sharp is a time, rendering has no limit, and each of the nine fields has its own */
+		Story story = {0};
+		WireMessage message = {.type = MSG_PageLoadTiming};
+		WireValue values[WIRE_MAX_FIELDS] = {{0}};
+
+		load(&story, 0, 1, 0, true);
+		for (int i = 0; i < PAGE_SPEED_INDEX; i++)
+			values[i].u = i % 2 ? 30000 : 30001;
+		CHECK_INT(page_view_feed(&story.view, &message, values, 0, 2, T + 10, &story.previous), 0);
+		for (int i = 0; i < PAGE_SPEED_INDEX; i++)
+			CHECK_INT(story.view.timings[i], i % 2 ? 30000 : 0);
+		message.type = MSG_PageRenderTiming;
+		values[PageRenderTiming_SpeedIndex].u = 30001;
+		values[PageRenderTiming_VisuallyComplete].u = 90000;
+		CHECK_INT(page_view_feed(&story.view, &message, values, 0, 3, T + 20, &story.previous), PAGE_VIEW_SHOW);
+		CHECK_INT(story.view.timings[PAGE_SPEED_INDEX], 30001);
+		CHECK_INT(story.view.timings[PAGE_VISUALLY_COMPLETE], 90000);
+		CHECK_INT(story.view.message_id, 1);
+	}
+	{
+		/* what comes after the page was shown for its time is no part of the row, and shows it no second time */
+		Story story = {0};
+
+		load(&story, 0, 1, 0, true);
+		CHECK_INT(load_timing(&story, 0, 60000, 5, 100), 0);
+		CHECK_INT(page_view_tick(&story.view, T + 60001), PAGE_VIEW_SHOW);
+		CHECK_INT(story.view.timings[PAGE_LOAD_END], 100);
+		CHECK_INT(render_timing(&story, 0, 60002), 0);
+		CHECK_INT(load_timing(&story, 0, 60003, 5, 100), 0);
+		CHECK_INT(page_view_tick(&story.view, T + 90000), 0);
+		CHECK_INT(page_view_flush(&story.view, &story.previous), 0);
+	}
+	{
+		/* an application of one page: a real load, then navigations that leave it waiting for its timings */
+		Story story = {0};
+
+		load(&story, 0, 1, 0, true);
+		CHECK_INT(load(&story, 0, 5, 500, false), PAGE_VIEW_SHOW_NAVIGATION);
+		CHECK_INT(load_timing(&story, 0, 600, 5, 100), 0);
+		CHECK_INT(load(&story, 0, 9, 700, false), PAGE_VIEW_SHOW_NAVIGATION);
+		CHECK_INT(render_timing(&story, 0, 800), PAGE_VIEW_SHOW);
+		CHECK_INT(story.view.message_id, 1);
+		CHECK_INT(load(&story, 0, 12, 900, false), PAGE_VIEW_SHOW_NAVIGATION);
+		CHECK_INT(page_view_flush(&story.view, &story.previous), 0);
+	}
+	{
+		/* two loads, each with timings: the first page's do not complete the second */
+		Story story = {0};
+
+		load(&story, 0, 1, 0, true);
+		load_timing(&story, 0, 100, 5, 100);
+		CHECK_INT(load(&story, 1, 2, 200, true), PAGE_VIEW_SHOW_PREVIOUS | PAGE_VIEW_OPENED);
+		CHECK_INT(story.previous.timings[PAGE_LOAD_END], 100);
+		CHECK_INT(load_timing(&story, 1, 300, 5, 300), 0);
+		CHECK_INT(render_timing(&story, 1, 400), PAGE_VIEW_SHOW);
+		CHECK_INT(story.view.message_id, 2);
+		CHECK_INT(story.view.timings[PAGE_LOAD_END], 300);
+	}
+	{
+		/* a load that is told twice under one page number is two pages */
+		Story story = {0};
+
+		load(&story, 0, 1, 0, true);
+		CHECK_INT(load(&story, 0, 8, 100, true), PAGE_VIEW_SHOW_PREVIOUS | PAGE_VIEW_OPENED);
+		CHECK_INT(story.previous.message_id, 1);
+		CHECK_INT(page_view_flush(&story.view, &story.previous), PAGE_VIEW_SHOW_PREVIOUS);
+		CHECK_INT(story.previous.message_id, 8);
+	}
+	{
+		/* a vital that comes after the page was left is lost, and none of the next page */
+		Story story = {0};
+
+		load(&story, 0, 1, 0, true);
+		load(&story, 1, 2, 1000, true);
+		CHECK_INT(vital(&story, 0, "CLS", "0.1"), 0);
+		CHECK_INT(story.view.vitals_changed, 0);
+	}
+	{
 		/* late timings of the page before do not touch this one */
 		Story story = {0};
 
@@ -217,10 +295,64 @@ test_page_views(void)
 	}
 }
 
+/*
+ * A visit of five pages, with the builder's bytes moved elsewhere before one message, or before each: what is asked for
+ * stays the same.
+ */
+static void
+test_restarts(void)
+{
+	static const uint8_t kinds[] = {MSG_SetPageLocation, MSG_PageLoadTiming, MSG_WebVitals, MSG_PageRenderTiming};
+	char expected[200] = "";
+
+	for (int restart_before = -2; restart_before < 20; restart_before++)
+	{
+		PageView *view = calloc(1, sizeof(*view));
+		char told[200];
+		size_t len = 0;
+
+		for (int i = 0; i < 20; i++)
+		{
+			WireMessage message = {.type = kinds[i % 4]};
+			WireValue values[WIRE_MAX_FIELDS] = {{0}};
+			PageView previous;
+			unsigned todo;
+
+			if (message.type == MSG_SetPageLocation)
+				values[SetPageLocation_NavigationStart].u = i != 8;
+			else if (message.type == MSG_WebVitals)
+				values[WebVitals_Name].s = wire_string("LCP", 3), values[WebVitals_Value].s = wire_string("8", 1);
+			else
+				values[0].u = (uint64_t) i;
+			if (restart_before == i || restart_before == -1)
+			{
+				PageView *moved = malloc(sizeof(*moved));
+
+				memcpy(moved, view, sizeof(*moved));
+				memset(view, 0xAA, sizeof(*view));
+				free(view);
+				view = moved;
+			}
+			/* the fourth page never hears of its rendering, but of the time that passes */
+			todo = i == 15 ? page_view_tick(view, T + 90000)
+						   : page_view_feed(view, &message, values, (uint64_t) i / 4, (uint64_t) i, T + i, &previous);
+			len += (size_t) snprintf(told + len, sizeof(told) - len, "%x/%d ", todo, (int) view->message_id);
+		}
+		free(view);
+		if (restart_before == -2)
+			strcpy(expected, told);
+		CHECK_TEXT(told, expected);
+	}
+	/* a line of location, timing, vital, rendering for each page number; the third tells of a navigation only */
+	CHECK_TEXT(expected,
+			   "4/0 0/0 0/0 10/0 4/4 0/4 0/4 10/4 8/4 0/0 0/0 0/0 4/12 0/12 0/12 10/12 4/16 0/16 0/16 10/16 ");
+}
+
 int
 main(void)
 {
 	test_identities();
 	test_page_views();
+	test_restarts();
 	return check_summary("heuristics");
 }
