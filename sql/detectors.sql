@@ -16,6 +16,9 @@ SELECT name, (pg_temp.document(name, 'meta')->'sessions'->0->>'sessionID')::bigi
 FROM unnest('{s1-browse-short,s2-checkout-full,s3-frustration,s4-multipage,s5-heavy-dom,s6-three-tabs,s7-idle,s8-widgets}'::text[]) AS name;
 SELECT sum(pg_temp.append_capture(name, :project_id)) AS entries FROM capture;
 SELECT openreplay.process_batches() AS processed;
+-- What is remembered of each between two batches: its tabs, their pages and detectors.
+SELECT bool_and(octet_length(l.state) <= 2048 * (SELECT count(DISTINCT m.tab) FROM openreplay.messages(c.session_id) m)) AS small
+FROM capture c JOIN openreplay.live_sessions l USING (session_id);
 SELECT count(*) AS before FROM events_common.issues JOIN capture USING (session_id) \gset
 SELECT openreplay.end_sessions(now()) >= 8 AS ended;
 -- The end tells what was still open: the last click of s3, and two of s6 whose other streams might have told a reaction.

@@ -17,9 +17,12 @@
 #include "heuristics/detector.h"
 
 #define PATIENCE_MS 60000 /* two rounds of batches */
-#define OPEN_CLICKS 3	  /* one in a tab of one stream; of more, the oldest is judged early */
 #define INPUT_BITS 1024
 #define INPUT_HASHES 3
+
+/* One in a tab of one stream.  Of more, or when their labels do not fit, the oldest is judged early. */
+#define OPEN_CLICKS 3
+#define OPEN_LABEL_BYTES 560
 
 typedef struct OpenClick
 {
@@ -28,7 +31,7 @@ typedef struct OpenClick
 	uint64_t message_id;
 	uint64_t selector;
 	uint64_t node;
-	Label label;
+	uint64_t label_len;
 } OpenClick;
 
 typedef struct DeadClick
@@ -36,7 +39,10 @@ typedef struct DeadClick
 	uint64_t inputs[INPUT_BITS / 64];
 	uint64_t count;
 	OpenClick clicks[OPEN_CLICKS];
+	char labels[OPEN_LABEL_BYTES]; /* of all open clicks, one after the other */
 } DeadClick;
+
+_Static_assert(OPEN_LABEL_BYTES >= LABEL_BYTES, "any label fits when no other is there");
 
 STATE_OF(dead_click, DeadClick);
 
@@ -78,9 +84,25 @@ has_streams(const Detection *detection)
 	return (detection->state->streams & ~1) != 0;
 }
 
+static size_t
+labels_before(const DeadClick *state, unsigned n)
+{
+	size_t len = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		len += state->clicks[i].label_len;
+	return len;
+}
+
 static void
 drop(DeadClick *state, unsigned n)
 {
+	size_t start = labels_before(state, n);
+	size_t len = state->clicks[n].label_len;
+	size_t rest = labels_before(state, (unsigned) state->count) - start - len;
+
+	memmove(state->labels + start, state->labels + start + len, rest);
+	memset(state->labels + start + rest, 0, len);
 	state->count--;
 	memmove(&state->clicks[n], &state->clicks[n + 1], (state->count - n) * sizeof(OpenClick));
 	memset(&state->clicks[state->count], 0, sizeof(OpenClick));
@@ -95,7 +117,7 @@ judge_oldest(DeadClick *state, Detection *detection)
 	if (click->reaction != 0 && click->reaction - click->clock >= threshold(detection, DEAD_CLICK_SILENCE))
 		report(detection, (Fact){.timestamp = click->clock,
 								 .message_id = click->message_id,
-								 .context = label_text(&click->label),
+								 .context = wire_string(state->labels, click->label_len),
 								 .selector = click->selector});
 	drop(state, 0);
 }
@@ -132,16 +154,19 @@ static void
 open_click(DeadClick *state, Detection *detection)
 {
 	const WireValue *values = detection->values;
+	WireString label = values[MouseClick_Label].s;
+	uint32_t len = label_len(label);
 	OpenClick *click;
 
-	if (state->count == OPEN_CLICKS)
+	while (state->count == OPEN_CLICKS || labels_before(state, (unsigned) state->count) + len > OPEN_LABEL_BYTES)
 		judge_oldest(state, detection);
+	memcpy(state->labels + labels_before(state, (unsigned) state->count), label.data, len);
 	click = &state->clicks[state->count++];
 	click->clock = detection->clock;
 	click->message_id = detection->message_id;
 	click->node = values[MouseClick_ID].u;
 	click->selector = selector_hash(values[MouseClick_Selector].s.data, values[MouseClick_Selector].s.len);
-	keep_label(&click->label, values[MouseClick_Label].s);
+	click->label_len = len;
 }
 
 /* A field made known after the click on it: its stream is behind. */

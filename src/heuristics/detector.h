@@ -82,6 +82,9 @@ typedef struct Label
 	char text[LABEL_BYTES];
 } Label;
 
+/* How many bytes of a label are kept. */
+extern uint32_t label_len(WireString text);
+
 extern void keep_label(Label *label, WireString text);
 
 static inline WireString

@@ -189,16 +189,22 @@ selector_hash(const char *text, size_t len)
 	return hash ? hash : 1;
 }
 
-void
-keep_label(Label *label, WireString text)
+uint32_t
+label_len(WireString text)
 {
 	uint32_t len = text.len;
 
 	if (len > LABEL_BYTES)
 		for (len = LABEL_BYTES; len > 0 && ((uint8_t) text.data[len] & 0xC0) == 0x80; len--)
 			;
-	memcpy(label->text, text.data, len);
-	label->len = (uint16_t) len;
+	return len;
+}
+
+void
+keep_label(Label *label, WireString text)
+{
+	label->len = (uint16_t) label_len(text);
+	memcpy(label->text, text.data, label->len);
 }
 
 double

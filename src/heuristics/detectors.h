@@ -58,8 +58,6 @@ typedef struct DetectorState
 	} own;
 } DetectorState;
 
-_Static_assert(sizeof(DetectorState) <= 2048, "a live session of one tab spends at most 2 KB on its detectors");
-
 /* Min, avg, max. */
 typedef struct Spread
 {

@@ -22,7 +22,7 @@
 	TYPE(AdoptedSSReplace) TYPE(AdoptedSSReplaceURLBased) TYPE(AdoptedSSInsertRule) \
 	TYPE(AdoptedSSInsertRuleURLBased) TYPE(AdoptedSSDeleteRule) TYPE(AdoptedSSAddOwner) TYPE(AdoptedSSRemoveOwner)
 
-DETECTOR(dead_click, WEB, 1168, dead_click_tick, dead_click_flush,
+DETECTOR(dead_click, WEB, 840, dead_click_tick, dead_click_flush,
 	TYPE(MouseClick) TYPE(SetInputTarget) TYPE(SetInputValue) TYPE(SetInputChecked) TYPE(CreateDocument)
 	TYPE(SetPageVisibility),
 	DOM_CHANGES TYPE(SetPageLocation))

@@ -795,6 +795,34 @@ test_long_labels(void)
 	CHECK(strstr(told.text, "x [#first] {\"Count\":3}\n") != NULL);
 }
 
+/* Open clicks share the room for labels: when a label does not fit beside them, the oldest is judged early. */
+static void
+test_open_labels(void)
+{
+	char first[300];
+	char second[300];
+	char third[6];
+	char expected[700];
+	Story story = {"open labels",
+				   {OTHER_IN(1, -500, 1, SetNodeAttributeURLBased), CLICK(0, 2, first), CLICK(2000, 3, third),
+					CLICK(4000, 4, second), CLICK(4100, 5, third), NODE(4200, 6)},
+				   .found = ""};
+	static Told told;
+
+	memset(first, 'a', sizeof(first) - 1);
+	first[sizeof(first) - 1] = '\0';
+	memset(second, 'b', sizeof(second) - 1);
+	second[sizeof(second) - 1] = '\0';
+	strcpy(third, "third");
+	snprintf(expected, sizeof(expected), "#4 dead_click +0 #2 %s [#first]\nend dead_click +2000 #3 third [#first]\n",
+			 first);
+	for (int restart = ALWAYS; restart < 6; restart++)
+	{
+		run_story(&story, WIRE_WEB, restart, &told);
+		CHECK(strcmp(told.text, expected) == 0);
+	}
+}
+
 static void
 test_names(void)
 {
@@ -819,6 +847,7 @@ main(void)
 	test_thresholds();
 	test_reactions();
 	test_long_labels();
+	test_open_labels();
 	test_names();
 	return check_summary("detectors");
 }

@@ -135,6 +135,16 @@ is_applied(const LiveSession *session, int32 server_id, int64 seq)
 	return false;
 }
 
+static void
+reserve_lanes(LiveSession *session, int size)
+{
+	if (size <= session->lanes_size)
+		return;
+	session->lanes = session->lanes ? repalloc(session->lanes, size * sizeof(LanePosition))
+									: MemoryContextAlloc(session->context, size * sizeof(LanePosition));
+	session->lanes_size = size;
+}
+
 void
 note_position(LiveSession *session, int32 server_id, int64 seq)
 {
@@ -149,6 +159,7 @@ note_position(LiveSession *session, int32 server_id, int64 seq)
 	/* beyond this many servers a session's oldest lane is forgotten; row keys still keep its rows from doubling */
 	if (session->nlanes == LIVE_MAX_LANES)
 		memmove(session->lanes, session->lanes + 1, (--session->nlanes) * sizeof(LanePosition));
+	reserve_lanes(session, session->nlanes + 1);
 	session->lanes[session->nlanes++] = (LanePosition){server_id, seq};
 }
 
@@ -344,6 +355,7 @@ restore_checkpoint(LiveSession *session, const char *data, size_t len)
 	session->clock_ms = pq_getmsgint64(&in);
 	session->url = receive_text(session, &in);
 	session->nlanes = (int) pq_getmsgint(&in, 4);
+	reserve_lanes(session, session->nlanes);
 	for (int i = 0; i < session->nlanes; i++)
 	{
 		session->lanes[i].server_id = (int32) pq_getmsgint(&in, 4);

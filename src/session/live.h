@@ -54,13 +54,18 @@ typedef struct LiveSession
 	TimestampTz checkpointed_at; /* 0: never */
 	char *url;					 /* last page, for pre-2021 batch headers that carry none; may be NULL */
 	int nlanes;
-	LanePosition lanes[LIVE_MAX_LANES];
+	int lanes_size;
+	LanePosition *lanes;
 	int ntabs;
 	LiveTab *tabs; /* by ordinal */
 	int nseen;	   /* ever; the newest LIVE_MAX_SEEN are kept in a ring */
 	int seen_size;
 	uint64 *seen;
 } LiveSession;
+
+/* What a session of one tab and one lane takes, but for its URLs and eight bytes for each batch. */
+StaticAssertDecl(sizeof(LiveSession) + sizeof(LanePosition) + sizeof(LiveTab) + sizeof(DetectorState) <= 2048,
+				 "an ordinary live session spends at most 2 KB");
 
 typedef struct LiveSessions LiveSessions;
 
