@@ -3706,7 +3706,471 @@ $$;
 COMMENT ON FUNCTION openreplay.retry_outbox(bigint, text) IS
 	'Has tried at once what was given up or waits for its next try: one row, all of a kind, or all. Returns how many.';
 
--- ==== 10. Installation ==============================================================================================
+-- ==== 10. Notices and alerts ========================================================================================
+
+-- ---- notices in the application ----
+
+CREATE FUNCTION openreplay.notifications(user_id integer, "limit" integer DEFAULT 100)
+RETURNS TABLE (notification_id integer, for_user integer, title text, description text, button_text text, button_url text, image_url text,
+			   created_at timestamptz, options jsonb, viewed boolean)
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+	SELECT n.notification_id, n.user_id, n.title, n.description, n.button_text::text, n.button_url, n.image_url,
+		n.created_at AT TIME ZONE 'UTC', n.options,
+		EXISTS (SELECT FROM public.user_viewed_notifications v WHERE v.user_id = $1 AND v.notification_id = n.notification_id)
+	FROM public.notifications n
+	WHERE n.user_id = $1 OR n.user_id IS NULL
+	ORDER BY n.created_at DESC, n.notification_id DESC LIMIT least(greatest($2, 1), 1000)
+$$;
+COMMENT ON FUNCTION openreplay.notifications(integer, integer) IS
+	'The newest notices for a user and for everybody, with whether the user has seen them.';
+
+CREATE FUNCTION openreplay.count_notifications(user_id integer) RETURNS bigint
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+	SELECT count(*) FROM public.notifications n
+	WHERE (n.user_id = $1 OR n.user_id IS NULL)
+		AND NOT EXISTS (SELECT FROM public.user_viewed_notifications v WHERE v.user_id = $1 AND v.notification_id = n.notification_id)
+$$;
+COMMENT ON FUNCTION openreplay.count_notifications(integer) IS 'How many notices a user has not seen.';
+
+CREATE FUNCTION openreplay.view_notifications(user_id integer, notification_ids integer[] DEFAULT NULL,
+	from_time timestamptz DEFAULT '-infinity', until_time timestamptz DEFAULT 'infinity') RETURNS bigint
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+	WITH viewed AS (
+		INSERT INTO public.user_viewed_notifications (user_id, notification_id)
+		SELECT $1, n.notification_id FROM public.notifications n
+		WHERE (n.user_id = $1 OR n.user_id IS NULL) AND ($2 IS NULL OR n.notification_id = ANY ($2))
+			AND n.created_at AT TIME ZONE 'UTC' BETWEEN $3 AND $4
+		ON CONFLICT DO NOTHING RETURNING 1
+	)
+	SELECT count(*) FROM viewed
+$$;
+COMMENT ON FUNCTION openreplay.view_notifications(integer, integer[], timestamptz, timestamptz) IS
+	'Marks notices as seen by a user: these, or all of a time. Returns how many were not before.';
+
+-- ---- receivers ----
+
+CREATE FUNCTION openreplay.save_webhook(endpoint text, name text, type text DEFAULT 'webhook', auth_header text DEFAULT NULL, webhook_id integer DEFAULT NULL)
+RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	id integer := save_webhook.webhook_id;
+BEGIN
+	IF save_webhook.type IS NULL OR save_webhook.type <> ALL (enum_range(NULL::public.webhook_type)::text[]) THEN
+		RAISE invalid_parameter_value USING MESSAGE = format('type of a webhook cannot be "%s"', save_webhook.type),
+			HINT = format('It is one of %s.', array_to_string(enum_range(NULL::public.webhook_type), ', '));
+	END IF;
+	IF save_webhook.type <> 'email' AND coalesce(save_webhook.endpoint, '') !~* '^https?://[^[:space:]/?#]+([/?#][^[:space:]]*)?$' THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'endpoint is no http or https URL', HINT = 'For example https://hooks.example.com/T0/B1.';
+	END IF;
+	IF length(coalesce(save_webhook.name, '')) NOT BETWEEN 1 AND 100 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'a webhook needs a name of 1 to 100 characters';
+	END IF;
+	-- the value goes into a request as it is
+	IF save_webhook.auth_header ~ '[[:cntrl:]]' THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'auth_header holds control characters';
+	END IF;
+	IF EXISTS (SELECT FROM public.webhooks w WHERE w.type::text = save_webhook.type AND lower(w.name) = lower(save_webhook.name) AND w.deleted_at IS NULL
+			   AND w.webhook_id IS DISTINCT FROM id) THEN
+		RAISE unique_violation USING MESSAGE = 'name already exists.';
+	END IF;
+	IF id IS NULL THEN
+		INSERT INTO public.webhooks (endpoint, name, type, auth_header)
+		VALUES (save_webhook.endpoint, save_webhook.name, save_webhook.type::public.webhook_type, nullif(save_webhook.auth_header, ''))
+		RETURNING webhooks.webhook_id INTO id;
+		RETURN id;
+	END IF;
+	UPDATE public.webhooks w SET endpoint = save_webhook.endpoint, name = save_webhook.name, auth_header = nullif(save_webhook.auth_header, '')
+	WHERE w.webhook_id = id AND w.type::text = save_webhook.type AND w.deleted_at IS NULL;
+	IF NOT FOUND THEN
+		RAISE no_data_found USING MESSAGE = 'webhook not found', DETAIL = format('There is no %s %s.', save_webhook.type, id);
+	END IF;
+	RETURN id;
+END
+$$;
+COMMENT ON FUNCTION openreplay.save_webhook(text, text, text, text, integer) IS
+	'Adds a receiver of alerts (type webhook, slack or msteams), or with an id changes it, and returns the id. auth_header is sent as the Authorization header. '
+	'Raises invalid_parameter_value, unique_violation for a name in use by its type, no_data_found.';
+
+CREATE FUNCTION openreplay.delete_webhook(webhook_id integer) RETURNS void
+LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	UPDATE public.webhooks w SET deleted_at = timezone('utc', now()) WHERE w.webhook_id = $1 AND w.deleted_at IS NULL;
+	IF NOT FOUND THEN
+		RAISE no_data_found USING MESSAGE = 'webhook not found', DETAIL = format('There is no webhook %s.', $1);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.delete_webhook(integer) IS 'Removes a receiver; what was queued for it is given up.';
+
+-- ---- what alerts watch ----
+
+CREATE FUNCTION openreplay.alert_metrics()
+RETURNS TABLE (name text, unit text, source text, formula text, condition text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 19 SET search_path = pg_catalog, pg_temp AS $$
+	SELECT * FROM (VALUES
+		('performance.dom_content_loaded.average', 'ms', 'pages', 'avg(nullif(e.dom_content_loaded_time, 0))', 'true'),
+		('performance.first_meaningful_paint.average', 'ms', 'pages', 'avg(nullif(e.first_contentful_paint_time, 0))', 'true'),
+		('performance.page_load_time.average', 'ms', 'pages', 'avg(nullif(e.load_time, 0))', 'true'),
+		('performance.dom_build_time.average', 'ms', 'pages', 'avg(nullif(e.dom_building_time, 0))', 'true'),
+		('performance.speed_index.average', 'ms', 'pages', 'avg(nullif(e.speed_index, 0))', 'true'),
+		('performance.page_response_time.average', 'ms', 'pages', 'avg(nullif(e.response_time, 0))', 'true'),
+		('performance.ttfb.average', 'ms', 'pages', 'avg(coalesce(nullif(e.ttfb, 0), nullif(e.first_paint_time, 0)))', 'true'),
+		('performance.time_to_render.average', 'ms', 'pages', 'avg(nullif(e.visually_complete, 0))', 'true'),
+		('performance.image_load_time.average', 'ms', 'resources', 'avg(nullif(e.duration, 0))', 'e.type = ''img'''),
+		('performance.request_load_time.average', 'ms', 'resources', 'avg(nullif(e.duration, 0))', 'e.type = ''fetch'''),
+		('resources.load_time.average', 'ms', 'resources', 'avg(nullif(e.duration, 0))', 'true'),
+		('resources.missing.count', 'count', 'resources', 'count(DISTINCT e.url_hostpath)', 'NOT e.success AND e.type = ''img'''),
+		('errors.4xx_5xx.count', 'count', 'requests', 'count(*)', 'e.status_code >= 400'),
+		('errors.4xx.count', 'count', 'requests', 'count(*)', 'e.status_code BETWEEN 400 AND 499'),
+		('errors.5xx.count', 'count', 'requests', 'count(*)', 'e.status_code BETWEEN 500 AND 599'),
+		('errors.javascript.impacted_sessions.count', 'count', 'errors', 'count(DISTINCT e.session_id)',
+		 'EXISTS (SELECT FROM public.errors d WHERE d.error_id = e.error_id AND d.source = ''js_exception'')'),
+		('performance.crashes.count', 'count', 'sessions', 'count(*)', 's.errors_count > 0 AND s.duration > 0'),
+		('errors.javascript.count', 'count', 'errors', 'count(DISTINCT e.session_id)',
+		 'EXISTS (SELECT FROM public.errors d WHERE d.error_id = e.error_id AND d.source = ''js_exception'')'),
+		('errors.backend.count', 'count', 'errors', 'count(DISTINCT e.session_id)',
+		 'EXISTS (SELECT FROM public.errors d WHERE d.error_id = e.error_id AND d.source <> ''js_exception'')')
+	) AS m (name, unit, source, formula, condition)
+$$;
+COMMENT ON FUNCTION openreplay.alert_metrics() IS
+	'The figures of a project that alerts can watch: averages are of the values that are not 0. formula and condition are SQL over the events (e) of the source and their sessions (s).';
+
+CREATE FUNCTION openreplay.alert_metric_value(project_id integer, metric text, from_time timestamptz, until_time timestamptz) RETURNS numeric
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+	watched record;
+	-- sessions that can have events of the time: their ids carry when they began
+	first_id bigint;
+	last_id bigint := openreplay.session_id_at(until_time + interval '1 minute');
+	value numeric;
+BEGIN
+	SELECT * INTO watched FROM openreplay.alert_metrics() m WHERE m.name = metric;
+	IF watched IS NULL THEN
+		RAISE invalid_parameter_value USING MESSAGE = format('there is no figure "%s"', metric), HINT = 'openreplay.alert_metrics() lists them.';
+	END IF;
+	SELECT openreplay.session_id_at(greatest(from_time - interval '1 millisecond' * p.max_session_duration - interval '1 day', timestamptz '2019-02-13'))
+	INTO first_id FROM public.projects p WHERE p.project_id = alert_metric_value.project_id;
+	IF watched.source = 'sessions' THEN
+		EXECUTE format('SELECT %s FROM public.sessions s WHERE s.project_id = $1 AND s.session_id BETWEEN $2 AND $3 AND s.start_ts >= $4 AND s.start_ts < $5 AND (%s)',
+					   watched.formula, watched.condition)
+		INTO value USING project_id, first_id, last_id, (extract(epoch FROM from_time) * 1000)::bigint, (extract(epoch FROM until_time) * 1000)::bigint;
+	ELSE
+		EXECUTE format('SELECT %s FROM %s e JOIN public.sessions s USING (session_id) WHERE s.project_id = $1 AND s.session_id BETWEEN $2 AND $3'
+					   ' AND e.session_id BETWEEN $2 AND $3 AND e."timestamp" >= $4 AND e."timestamp" < $5 AND (%s)',
+					   watched.formula, CASE watched.source WHEN 'requests' THEN 'events_common.requests' ELSE 'events.' || quote_ident(watched.source) END,
+					   watched.condition)
+		INTO value USING project_id, first_id, last_id, (extract(epoch FROM from_time) * 1000)::bigint, (extract(epoch FROM until_time) * 1000)::bigint;
+	END IF;
+	RETURN trim_scale(coalesce(value, 0));
+END
+$$;
+COMMENT ON FUNCTION openreplay.alert_metric_value(integer, text, timestamptz, timestamptz) IS
+	'A figure of openreplay.alert_metrics() for a project and a time; 0 where nothing happened. Raises invalid_parameter_value for an unknown one.';
+
+-- ---- alerts ----
+
+CREATE FUNCTION openreplay.install_alerts() RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	IF to_regclass('openreplay.alert_runs') IS NULL THEN
+		CREATE TABLE openreplay.alert_runs (
+			alert_id		integer NOT NULL REFERENCES public.alerts ON DELETE CASCADE,
+			evaluated_at	timestamptz NOT NULL,
+			value			numeric,
+			is_met			boolean,
+			notified		boolean NOT NULL DEFAULT false,
+			error			text,
+			PRIMARY KEY (alert_id, evaluated_at)
+		);
+		-- expiry
+		CREATE INDEX ON openreplay.alert_runs (evaluated_at);
+	END IF;
+	COMMENT ON TABLE openreplay.alert_runs IS 'Evaluations of alerts, of the last week: what the value was, whether that met the limit, whether somebody was told.';
+	GRANT SELECT ON openreplay.alert_runs TO openreplay_reader, openreplay_admin;
+END
+$$;
+COMMENT ON FUNCTION openreplay.install_alerts() IS 'Creates the missing tables of alerts.';
+
+CREATE FUNCTION openreplay.minutes_of(options jsonb, name text, otherwise integer) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT CASE WHEN jsonb_typeof(options -> name) = 'number' AND (options ->> name)::numeric BETWEEN 0 AND 525600 THEN (options ->> name)::numeric::integer
+		ELSE otherwise END
+$$;
+COMMENT ON FUNCTION openreplay.minutes_of(jsonb, text, integer) IS 'A number of minutes among an alert''s options; otherwise where there is none that makes sense.';
+
+CREATE FUNCTION openreplay.alert_frequency(method text, options jsonb) RETURNS interval
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT interval '1 minute' * CASE
+		WHEN base <= 15 THEN 3 WHEN base <= 30 THEN 5 WHEN base <= 60 THEN 10 WHEN base <= 120 THEN 20 WHEN base <= 240 THEN 30 ELSE 60 END
+	FROM (SELECT CASE WHEN method = 'change' AND openreplay.minutes_of(options, 'currentPeriod', 15) > openreplay.minutes_of(options, 'previousPeriod', 15)
+			THEN openreplay.minutes_of(options, 'currentPeriod', 15) ELSE openreplay.minutes_of(options, 'previousPeriod', 15) END AS base) AS b
+$$;
+COMMENT ON FUNCTION openreplay.alert_frequency(text, jsonb) IS
+	'How often an alert is evaluated: every 3 minutes for periods of 15, up to every 60 for days. The period is previousPeriod, or currentPeriod where that is longer and the change is watched.';
+
+CREATE FUNCTION openreplay.alert_value(alert_id integer, at timestamptz DEFAULT now()) RETURNS numeric
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	alert public.alerts;
+	period interval;
+	present numeric;
+	past numeric;
+BEGIN
+	SELECT * INTO alert FROM public.alerts a WHERE a.alert_id = alert_value.alert_id;
+	period := interval '1 minute' * greatest(openreplay.minutes_of(alert.options, 'currentPeriod', 15), 1);
+	present := openreplay.alert_metric_value(alert.project_id, alert.query ->> 'left', at - period, at);
+	IF alert.detection_method = 'threshold' THEN
+		RETURN present;
+	END IF;
+	past := openreplay.alert_metric_value(alert.project_id, alert.query ->> 'left', at - 2 * period, at - period);
+	IF alert.change = 'change' THEN
+		RETURN present - past;
+	ELSIF past = 0 THEN
+		RETURN CASE WHEN present > 0 THEN 100 ELSE 0 END;
+	END IF;
+	RETURN trim_scale((present / past - 1) * 100);
+END
+$$;
+COMMENT ON FUNCTION openreplay.alert_value(integer, timestamptz) IS
+	'What an alert compares with its limit: the figure of its current period, or how that differs from the period of the same length before, as a number or in percent (100 where there was nothing before).';
+
+CREATE FUNCTION openreplay.compare(value numeric, operator text, "right" numeric) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT CASE operator WHEN '=' THEN value = "right" WHEN '<' THEN value < "right" WHEN '>' THEN value > "right"
+		WHEN '<=' THEN value <= "right" WHEN '>=' THEN value >= "right" END
+$$;
+COMMENT ON FUNCTION openreplay.compare(numeric, text, numeric) IS 'Whether value operator right holds; null for an operator that is none of = < > <= >=.';
+
+CREATE FUNCTION openreplay.show_number(value numeric) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT CASE WHEN value = trunc(value) THEN to_char(value, 'FM999,999,999,999,999,990') ELSE to_char(value, 'FM999,999,999,999,999,990.00') END
+$$;
+COMMENT ON FUNCTION openreplay.show_number(numeric) IS 'A number as alerts write it: with commas between thousands, and two decimals unless it is whole.';
+
+CREATE FUNCTION openreplay.check_alert(definition jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	options jsonb := coalesce(nullif(definition -> 'options', 'null'), '{}');
+	problem text;
+	hint text := 'A definition is {"name": "Too many 5xx", "detectionMethod": "threshold", "query": {"left": "errors.5xx.count", "operator": ">", "right": 5}, "options": {"currentPeriod": 15, "message": []}}.';
+BEGIN
+	IF jsonb_typeof(definition) IS DISTINCT FROM 'object' OR jsonb_typeof(definition -> 'query') IS DISTINCT FROM 'object' OR jsonb_typeof(options) <> 'object' THEN
+		problem := 'an alert is a JSON object with query and options that are objects';
+	ELSIF length(trim(coalesce(definition ->> 'name', ''))) NOT BETWEEN 1 AND 200 THEN
+		problem := 'an alert needs a name of 1 to 200 characters';
+	ELSIF coalesce(definition ->> 'detectionMethod', '') NOT IN ('threshold', 'change') THEN
+		problem := format('detectionMethod cannot be "%s"', definition ->> 'detectionMethod');
+		hint := 'It is threshold or change.';
+	ELSIF coalesce(definition ->> 'change', 'change') NOT IN ('percent', 'change') THEN
+		problem := format('change cannot be "%s"', definition ->> 'change');
+		hint := 'It is change or percent.';
+	ELSIF NOT EXISTS (SELECT FROM openreplay.alert_metrics() m WHERE m.name = definition #>> '{query,left}') THEN
+		problem := format('there is no figure "%s"', definition #>> '{query,left}');
+		hint := 'openreplay.alert_metrics() lists them.';
+	ELSIF openreplay.compare(0, coalesce(definition #>> '{query,operator}', ''), 0) IS NULL THEN
+		problem := format('operator cannot be "%s"', definition #>> '{query,operator}');
+		hint := 'It is one of =, <, >, <=, >=.';
+	ELSIF jsonb_typeof(definition #> '{query,right}') IS DISTINCT FROM 'number' THEN
+		problem := 'right, the limit, is a number';
+	ELSE
+		SELECT format('%s cannot be %s', p, options -> p) INTO problem FROM unnest(ARRAY['currentPeriod', 'previousPeriod']) p
+		WHERE options ? p AND (jsonb_typeof(options -> p) <> 'number' OR (options ->> p)::numeric NOT IN (15, 30, 60, 120, 240, 1440));
+		IF problem IS NOT NULL THEN
+			hint := 'Periods are 15, 30, 60, 120, 240 or 1440 minutes.';
+		ELSIF jsonb_typeof(coalesce(options -> 'renotifyInterval', '0')) NOT IN ('number', 'null') THEN
+			problem := 'renotifyInterval is a number of minutes';
+		ELSIF jsonb_typeof(coalesce(options -> 'message', '[]')) <> 'array' THEN
+			problem := 'message is an array of receivers';
+		END IF;
+	END IF;
+	IF problem IS NULL THEN
+		SELECT format('receiver %s is none', m) INTO problem
+		FROM jsonb_array_elements(coalesce(options -> 'message', '[]')) WITH ORDINALITY AS e (m, n)
+		WHERE NOT coalesce(CASE m ->> 'type'
+			WHEN 'email' THEN m ->> 'value' ~ '^[^[:space:][:cntrl:]@<>,;]+@[^[:space:][:cntrl:]@<>,;]+$'
+			ELSE EXISTS (SELECT FROM public.webhooks w WHERE w.webhook_id::text = m ->> 'value' AND w.type::text = m ->> 'type' AND w.deleted_at IS NULL)
+			END, false)
+		ORDER BY n LIMIT 1;
+		hint := 'A receiver is {"type": "webhook", "value": "3"}, or slack or msteams, with the id of a webhook of that type, or {"type": "email", "value": "you@example.com"}.';
+	END IF;
+	IF problem IS NOT NULL THEN
+		RAISE invalid_parameter_value USING MESSAGE = problem, HINT = hint;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.check_alert(jsonb) IS 'Raises invalid_parameter_value, with a hint, unless the definition is one that openreplay.save_alert() stores.';
+
+CREATE FUNCTION openreplay.save_alert(project_id integer, definition jsonb, alert_id integer DEFAULT NULL) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	id integer := save_alert.alert_id;
+	settings jsonb := '{"currentPeriod": 15, "previousPeriod": 15, "renotifyInterval": 720, "message": []}'::jsonb
+		|| jsonb_strip_nulls(coalesce(nullif(definition -> 'options', 'null'), '{}'));
+BEGIN
+	PERFORM openreplay.check_alert(definition);
+	IF id IS NULL THEN
+		INSERT INTO public.alerts (project_id, name, description, detection_method, change, query, options)
+		VALUES (save_alert.project_id, trim(definition ->> 'name'), definition ->> 'description', (definition ->> 'detectionMethod')::public.alert_detection_method,
+				coalesce(definition ->> 'change', 'change')::public.alert_change_type, definition -> 'query', settings)
+		RETURNING alerts.alert_id INTO id;
+		RETURN id;
+	END IF;
+	UPDATE public.alerts a
+	SET name = trim(definition ->> 'name'), description = definition ->> 'description', active = true,
+		detection_method = (definition ->> 'detectionMethod')::public.alert_detection_method,
+		change = coalesce(definition ->> 'change', 'change')::public.alert_change_type, query = definition -> 'query', options = settings
+	WHERE a.alert_id = id AND a.project_id = save_alert.project_id AND a.deleted_at IS NULL;
+	IF NOT FOUND THEN
+		RAISE no_data_found USING MESSAGE = 'alert not found', DETAIL = format('Project %s has no alert %s.', save_alert.project_id, id);
+	END IF;
+	RETURN id;
+END
+$$;
+COMMENT ON FUNCTION openreplay.save_alert(integer, jsonb, integer) IS
+	'Has a figure of a project watched, or with an id changes that, and returns the id. The definition has name, detectionMethod (threshold, change), change (change, percent), query {left, operator, right} and '
+	'options {currentPeriod, previousPeriod, renotifyInterval: minutes; message: receivers}. A changed one is evaluated afresh. Raises invalid_parameter_value, no_data_found.';
+
+CREATE FUNCTION openreplay.delete_alert(alert_id integer) RETURNS void
+LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	UPDATE public.alerts a SET active = false, deleted_at = timezone('utc', now()) WHERE a.alert_id = $1 AND a.deleted_at IS NULL;
+	IF NOT FOUND THEN
+		RAISE no_data_found USING MESSAGE = 'alert not found', DETAIL = format('There is no alert %s.', $1);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.delete_alert(integer) IS 'Has a figure watched no more.';
+
+-- Written when the alert fires, so that a receiver that was away learns what it was then. Secrets stay in public.webhooks.
+CREATE FUNCTION openreplay.queue_alert(alert_id integer, value numeric, at timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	alert public.alerts;
+	project_name text;
+	site text := rtrim(coalesce(current_setting('openreplay.site_url', true), ''), '/');
+	url text;
+	description text;
+	receiver jsonb;
+	body jsonb;
+	idempotency_key text;
+BEGIN
+	SELECT * INTO alert FROM public.alerts a WHERE a.alert_id = queue_alert.alert_id;
+	SELECT p.name INTO project_name FROM public.projects p WHERE p.project_id = alert.project_id;
+	url := format('%s/%s/metrics', site, alert.project_id);
+	description := format('%s = %s (%s %s).', alert.query ->> 'left', openreplay.show_number(value), alert.query ->> 'operator',
+						  openreplay.show_number((alert.query ->> 'right')::numeric));
+	INSERT INTO public.notifications (title, description, button_text, button_url, options)
+	VALUES (alert.name, description, 'Check metrics for more details', format('/%s/metrics', alert.project_id),
+			jsonb_build_object('source', 'ALERT', 'sourceId', alert.alert_id, 'sourceMeta', alert.detection_method, 'projectId', alert.project_id));
+
+	FOR receiver IN
+		SELECT DISTINCT e FROM jsonb_array_elements(CASE jsonb_typeof(alert.options -> 'message') WHEN 'array' THEN alert.options -> 'message' ELSE '[]' END) e
+		WHERE e ->> 'type' IN ('webhook', 'slack', 'msteams', 'email')
+	LOOP
+		body := CASE receiver ->> 'type'
+			WHEN 'webhook' THEN jsonb_build_object('title', alert.name, 'limitValue', alert.query -> 'right', 'actualValue', value,
+				'operator', alert.query -> 'operator', 'trigger', alert.query -> 'left', 'alertId', alert.alert_id,
+				'detectionMethod', alert.detection_method, 'currentPeriod', openreplay.minutes_of(alert.options, 'currentPeriod', 15),
+				'previousPeriod', openreplay.minutes_of(alert.options, 'previousPeriod', 15), 'createdAt', (extract(epoch FROM at) * 1000)::bigint)
+			WHEN 'slack' THEN jsonb_build_object('attachments', jsonb_build_array(jsonb_build_object(
+				'text', format(E'%s\n<%s|Check metrics for more details>', description, url), 'title', alert.name, 'title_link', url,
+				'ts', extract(epoch FROM at)::numeric(20, 3))))
+			WHEN 'msteams' THEN jsonb_build_object('@type', 'MessageCard', '@context', 'http://schema.org/extensions', 'summary', alert.name,
+				'sections', jsonb_build_array(jsonb_build_object('activityTitle', alert.name, 'activitySubtitle', format('On Project *%s*', project_name),
+					'facts', jsonb_build_array(jsonb_build_object('name', 'Target:', 'value', url), jsonb_build_object('name', 'Description:', 'value', description)),
+					'markdown', true)))
+			ELSE jsonb_build_object('to', receiver ->> 'value', 'subject', format('"%s" has been triggered', alert.name),
+				'text', format(E'"%s" %s\n\n%s\n', alert.name, description, url))
+			END;
+		idempotency_key := format('alert-%s-%s-%s', alert.alert_id, (extract(epoch FROM at) * 1000)::bigint,
+								  left(encode(sha256(convert_to(receiver::text, 'UTF8')), 'hex'), 8));
+		PERFORM openreplay.queue_outbox(receiver ->> 'type', CASE receiver ->> 'type' WHEN 'email' THEN '{}' ELSE jsonb_build_object('webhook_id', (receiver ->> 'value')::integer) END
+			|| jsonb_build_object('idempotency_key', idempotency_key, 'body', body), idempotency_key);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION openreplay.queue_alert(integer, numeric, timestamptz) IS
+	'Tells of an alert that was met: a notice in the application, and for each receiver a row of the outbox with the message it understands and an idempotency key, by which a receiver knows one that comes twice.';
+
+CREATE FUNCTION openreplay.due_alerts(at timestamptz DEFAULT now()) RETURNS SETOF integer
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $$
+	SELECT a.alert_id
+	FROM public.alerts a JOIN public.projects p USING (project_id)
+	LEFT JOIN LATERAL (SELECT max(r.evaluated_at) AS evaluated_at FROM openreplay.alert_runs r WHERE r.alert_id = a.alert_id) last ON true
+	WHERE a.active AND a.deleted_at IS NULL AND p.active AND a.series_id IS NULL
+		-- a clock that was set back must not silence an alert
+		AND (last.evaluated_at IS NULL OR last.evaluated_at > at OR last.evaluated_at <= at - openreplay.alert_frequency(a.detection_method::text, a.options))
+		AND (openreplay.minutes_of(a.options, 'renotifyInterval', 720) = 0 OR jsonb_typeof(a.options -> 'lastNotification') IS DISTINCT FROM 'number'
+			 OR (a.options ->> 'lastNotification')::numeric > extract(epoch FROM at) * 1000
+			 OR extract(epoch FROM at) * 1000 - (a.options ->> 'lastNotification')::numeric > openreplay.minutes_of(a.options, 'renotifyInterval', 720) * 60000.0)
+	ORDER BY a.created_at, a.alert_id
+$$;
+COMMENT ON FUNCTION openreplay.due_alerts(timestamptz) IS
+	'Alerts whose time has come: not evaluated for as long as openreplay.alert_frequency() says, and nobody told within their renotifyInterval.';
+
+CREATE FUNCTION openreplay.evaluate_alerts(at timestamptz DEFAULT now())
+RETURNS TABLE (alert_id integer, value numeric, is_met boolean, error text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	due integer;
+BEGIN
+	IF NOT pg_try_advisory_xact_lock(hashtextextended('openreplay.evaluate_alerts', 0)) THEN
+		RETURN;
+	END IF;
+	FOR due IN SELECT openreplay.due_alerts(at) LOOP
+		alert_id := due;
+		value := NULL;
+		is_met := NULL;
+		error := NULL;
+		-- one that cannot be evaluated must not stop the others
+		BEGIN
+			value := openreplay.alert_value(due, at);
+			SELECT openreplay.compare(value, a.query ->> 'operator', (a.query ->> 'right')::numeric) INTO is_met
+			FROM public.alerts a WHERE a.alert_id = due;
+			IF is_met THEN
+				PERFORM openreplay.queue_alert(due, value, at);
+				UPDATE public.alerts a SET options = a.options || jsonb_build_object('lastNotification', (extract(epoch FROM at) * 1000)::bigint)
+				WHERE a.alert_id = due;
+			END IF;
+		EXCEPTION WHEN OTHERS THEN
+			is_met := NULL;
+			error := left(SQLERRM, 500);
+		END;
+		INSERT INTO openreplay.alert_runs (alert_id, evaluated_at, value, is_met, notified, error)
+		VALUES (due, at, value, is_met, coalesce(is_met, false), error)
+		ON CONFLICT DO NOTHING;
+		RETURN NEXT;
+	END LOOP;
+	DELETE FROM openreplay.alert_runs r WHERE r.evaluated_at < at - interval '7 days';
+	DELETE FROM public.notifications n WHERE n.created_at < timezone('utc', at) - interval '180 days';
+END
+$$;
+COMMENT ON FUNCTION openreplay.evaluate_alerts(timestamptz) IS
+	'Evaluates the alerts that are due and tells their receivers; run it every minute or so. Returns what was evaluated; nothing while another run is under way. An alert that fails is told in error and stops no other.';
+
+-- ---- announcements ----
+
+CREATE FUNCTION openreplay.announcements(user_id integer)
+RETURNS TABLE (announcement_id integer, title text, description text, button_text text, button_url text, image_url text, created_at timestamptz, type text, viewed boolean)
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+	SELECT a.announcement_id, a.title, a.description, a.button_text::text, a.button_url, a.image_url, a.created_at AT TIME ZONE 'UTC', a.type::text,
+		coalesce((u.data ->> 'lastAnnouncementView')::numeric >= extract(epoch FROM a.created_at) * 1000, false)
+	FROM public.announcements a CROSS JOIN public.users u WHERE u.user_id = $1
+	ORDER BY a.created_at DESC, a.announcement_id DESC
+$$;
+COMMENT ON FUNCTION openreplay.announcements(integer) IS 'News for all users, newest first, with whether this user has seen them.';
+
+CREATE FUNCTION openreplay.view_announcements(user_id integer) RETURNS void
+LANGUAGE sql STRICT SET search_path = pg_catalog, pg_temp AS $$
+	UPDATE public.users u SET data = coalesce(u.data, '{}') || jsonb_build_object('lastAnnouncementView', (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
+	WHERE u.user_id = $1
+$$;
+COMMENT ON FUNCTION openreplay.view_announcements(integer) IS 'Notes that a user has seen all announcements.';
+
+-- ==== 11. Installation ==============================================================================================
 
 CREATE FUNCTION openreplay.release_members() RETURNS void
 LANGUAGE plpgsql AS $$
@@ -3777,6 +4241,7 @@ BEGIN
 	PERFORM openreplay.install_spots();
 	PERFORM openreplay.install_links();
 	PERFORM openreplay.install_engine();
+	PERFORM openreplay.install_alerts();
 	PERFORM openreplay.install_outbox();
 	PERFORM openreplay.ensure_session_partitions();
 	PERFORM openreplay.grant_tables(missing);
@@ -3800,7 +4265,7 @@ BEGIN
 END
 $$;
 
--- ==== 11. Who may call what ========================================================================================
+-- ==== 12. Who may call what ========================================================================================
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA openreplay FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.generate_api_key(integer), public.openreplay_version(),
@@ -3846,3 +4311,10 @@ GRANT EXECUTE ON FUNCTION openreplay.selector_fault(text), openreplay.tags(integ
 GRANT EXECUTE ON FUNCTION openreplay.save_tag(integer, text, text, boolean, boolean, text, integer), openreplay.delete_tag(integer),
 	openreplay.check_capture_rules(jsonb), openreplay.save_capture_conditions(integer, jsonb), openreplay.save_usability_test(integer, jsonb, integer, integer),
 	openreplay.delete_usability_test(integer) TO openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.notifications(integer, integer), openreplay.count_notifications(integer), openreplay.announcements(integer),
+	openreplay.alert_metrics(), openreplay.alert_metric_value(integer, text, timestamptz, timestamptz), openreplay.minutes_of(jsonb, text, integer),
+	openreplay.alert_frequency(text, jsonb), openreplay.alert_value(integer, timestamptz), openreplay.compare(numeric, text, numeric),
+	openreplay.show_number(numeric), openreplay.due_alerts(timestamptz) TO openreplay_reader, openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.view_notifications(integer, integer[], timestamptz, timestamptz), openreplay.view_announcements(integer),
+	openreplay.save_webhook(text, text, text, text, integer), openreplay.delete_webhook(integer), openreplay.check_alert(jsonb),
+	openreplay.save_alert(integer, jsonb, integer), openreplay.delete_alert(integer), openreplay.evaluate_alerts(timestamptz) TO openreplay_admin;

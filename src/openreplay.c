@@ -30,6 +30,7 @@ static const struct config_enum_entry players[] = {
 };
 
 /* Read by SQL functions alone, by name. */
+static char *site_url;
 static int outbox_attempts;
 
 extern PGDLLEXPORT void _PG_init(void);
@@ -73,6 +74,10 @@ _PG_init(void)
 	DefineCustomEnumVariable("openreplay.player", "The generation of players that recording files are made for.",
 							 "That of 1.20 knows trackers up to 14: what came later is turned into that or left out.",
 							 &openreplay_player, RECORDING_PLAYER_1_27, players, PGC_USERSET, 0, NULL, NULL, NULL);
+
+	DefineCustomStringVariable("openreplay.site_url", "Where the application is, for links in what is sent out.",
+							   "For example https://replay.example.com; empty: links are relative.", &site_url, "",
+							   PGC_SUSET, 0, NULL, NULL, NULL);
 
 	if (!process_shared_preload_libraries_in_progress)
 	{
