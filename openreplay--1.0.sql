@@ -2157,6 +2157,38 @@ $$;
 COMMENT ON FUNCTION openreplay.session_project(bigint) IS
 	'The project of a session, also while its start entry still waits to be processed; NULL when there is no such session. For ingest servers that did not begin it.';
 
+CREATE FUNCTION openreplay.usability_test(project_id integer, test_id integer) RETURNS jsonb
+LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	test record;
+BEGIN
+	SELECT t.project_id, t.title, t.description, t.starting_path, t.status, t.require_mic, t.require_camera, t.guidelines,
+		   t.conclusion_message, k.tasks INTO test
+	FROM public.ut_tests t
+	CROSS JOIN LATERAL (
+		SELECT jsonb_agg(jsonb_build_object('task_id', n.task_id, 'title', n.title, 'description', coalesce(n.description, ''),
+											'allow_typing', coalesce(n.allow_typing, false)) ORDER BY n.task_id) AS tasks
+		FROM public.ut_tests_tasks n WHERE n.test_id = t.test_id
+	) k
+	WHERE t.test_id = usability_test.test_id AND t.deleted_at IS NULL AND t.status IN ('preview', 'in-progress')
+		AND k.tasks IS NOT NULL;
+	IF NOT FOUND THEN
+		RETURN NULL;
+	END IF;
+	IF test.project_id <> usability_test.project_id THEN
+		RAISE invalid_authorization_specification USING MESSAGE = 'project mismatch',
+			HINT = format('Test %s is of project %s.', usability_test.test_id, test.project_id);
+	END IF;
+	RETURN jsonb_build_object('test', jsonb_build_object(
+		'title', test.title, 'description', coalesce(test.description, ''), 'startingPath', coalesce(test.starting_path, ''),
+		'status', test.status, 'reqMic', coalesce(test.require_mic, false), 'reqCamera', coalesce(test.require_camera, false),
+		'guidelines', coalesce(test.guidelines, ''), 'conclusion', coalesce(test.conclusion_message, ''), 'tasks', test.tasks));
+END
+$$;
+COMMENT ON FUNCTION openreplay.usability_test(integer, integer) IS
+	'A usability test as trackers get it; NULL when it is not there, deleted, not under way or without tasks. Raises invalid_authorization_specification when it is of another project.';
+
 -- What a filter is called by mobile trackers, and its values as text: they refuse the whole list for one number in it.
 CREATE FUNCTION openreplay.mobile_filters(filters jsonb, nested boolean DEFAULT false) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -4281,7 +4313,7 @@ GRANT EXECUTE ON FUNCTION public.generate_api_key(integer), openreplay.ensure_se
 GRANT EXECUTE ON FUNCTION openreplay.register_server(text), openreplay.take_lanes(integer, integer, integer),
 	openreplay.ensure_batch_partitions(timestamptz, integer), openreplay.heartbeat(integer, timestamptz),
 	openreplay.project_snapshot() TO openreplay_ingest;
-GRANT EXECUTE ON FUNCTION openreplay.session_project(bigint) TO openreplay_ingest;
+GRANT EXECUTE ON FUNCTION openreplay.session_project(bigint), openreplay.usability_test(integer, integer) TO openreplay_ingest;
 GRANT EXECUTE ON FUNCTION openreplay.decompress_body(bytea) TO openreplay_reader, openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.batches_waiting(), openreplay.messages(bigint), openreplay.decode_batch(bytea),
 	openreplay.recording(bigint, text), openreplay.shard_of(bigint),

@@ -7,11 +7,13 @@
 #include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/log.h"
 #include "server/request.h"
 
 #define ERROR_MAX 8192
+#define ERROR_SHOWN 1000 /* bytes of a text that may quote a client */
 
 static const unsigned answer_statuses[] = {
 #define ANSWER(name, status, text) status,
@@ -125,8 +127,11 @@ answer(Request *request, AnswerId id)
 void
 answer_error(Request *request, unsigned status, const char *text)
 {
-	struct MHD_Response *response = make_answer(status, text, atomic_load(&closing));
+	char clean[3 * ERROR_SHOWN + 1];
+	struct MHD_Response *response;
 
+	clean_text(text, strnlen(text, ERROR_SHOWN), 0, clean);
+	response = make_answer(status, clean, atomic_load(&closing));
 	if (response != NULL)
 		set_answer(request, status, response, true);
 	else

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "visit/visit.h"
 
@@ -113,4 +114,53 @@ read_client_json(const uint8_t *json, size_t len, char *error, size_t error_size
 		object = NULL;
 	}
 	return object;
+}
+
+json_t *
+client_member(const json_t *object, const char *name)
+{
+	json_t *found = json_object_get(object, name);
+	const char *key;
+	json_t *value;
+
+	if (found == NULL)
+	{
+		json_object_foreach((json_t *) object, key, value)
+		{
+			if (strcasecmp(key, name) == 0)
+				found = value;
+		}
+	}
+	return json_is_null(found) ? NULL : found;
+}
+
+char *
+client_text(const json_t *value, size_t max_chars)
+{
+	char shown[32] = "";
+	const char *text = shown;
+	size_t len;
+	char *clean;
+
+	if (json_is_string(value))
+		text = json_string_value(value);
+	else if (json_is_number(value))
+		snprintf(shown, sizeof(shown), "%.15g", json_number_value(value));
+	else if (json_is_boolean(value))
+		text = json_is_true(value) ? "true" : "false";
+	len = json_is_string(value) ? json_string_length(value) : strlen(text);
+	clean = malloc(3 * len + 1);
+	if (clean != NULL)
+		clean_text(text, len, max_chars, clean);
+	return clean;
+}
+
+int64_t
+client_number(const json_t *value)
+{
+	double number = json_is_number(value) ? json_number_value(value) : 0;
+
+	if (json_is_string(value))
+		number = strtod(json_string_value(value), NULL);
+	return number >= -SAFE_INTEGER && number <= SAFE_INTEGER ? (int64_t) number : 0;
 }

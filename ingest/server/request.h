@@ -106,9 +106,10 @@ struct Request
 	LaneWaiter lane_waiter;
 	SnapshotWaiter snapshot_waiter;
 	Call call;
-	char session_text[24]; /* for calls: the token's session */
-	SessionLookup lookup;  /* after with_session() */
-	SessionFacts session;  /* when found */
+	char session_text[24]; /* see session_text() and project_text() */
+	char project_text[12];
+	SessionLookup lookup; /* after with_session() */
+	SessionFacts session; /* when found */
 	RequestContinuation after_lookup;
 	void *work; /* what a handler keeps while it waits */
 	void (*free_work)(void *work);
@@ -120,9 +121,9 @@ struct Request
 
 /* One of these ends the request. */
 extern void answer(Request *request, AnswerId id);
-extern void answer_error(Request *request, unsigned status, const char *text);
-extern void answer_json(Request *request, unsigned status, Buffer *json); /* takes the buffer's memory */
-extern void answer_text(Request *request, Buffer *text);				  /* 200 text/plain, takes the memory */
+extern void answer_error(Request *request, unsigned status, const char *text); /* the text may quote a client */
+extern void answer_json(Request *request, unsigned status, Buffer *json);	   /* takes the buffer's memory */
+extern void answer_text(Request *request, Buffer *text);					   /* 200 text/plain, takes the memory */
 extern void answer_preflight(Request *request);
 
 /* answers.c: the shared answers. */
@@ -152,6 +153,10 @@ extern void call_database(Request *request, const char *sql, int nparameters, in
  * then, at once or later.
  */
 extern void with_session(Request *request, RequestContinuation then);
+
+/* The token's session, and the project that with_session() found, in decimal, as parameters for calls. */
+extern const char *session_text(Request *request);
+extern const char *project_text(Request *request);
 
 extern const char *request_header(Request *request, const char *name);
 

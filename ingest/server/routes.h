@@ -16,6 +16,15 @@ extern void take_batch(Request *request, const uint8_t *body, size_t len);			 /*
 extern void take_mobile_batch(Request *request, const uint8_t *body, size_t len);	 /* batches.c */
 extern void take_analytics(Request *request, const uint8_t *body, size_t len);		 /* batches.c */
 
+extern void note_not_started(Request *request, const uint8_t *body, size_t len); /* start_not.c */
+extern void evaluate_flags(Request *request, const uint8_t *body, size_t len);	 /* flags.c */
+
+/* usability.c */
+extern void show_usability_test(Request *request, const uint8_t *body, size_t len);
+extern void take_test_signal(Request *request, const uint8_t *body, size_t len);
+extern void take_task_signal(Request *request, const uint8_t *body, size_t len);
+extern void give_upload_url(Request *request, const uint8_t *body, size_t len);
+
 /* project_lists.c */
 extern void list_tags(Request *request, const uint8_t *body, size_t len);
 extern void list_web_conditions(Request *request, const uint8_t *body, size_t len);

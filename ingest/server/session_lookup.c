@@ -39,6 +39,20 @@ after_call(Request *request)
 	request->after_lookup(request);
 }
 
+const char *
+session_text(Request *request)
+{
+	snprintf(request->session_text, sizeof(request->session_text), "%" PRIu64, request->token.session_id);
+	return request->session_text;
+}
+
+const char *
+project_text(Request *request)
+{
+	snprintf(request->project_text, sizeof(request->project_text), "%" PRId32, request->session.project_id);
+	return request->project_text;
+}
+
 void
 with_session(Request *request, RequestContinuation then)
 {
@@ -49,7 +63,6 @@ with_session(Request *request, RequestContinuation then)
 		return;
 	}
 	request->after_lookup = then;
-	snprintf(request->session_text, sizeof(request->session_text), "%" PRIu64, request->token.session_id);
-	request->call.parameters[0] = request->session_text;
+	request->call.parameters[0] = session_text(request);
 	call_database(request, "SELECT openreplay.session_project($1::bigint)", 1, LOOKUP_MS, after_call);
 }

@@ -288,7 +288,6 @@ begin_start(const StartKind *kind, Request *request, const uint8_t *body, size_t
 {
 	Start *start = calloc(1, sizeof(*start));
 	char why[256];
-	char clean[3 * sizeof(why) + 1];
 
 	if (start == NULL)
 	{
@@ -300,8 +299,7 @@ begin_start(const StartKind *kind, Request *request, const uint8_t *body, size_t
 	request->free_work = free_start;
 	if (!read_start_request(kind->client, body, len, &start->asked, why, sizeof(why)))
 	{
-		clean_text(why, strlen(why), 0, clean); /* it quotes the body */
-		answer_error(request, 400, clean);
+		answer_error(request, 400, why);
 		return;
 	}
 	if (start->asked.project_key == NULL)

@@ -13,8 +13,6 @@
 #include "server/client_json.h"
 #include "visit/visit.h"
 
-#define SAFE_INTEGER 9007199254740991.0 /* JavaScript's */
-
 typedef enum FieldType
 {
 	FIELD_TEXT,	   /* char *, at most max characters */

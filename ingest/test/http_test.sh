@@ -39,7 +39,7 @@ for path in /v1/web/i /v1/web/start /ingest/v1/web/i /v1/web/nothing '/v1/web/i?
 	like "preflight $path: headers" "$headers" $'*\nAccess-Control-Allow-Headers: Content-Type, Authorization, Content-Encoding, DataType, X-Openreplay-Batch\n*'
 	like "preflight $path: age" "$headers" $'*\nAccess-Control-Max-Age: 86400\n*'
 done
-for path in /nothing /v1/web /v1/web/start/ /v1/sdk /v1/web/feature-flags /ingestion "/$(printf 'x%.0s' {1..3000})"; do
+for path in /nothing /v1/web /v1/web/start/ /v1/sdk /v1/web/feature-flag /ingestion "/$(printf 'x%.0s' {1..3000})"; do
 	ask POST "$path" --data-binary '{}'
 	answers "unknown ${path:0:30}" 404 '{"error":"page not found"}'
 	like "unknown ${path:0:30}: type" "$headers" $'*\nContent-Type: application/json\n*'
@@ -48,8 +48,6 @@ ask GET /v1/web/start
 answers "GET start" 405 '{"error":"method not allowed"}'
 ask PUT /v1/web/i --data-binary x
 answers "PUT i" 405 '{"error":"method not allowed"}'
-ask POST /v1/web/not-started -H 'Content-Type: text/plain' --data-binary '{"projectKey":"x"}'
-answers "not-started" 200 ""
 
 # ---- session starts ---------------------------------------------------------------------------------------------------
 

@@ -118,6 +118,138 @@ answers "conditions after a conditional start" 200 "$slow"
 tell /v1/web/conditions/70
 answers "conditions of another project after a conditional start" 403 '{"error":"project mismatch"}'
 
+# ---- feature flags ----------------------------------------------------------------------------------------------------
+
+# flags [JSON] [CURL_ARGUMENT...]: asks for the session's
+flags()
+{
+	ask POST /v1/web/feature-flags -H "Authorization: Bearer $token" --data-binary "${1:-{\}}" "${@:2}"
+}
+
+new_session
+wants_token POST /v1/web/feature-flags
+flags
+answers "no flags" 200 '{"flags": []}'
+sql -c "SELECT openreplay.save_feature_flag(1, '{\"flagKey\": \"new-nav\", \"payload\": \"blue\", \"isActive\": true, \"conditions\": [{\"name\": \"pros\", \"rolloutPercentage\": 100, \"filters\": [
+	{\"type\": \"userCountry\", \"operator\": \"is\", \"value\": [\"NL\"]}, {\"type\": \"metadata\", \"source\": \"plan\", \"operator\": \"is\", \"value\": [\"10\"]}]}]}')" \
+	-c "SELECT openreplay.save_feature_flag(1, '{\"flagKey\": \"button\", \"flagType\": \"multi\", \"isPersist\": true, \"conditions\": [{\"name\": \"none\", \"rolloutPercentage\": 0}],
+	\"variants\": [{\"value\": \"red\", \"payload\": \"#f00\", \"rolloutPercentage\": 100}]}')" \
+	-c "SELECT openreplay.save_feature_flag(70, '{\"flagKey\": \"theirs\", \"conditions\": [{\"name\": \"all\", \"rolloutPercentage\": 100}]}')" > /dev/null
+new_nav='{"key": "new-nav", "value": true, "payload": "blue", "is_persist": false}'
+red='{"key": "button", "value": "red", "payload": "#f00", "is_persist": true}'
+flags '{"projectID":"1","userID":"u-7","metadata":{"plan":"10"},"referrer":"","os":"Windows","device":"","country":"NL","state":"","city":"","browser":"Chrome","persistFlags":{}}'
+answers "a flag" 200 "{\"flags\": [$new_nav]}"
+like "flags: type" "$headers" $'*\nContent-Type: application/json\n*'
+same "is noted with the session" "$(sql -c "SELECT f.flag_key, c.name FROM public.sessions_feature_flags s JOIN public.feature_flags f USING (feature_flag_id) JOIN public.feature_flags_conditions c USING (condition_id) WHERE session_id = $session")" "new-nav|pros"
+flags '{"COUNTRY":"NL","Metadata":{"plan":10}}'
+answers "a flag for names in other cases and a number" 200 "{\"flags\": [$new_nav]}"
+flags '{"country":"DE","metadata":{"plan":"10"}}'
+answers "no flag for others" 200 '{"flags": []}'
+for kept in '"red"' '{"key":"button","value":"red"}' '{"key":"button","value":{"key":"button","value":"red"}}'; do
+	flags "{\"persistFlags\":{\"button\":$kept}}"
+	answers "what the browser remembers as $kept" 200 "{\"flags\": [$red]}"
+done
+for kept in true '"green"' 5 null '[]' '{"value":"blue"}'; do
+	flags "{\"persistFlags\":{\"button\":$kept}}"
+	answers "what is no variant: $kept" 200 '{"flags": []}'
+done
+flags '{"projectID":"70"}'
+answers "the project is the session's, not the body's" 200 '{"flags": []}'
+flags '{"projectID":"x"}'
+answers "flags of a project that is no number" 500 '{"error":"projectID is not a number"}'
+flags '{"metadata":5,"persistFlags":[],"os":{},"userID":"a\u0000\ud83d","country":null}'
+answers "flags with values of wrong types" 200 '{"flags": []}'
+for text in '' '[]' '{"projectID":'; do
+	ask POST /v1/web/feature-flags -H "Authorization: Bearer $token" --data-binary "$text"
+	like "flags of \"$text\"" "$status $body" '400 {"error":"*'
+done
+head -c 131073 /dev/zero | tr '\0' ' ' > "$work/huge"
+ask POST /v1/web/feature-flags -H "Authorization: Bearer $token" --data-binary "@$work/huge"
+answers "flags over the limit" 413 '{"error":"http: request body too large"}'
+token=$unrecorded_token
+flags '{"projectID":"1","country":"NL","metadata":{"plan":"10"}}'
+answers "a flag after a conditional start" 200 "{\"flags\": [$new_nav]}"
+
+# ---- usability tests --------------------------------------------------------------------------------------------------
+
+sql -c "INSERT INTO public.ut_tests (test_id, project_id, title, status, starting_path, require_mic, deleted_at) VALUES
+	(31, 1, 'Buy a shoe', 'in-progress', '/shop', true, NULL), (32, 1, 'Drafted', 'paused', NULL, NULL, NULL), (33, 70, 'Theirs', 'preview', NULL, NULL, NULL),
+	(34, 1, 'Without tasks', 'preview', NULL, NULL, NULL), (35, 1, 'Gone', 'preview', NULL, NULL, now())" \
+	-c "INSERT INTO public.ut_tests_tasks (task_id, test_id, title, description, allow_typing) VALUES (42, 31, 'Pay', NULL, true), (41, 31, 'Find it', 'the red one', false), (43, 32, 'x', '', true), (44, 33, 'x', '', true), (45, 35, 'x', '', true)"
+new_session
+wants_token GET /v1/web/uxt/test/31
+tell /v1/web/uxt/test/31
+answers "a usability test" 200
+same "a usability test: all of it, tasks in order" "$(sql -v answer="$body" <<< "SELECT (:'answer')::jsonb")" "$(sql <<< "SELECT '{\"test\": {\"title\": \"Buy a shoe\", \"description\": \"\",
+	\"startingPath\": \"/shop\", \"status\": \"in-progress\", \"reqMic\": true, \"reqCamera\": false, \"guidelines\": \"\", \"conclusion\": \"\", \"tasks\": [
+	{\"task_id\": 41, \"title\": \"Find it\", \"description\": \"the red one\", \"allow_typing\": false}, {\"task_id\": 42, \"title\": \"Pay\", \"description\": \"\", \"allow_typing\": true}]}}'::jsonb")"
+for none in 32 34 35 99; do
+	tell /v1/web/uxt/test/$none
+	answers "usability test $none" 500 '{"error":"there is no such test to take"}'
+done
+for none in x 0 99999999999 1x; do
+	tell /v1/web/uxt/test/$none
+	answers "usability test $none" 500 '{"error":"the number of the test is none"}'
+done
+tell /v1/web/uxt/test/33
+answers "a usability test of another project" 403 '{"error":"project mismatch"}'
+
+# signal KIND JSON
+signal()
+{
+	ask POST "/v1/web/uxt/signals/$1" -H "Authorization: Bearer $token" --data-binary "$2"
+}
+for kind in test task; do
+	wants_token POST /v1/web/uxt/signals/$kind
+	for text in '' '[]' '{"testId":31'; do
+		signal $kind "$text"
+		like "$kind signal \"$text\"" "$status $body" '400 {"error":"*'
+	done
+	signal $kind '{"taskId":41,"status":"done","timestamp":1}'
+	answers "$kind signal without test" 400 '{"error":"testID value required"}'
+	for status_word in '"finished"' 5 null '"DONE"'; do
+		signal $kind "{\"testId\":31,\"taskId\":41,\"status\":$status_word}"
+		answers "$kind signal with status $status_word" 400 '{"error":"status is none of begin, done, skipped"}'
+	done
+	signal $kind "@$work/huge"
+	answers "$kind signal over the limit" 413 '{"error":"http: request body too large"}'
+done
+signal task '{"testId":31,"status":"done"}'
+answers "task signal without task" 400 '{"error":"taskID value required"}'
+signal test '{"testId":31,"status":"begin","timestamp":1760000000500}'
+answers "test signal" 200 ""
+signal task '{"testID":31,"taskID":41,"status":"done","timestamp":1760000000700,"duration":200.7,"taskAnswer":"the \"red\" one"}'
+answers "task signal" 200 ""
+signal task '{"testid":"31","taskid":42,"status":"skipped","timestamp":1760000000900,"duration":-5,"answer":""}'
+answers "task signal in other words" 200 ""
+same "signals are kept on the session's lane" "$(sql -c "SELECT convert_from(openreplay.decompress_body(body), 'UTF8') FROM openreplay.batches WHERE session_id = $session AND kind = 'u' ORDER BY seq")" \
+	'{"test_id":31,"task_id":null,"status":"begin","timestamp":1760000000500,"duration":0,"answer":null}
+{"test_id":31,"task_id":41,"status":"done","timestamp":1760000000700,"duration":200,"answer":"the \"red\" one"}
+{"test_id":31,"task_id":42,"status":"skipped","timestamp":1760000000900,"duration":0,"answer":null}'
+wants_token GET /v1/web/uxt/upload-url
+tell /v1/web/uxt/upload-url
+answers "where to put the webcam's video" 500 '{"error":"no object storage is configured"}'
+
+# ---- not started ------------------------------------------------------------------------------------------------------
+
+# not_started TEXT [CURL_ARGUMENT...]
+not_started()
+{
+	ask POST /v1/web/not-started -H 'Content-Type: text/plain' --data-binary "$1" "${@:2}"
+}
+not_started "{\"trackerVersion\":\"14.0.14\",\"projectKey\":\"$PROJECT_KEY\",\"doNotTrack\":true,\"reason\":\"missing api\"}"
+answers "not started" 200 ""
+not_started ''
+like "not started without words" "$status $body" '400 {"error":"*'
+not_started '{"doNotTrack":true}'
+answers "not started without key" 403 '{"error":"projectKey value required"}'
+not_started '{"projectKey":"ClosedProject"}'
+answers "not started of a closed project" 404 "{\"error\":\"project doesn't exist or is not active, key: ClosedProject\"}"
+not_started "{\"projectKey\":\"$PROJECT_KEY\"}" -H 'User-Agent:'
+answers "not started without user agent" 403 '{"error":"browser not recognized, user-agent: "}'
+not_started "@$work/huge"
+answers "not started over the limit" 413 '{"error":"http: request body too large"}'
+
 # ---- sessions that another server began -------------------------------------------------------------------------------
 
 new_session
@@ -140,6 +272,10 @@ answers "tags of a session whose start waits to be processed" 200 '{"tags":[{"id
 token=$unrecorded_token
 tell /v1/web/tags
 answers "tags of a session that nobody knows" 401 '{"error":"no rows: the session is not known"}'
+flags '{"country":"NL","metadata":{"plan":"10"}}'
+answers "flags of a session that nobody knows" 200 '{"flags":[]}'
+tell /v1/web/uxt/test/31
+answers "usability test of a session that nobody knows" 403 '{"error":"the session is not known"}'
 tell /v1/web/conditions/1
 answers "conditions for a session that nobody knows" 200 "$slow"
 tell /v1/web/conditions/73
@@ -148,13 +284,18 @@ tell /v1/web/conditions/72
 answers "conditions of a closed project" 200 '{"conditions":[]}'
 
 # A database that is slow, or says no.
-token=$asked_token
-sql -c "BEGIN" -c "LOCK TABLE public.sessions" -c "SELECT pg_sleep(1.5)" > /dev/null &
+sql -c "BEGIN" -c "LOCK TABLE public.sessions, public.feature_flags, public.ut_tests" -c "SELECT pg_sleep(4)" > /dev/null &
 locker=$!
 for n in $(seq 40); do
 	[ "$(sql -c "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'")" = 1 ] && break
 	sleep 0.05
 done
+token=$processed_token
+flags '{"country":"NL","metadata":{"plan":"10"}}'
+answers "flags while the database is slow" 200 '{"flags":[]}'
+tell /v1/web/uxt/test/31
+answers "usability test while the database is slow" 503 '{"error":"database is not available, try again"}'
+token=$asked_token
 tell /v1/web/tags
 answers "tags while the database is slow" 200 '{"tags":[]}'
 same "it is told not to go on" "$(sql -c "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'openreplay-ingest caller' AND state = 'active'")" 0
@@ -169,6 +310,15 @@ answers "tags when it has come to itself" 200 "{\"tags\":[$pay]}"
 # ---- without the database ---------------------------------------------------------------------------------------------
 
 stop_cluster "$dir" immediate
+token=$processed_token
+flags '{"country":"NL","metadata":{"plan":"10"}}'
+answers "flags without the database" 200 '{"flags":[]}'
+tell /v1/web/uxt/test/31
+answers "usability test without the database" 503 '{"error":"database is not available, try again"}'
+signal test '{"testId":31,"status":"done","timestamp":1760000001000}'
+answers "test signal without the database" 200 ""
+not_started '{"projectKey":"nobody"}'
+answers "not started of an unknown project without the database" 503 '{"error":"database is not available, try again"}'
 token=$asked_token
 tell /v1/web/tags
 answers "tags of a known session without the database" 200 "{\"tags\":[$pay]}"
@@ -193,5 +343,9 @@ start_cluster "$dir" "$port" || die "project_test.sh: PostgreSQL does not start 
 token=$processed_token
 becomes "the database is asked again once it is there" /v1/web/tags "{\"tags\":[$pay]}"
 drained
+same "the signal is there once the database is" "$(sql -c "SELECT count(*) FROM openreplay.batches WHERE kind = 'u' AND convert_from(openreplay.decompress_body(body), 'UTF8') LIKE '%1760000001000%'")" 1
+flags '{"country":"NL","metadata":{"plan":"10"}}'
+answers "and flags are on again" 200 "{\"flags\": [$new_nav]}"
+same "no secret is in the log" "$(grep -cE "$secret|$processed_token" "$dir/ingest.log")" 0
 
 tell_result
