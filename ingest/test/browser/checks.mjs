@@ -63,8 +63,8 @@ export async function checkSession(report, visitor, visit) {
 		metadata_1: facts.PLAN,
 		metadata_2: facts.CART,
 		metadata_3: null,
-		screen_width: screen.width,
-		screen_height: screen.height,
+		screen_width: tracker.tellsNoScreen ? 0 : screen.width,
+		screen_height: tracker.tellsNoScreen ? 0 : screen.height,
 	});
 	report.between('public.sessions.start_ts', start_ts, visitor.started, visitor.started + visitor.lag_ms);
 	return start_ts;
@@ -125,7 +125,7 @@ export async function checkPages(report, visitor, visit) {
 // A click on a link is expected only if the browser got it out before the page went away: then its message is there.
 async function expectedClicks(visitor, session) {
 	const sent = await rows(`
-		SELECT fields ->> 'Label' AS label FROM openreplay.messages(${session}) WHERE name = 'MouseClick'`);
+		SELECT fields ->> 'Label' AS label FROM openreplay.messages(${session}) WHERE name IN ('MouseClick', 'MouseClickDeprecated')`);
 	return visitor.clicks.filter((click) => !click.isLink || sent.some((message) => message.label === click.label));
 }
 
@@ -150,8 +150,12 @@ export async function checkClicks(report, visitor, visit) {
 	}
 	found.forEach((click, n) => {
 		const { label, x, y, at } = expected[n];
-		report.near(`click on "${label}": normalized_x`, click.x, x, PLACE_PERCENT);
-		report.near(`click on "${label}": normalized_y`, click.y, y, PLACE_PERCENT);
+		if (visitor.tracker.tellsNoPlace) {
+			report.same(`click on "${label}": place`, [click.x, click.y], [null, null]);
+		} else {
+			report.near(`click on "${label}": normalized_x`, click.x, x, PLACE_PERCENT);
+			report.near(`click on "${label}": normalized_y`, click.y, y, PLACE_PERCENT);
+		}
 		report.between(`click on "${label}": timestamp`, click.timestamp, at - LATE_MS, at + visitor.lag_ms + STAMP_MS);
 	});
 	return expected.length;
@@ -199,6 +203,7 @@ export async function checkMasks(report, visitor, visit) {
 }
 
 export async function checkRequests(report, visitor, visit) {
+	const { site, tracker } = visitor;
 	const found = await rows(`
 		SELECT method, url, host, path, coalesce(query, '') AS query, status_code AS status, success, request_body, response_body, duration
 		FROM events_common.requests ${where(visit.session)} ORDER BY timestamp, seq_index`);
@@ -207,8 +212,8 @@ export async function checkRequests(report, visitor, visit) {
 		found.map(({ duration, ...rest }) => rest),
 		[facts.STOCK, facts.ORDER].map(({ method, path, query, status }) => ({
 			method,
-			url: `${visitor.site.origin}${path}${query && `?${query}`}`,
-			host: visitor.site.host,
+			url: `${tracker.tellsCallsAsMade ? '' : site.origin}${path}${query && `?${query}`}`,
+			host: tracker.tellsCallsAsMade ? '' : site.host,
 			path,
 			query,
 			status,

@@ -2,9 +2,9 @@
 #
 # run.sh - stock trackers in a real browser, and what SQL must know of the visits
 #
-#   run.sh [--keep] [14] [19]
+#   run.sh [--keep] [9] [14] [16] [17] [18] [19]
 #
-# Makes a private cluster with one worker, starts an ingest server on it, and runs run.mjs; the trackers named or all of them.
+# Makes a private cluster with one worker, starts an ingest server on it, and runs run.mjs; the trackers named (by major version) or all of them.
 # Prints "browser: N passed, M failed". --keep leaves cluster and logs for a look.
 #
 # CHROMIUM: the browser's program (default: chromium of PATH). PROTOCOL_VERSION: what the server offers trackers (default 0).
