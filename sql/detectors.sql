@@ -280,5 +280,17 @@ SELECT openreplay.process_batches();
 SELECT timestamp - :t0 AS stored FROM events_common.issues WHERE session_id = :sid + 5 ORDER BY 1;
 SELECT timestamp - :t0 AS shown FROM openreplay.session_issues(:sid + 5);
 
+--
+-- What a batch tells before it tells any time makes no page and is judged by nobody
+--
+SELECT pg_temp.start(:sid + 6, 7412, '2024-11-23 15:00:00+00') IS NOT NULL AS started;
+SELECT openreplay.append_batch(:sid + 6, pg_temp.batch(0, 10, 0, 'https://shop.acme.test/early', 'tab-a',
+	pg_temp.msg(122, pg_temp.str('https://shop.acme.test/early'), pg_temp.str(''), pg_temp.uint(1), pg_temp.str('')),
+	pg_temp.msg(83, pg_temp.str('fetch'), pg_temp.str('GET'), pg_temp.str('https://shop.acme.test/x'), pg_temp.str(''), pg_temp.str(''), pg_temp.uint(500), pg_temp.uint(:t0), pg_temp.uint(40), pg_temp.uint(1)),
+	pg_temp.at(:t0), pg_temp.msg(122, pg_temp.str('https://shop.acme.test/timely'), pg_temp.str(''), pg_temp.uint(1), pg_temp.str(''))), '2024-11-23 15:00:20+00') IS NOT NULL AS appended;
+SELECT openreplay.end_sessions('2024-11-23 16:00:00+00') > 0 AS ended;
+SELECT path, timestamp - :t0 AS ms FROM events.pages WHERE session_id = :sid + 6;
+SELECT count(*) AS issues FROM events_common.issues WHERE session_id = :sid + 6;
+
 DELETE FROM public.projects WHERE project_id = 7412;
 SELECT count(*) AS settings_left FROM openreplay.detector_settings;

@@ -126,7 +126,7 @@ apply_messages(BatchContext *context, WireBatch *batch, const Entry *entry, bool
 	while (wire_batch_next(batch, &message))
 	{
 		MessageWriter writer = message_writers[message.type];
-		bool page = is_page_message(message.type);
+		bool page = is_page_message(message.type) && message.timestamp > 0; /* before any time: of no page */
 		DetectorBits bits = 0;
 
 		count++;
