@@ -2814,6 +2814,28 @@ LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'openreplay_recording';
 COMMENT ON FUNCTION openreplay.recording(bigint, text) IS
 	'A recording file as players read it, uncompressed, made from the batches of a live or ended session: dom.mobs, dom.mobe (what comes 15 s after the beginning; NULL if nothing does), dom.mob (both), devtools.mob. NULL if no batches are here. openreplay.player tells for which players.';
 
+CREATE FUNCTION openreplay.decode_images(body bytea)
+RETURNS TABLE (name text, taken_ms bigint, size_bytes integer, image bytea)
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 10 AS 'MODULE_PATHNAME', 'openreplay_decode_images';
+COMMENT ON FUNCTION openreplay.decode_images(bytea) IS
+	'The images in the body of an entry of kind c or i: image records, or a zstd frame of them as stored in openreplay.batches. Images before a fault are returned, and a warning tells the fault.';
+
+CREATE FUNCTION openreplay.images(session_id bigint)
+RETURNS TABLE (received_at timestamptz, kind "char", name text, taken_ms bigint, size_bytes integer, body bytea)
+LANGUAGE sql STABLE STRICT ROWS 500 SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT s.received_at, s.kind, s.name, s.taken_ms, s.size_bytes, s.image
+	FROM (SELECT DISTINCT ON (b.kind, i.name) b.received_at, b.kind, i.name, i.taken_ms, i.size_bytes, i.image
+		  FROM openreplay.batches b CROSS JOIN LATERAL openreplay.decode_images(b.body) i
+		  -- nothing is received before its session exists; a day allows for clocks that disagree
+		  WHERE b.session_id = images.session_id AND b.kind IN ('c', 'i')
+			AND b.received_at >= openreplay.session_time(images.session_id) - interval '1 day'
+		  ORDER BY b.kind, i.name, b.received_at DESC, b.server_id, b.seq DESC) s
+	ORDER BY s.kind, s.taken_ms, s.name
+$$;
+COMMENT ON FUNCTION openreplay.images(bigint) IS
+	'The images of a session that are in openreplay.batches: of canvases (kind c) and of a phone''s screen (kind i), by the time they were taken. name is <recording>_<canvas>_<taken>.<type>; of images sent twice under a name the last one counts. taken_ms is epoch ms.';
+
 -- ==== 7. Feature flags =============================================================================================
 
 CREATE FUNCTION openreplay.flag_vocabulary()
@@ -4316,7 +4338,7 @@ GRANT EXECUTE ON FUNCTION openreplay.register_server(text), openreplay.take_lane
 GRANT EXECUTE ON FUNCTION openreplay.session_project(bigint), openreplay.usability_test(integer, integer) TO openreplay_ingest;
 GRANT EXECUTE ON FUNCTION openreplay.decompress_body(bytea) TO openreplay_reader, openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.batches_waiting(), openreplay.messages(bigint), openreplay.decode_batch(bytea),
-	openreplay.recording(bigint, text), openreplay.shard_of(bigint),
+	openreplay.recording(bigint, text), openreplay.images(bigint), openreplay.decode_images(bytea), openreplay.shard_of(bigint),
 	openreplay.session_counts(bigint, bigint), openreplay.issue_types(), openreplay.issue_types(integer),
 	openreplay.session_issues(bigint), openreplay.session_clicks(bigint), openreplay.detect(bigint, jsonb), openreplay.threshold_catalogue(),
 	openreplay.detector_thresholds(integer) TO openreplay_reader, openreplay_admin;

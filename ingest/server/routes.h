@@ -15,6 +15,8 @@ extern void start_sdk_session(Request *request, const uint8_t *body, size_t len)
 extern void take_batch(Request *request, const uint8_t *body, size_t len);			 /* batches.c */
 extern void take_mobile_batch(Request *request, const uint8_t *body, size_t len);	 /* batches.c */
 extern void take_analytics(Request *request, const uint8_t *body, size_t len);		 /* batches.c */
+extern void take_canvas_images(Request *request, const uint8_t *body, size_t len);	 /* images.c */
+extern void take_screenshots(Request *request, const uint8_t *body, size_t len);	 /* images.c */
 
 extern void note_not_started(Request *request, const uint8_t *body, size_t len); /* start_not.c */
 extern void evaluate_flags(Request *request, const uint8_t *body, size_t len);	 /* flags.c */

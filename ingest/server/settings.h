@@ -57,8 +57,9 @@ typedef struct Settings
 	int64_t canvas_fps;
 	char *mobile_quality; /* low, standard, high */
 	int64_t mobile_fps;
-	bool frames_support;	 /* images come as frames */
-	int64_t file_size_limit; /* bytes of an upload on the wire */
+	bool frames_support;		  /* images come as frames */
+	int64_t file_size_limit;	  /* bytes of an upload on the wire */
+	int64_t session_images_limit; /* bytes of a session's images */
 
 	char *log_level_name;
 	LogLevel log_level;

@@ -19,6 +19,7 @@ regress  600 server make installcheck
 restore  600 server ingest/test/restore.sh
 http     300 -      ingest/test/http_test.sh
 mobile   300 -      ingest/test/mobile_test.sh
+images   300 -      ingest/test/images_test.sh
 project  300 -      ingest/test/project_test.sh
 worker   300 -      ingest/test/worker_test.sh
 kills    300 -      ingest/test/kill_trial.sh --seconds 45 --kills 10
