@@ -791,7 +791,7 @@ BEGIN
 		COMMENT ON COLUMN public.sessions.user_country IS 'ISO 3166 code; UN: unknown.';
 		COMMENT ON COLUMN public.sessions.pages_count IS 'Page views.';
 		COMMENT ON COLUMN public.sessions.events_count IS
-			'Page views, clicks and inputs; with clicks and inputs that have no label and no row.';
+			'Page views, clicks and inputs, on mobile taps, swipes and inputs: those that have a row.';
 		COMMENT ON COLUMN public.sessions.errors_count IS 'JavaScript errors and mobile crashes.';
 		COMMENT ON COLUMN public.sessions.issue_score IS 'Begins at start_ts / 1000 and grows with every issue.';
 		COMMENT ON COLUMN public.sessions.issue_types IS 'Distinct kinds of issues, written at the end.';
@@ -2408,6 +2408,36 @@ BEGIN
 	COMMENT ON TABLE openreplay.detector_settings IS
 		'Numbers by which a project''s issues are detected, where they differ from openreplay.threshold_catalogue(). Change them with openreplay.set_detector_threshold(), which checks them; what is no legal number here is left unread.';
 
+	-- ---- users, as sites' analytics report them ----
+
+	IF to_regclass('openreplay.user_properties') IS NULL THEN
+		CREATE TABLE openreplay.user_properties (
+			project_id		integer NOT NULL REFERENCES public.projects ON DELETE CASCADE,
+			user_id			text NOT NULL,
+			properties		jsonb NOT NULL DEFAULT '{}',
+			first_seen_at	timestamptz NOT NULL,
+			last_seen_at	timestamptz NOT NULL,
+			deleted_at		timestamptz,
+			PRIMARY KEY (project_id, user_id)
+		);
+	END IF;
+	COMMENT ON TABLE openreplay.user_properties IS
+		'What a site''s code says of its users (analytics of tracker 17.1 and later). user_id is that of sessions.user_id. A deleted user keeps only the key.';
+	COMMENT ON COLUMN openreplay.user_properties.properties IS
+		'email, name, first_name, last_name, phone and avatar are texts; the rest is as reported.';
+
+	IF to_regclass('openreplay.user_devices') IS NULL THEN
+		CREATE TABLE openreplay.user_devices (
+			project_id		integer NOT NULL REFERENCES public.projects ON DELETE CASCADE,
+			user_uuid		uuid NOT NULL,
+			user_id			text NOT NULL,
+			linked_at		timestamptz NOT NULL,
+			PRIMARY KEY (project_id, user_uuid)
+		);
+	END IF;
+	COMMENT ON TABLE openreplay.user_devices IS
+		'Who was last identified on a device: with it, sessions of the same sessions.user_uuid that were anonymous can be told to be theirs.';
+
 	-- ---- this installation ----
 
 	IF to_regclass('openreplay.pipeline') IS NULL THEN
@@ -2501,7 +2531,7 @@ BEGIN
 	GRANT INSERT ON openreplay.batches TO openreplay_ingest;
 	GRANT SELECT ON openreplay.batches, openreplay.passes, openreplay.live_sessions, openreplay.servers,
 		openreplay.heartbeats, openreplay.parked_batches, openreplay.broken_batch_log, openreplay.pipeline,
-		openreplay.detector_settings,
+		openreplay.detector_settings, openreplay.user_properties, openreplay.user_devices,
 		openreplay.sessions, openreplay.broken_batches, openreplay.lanes, openreplay.status
 		TO openreplay_reader, openreplay_admin;
 
@@ -2728,6 +2758,89 @@ END
 $$;
 COMMENT ON FUNCTION openreplay.session_counts(bigint, bigint) IS
 	'Page views, events (page views, clicks, inputs; on mobile taps, swipes, inputs), errors, issue score and issue types of a session, counted from its events. The score starts at start_ts / 1000 s and grows by that of each issue, see openreplay.issue_types().';
+
+-- ---- users ----
+
+CREATE FUNCTION openreplay.change_properties(properties jsonb, action text, payload jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	changed jsonb := properties;
+	key text;
+	value jsonb;
+	present jsonb;
+	is_text boolean;
+BEGIN
+	IF jsonb_typeof(payload) IS DISTINCT FROM 'object' THEN
+		RETURN properties;
+	END IF;
+	FOR key, value IN SELECT * FROM jsonb_each(payload) LIMIT 1000
+	LOOP
+		present := changed -> key;
+		is_text := key IN ('email', 'name', 'first_name', 'last_name', 'phone', 'avatar');
+		CONTINUE WHEN length(key) > 255 OR is_text AND jsonb_typeof(value) IN ('object', 'array');
+		IF is_text AND jsonb_typeof(value) <> 'null' THEN
+			value := to_jsonb(CASE WHEN key = 'avatar' THEN value #>> '{}' ELSE left(value #>> '{}', 255) END);
+		END IF;
+		value := CASE action
+			WHEN 'set_property' THEN value
+			WHEN 'set_property_once' THEN coalesce(present, value)
+			WHEN 'increment_property' THEN
+				CASE WHEN NOT is_text AND openreplay.is_integer(value) AND openreplay.is_integer(coalesce(present, '0'))
+					 THEN to_jsonb(coalesce(present, '0')::numeric + value::numeric)
+					 ELSE present END
+			WHEN 'append_property' THEN
+				CASE WHEN is_text THEN present ELSE coalesce(present, '[]') || jsonb_build_array(value) END
+			WHEN 'append_unique_property' THEN
+				CASE WHEN is_text OR present = value
+						 OR jsonb_typeof(present) = 'array' AND value IN (SELECT jsonb_array_elements(present))
+					 THEN present
+					 ELSE coalesce(present, '[]') || jsonb_build_array(value) END
+			ELSE present
+		END;
+		IF value IS NOT NULL THEN
+			changed := changed || jsonb_build_object(key, value);
+		END IF;
+		IF pg_column_size(changed) > 32768 THEN
+			RETURN properties;
+		END IF;
+	END LOOP;
+	RETURN changed;
+END
+$$;
+COMMENT ON FUNCTION openreplay.change_properties(jsonb, text, jsonb) IS
+	'A user''s properties after an action: set_property, set_property_once, increment_property (integers only, what is missing is 0), append_property and append_unique_property (a single value becomes a list). What does not fit is left as it was, all of it if it would come to more than 32 KiB.';
+
+CREATE FUNCTION openreplay.is_integer(value jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT jsonb_typeof(value) = 'number' AND abs(value::numeric) < 1e18 AND value::numeric = trunc(value::numeric)
+$$;
+COMMENT ON FUNCTION openreplay.is_integer(jsonb) IS 'Whether a value is a whole number of at most 18 digits.';
+
+CREATE FUNCTION openreplay.change_user(project_id integer, user_id text, action text, payload jsonb, at timestamptz)
+RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF action = 'delete_user' THEN
+		UPDATE openreplay.user_properties u SET properties = '{}', deleted_at = at
+		WHERE u.project_id = change_user.project_id AND u.user_id = change_user.user_id AND u.deleted_at IS NULL;
+	ELSIF action IN ('identity', 'set_property', 'set_property_once', 'increment_property', 'append_property',
+		'append_unique_property')
+	THEN
+		INSERT INTO openreplay.user_properties AS u (project_id, user_id, properties, first_seen_at, last_seen_at)
+		VALUES (project_id, user_id, openreplay.change_properties('{}', action, payload), at, at)
+		ON CONFLICT ON CONSTRAINT user_properties_pkey DO UPDATE SET
+			properties = openreplay.change_properties(u.properties, action, payload),
+			first_seen_at = least(u.first_seen_at, excluded.first_seen_at),
+			last_seen_at = greatest(u.last_seen_at, excluded.last_seen_at),
+			deleted_at = NULL;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.change_user(integer, text, text, jsonb, timestamptz) IS
+	'Applies what a site reports of one of its users; the pipeline calls it. Unknown actions change nothing. A user who is told of again after having been deleted begins anew.';
 
 -- ---- detectors ----
 

@@ -177,13 +177,32 @@ SELECT openreplay.session_id_at('2024-11-23 16:00:00+00') AS odd \gset
 SELECT pg_temp.start(:odd, :project_id, '2024-11-23 16:00:00+00', jsonb_build_object('user_country', repeat('X', 300), 'start_ts', 0,
 	'user_device_type', 'toaster', 'user_uuid', 'not one', 'screen_width', -5, 'user_device_heap_size', 1e30,
 	'timezone', repeat('Z', 5000), 'tracker_version', 'dev', 'platform', 7)) IS NOT NULL AS odd;
+-- bytes that are no UTF-8, an escaped NUL, a platform nobody knows, a clock 300 years ahead, a country that is no code
+SELECT openreplay.append_batch(:odd + 4, convert_to('{"project_id": ' || :project_id || ', "start_ts": 11199744000000, "platform": "banana",
+	"user_browser": "Chrome", "user_os": "caf' || chr(233) || '", "user_device": "a\u0000b", "user_country": "nl", "user_city": "",
+	"user_device_memory_size": -1, "screen_height": 1e12, "expires_ms": -5}', 'LATIN1'), '2024-11-23 16:00:00+00', 's') IS NOT NULL AS odder;
 SELECT openreplay.append_batch(:odd + 1, '{"project_id": 999999999}', '2024-11-23 16:00:00+00', 's') IS NOT NULL AS no_project;
 SELECT openreplay.append_batch(:odd + 2, 'this is no JSON', '2024-11-23 16:00:00+00', 's') IS NOT NULL AS no_json;
 SELECT openreplay.append_batch(9000000000000000000, '{"project_id": 1}', '2024-11-23 16:00:00+00', 's') IS NOT NULL AS no_time;
 SELECT openreplay.process_batches();
 SELECT user_country, user_device_type, start_ts, length(user_uuid::text) AS uuid, screen_width, user_device_heap_size,
 	length(timezone) AS timezone, tracker_version, platform FROM public.sessions WHERE session_id = :odd;
+SELECT user_os, user_device, user_browser, platform, user_country, user_city, to_timestamp(start_ts / 1000) AT TIME ZONE 'UTC' AS started,
+	user_device_memory_size, screen_height FROM public.sessions WHERE session_id = :odd + 4;
 SELECT kind, reason FROM openreplay.broken_batches WHERE session_id IN (:odd + 1, :odd + 2, 9000000000000000000) ORDER BY session_id;
+
+--
+-- A start entry that comes a second time changes nothing: the session keeps its row and what is known of it
+--
+SELECT pg_temp.start(:sid, :project_id, :'moment', '{"user_browser": "Another"}') IS NOT NULL AS again;
+SELECT openreplay.process_batches();
+SELECT openreplay.append_batch(:sid, pg_temp.batch(0, 400, :t0 + 9000, 'https://shop.example.com/', 'tab-b', pg_temp.click('Once')), :'moment') IS NOT NULL AS resent,
+	   openreplay.append_batch(:sid, pg_temp.batch(3, 0, :t0 + 13500, 'https://shop.example.com/', 'tab-b', pg_temp.click('Of tab b')), :'moment') IS NOT NULL AS appended;
+SELECT openreplay.process_batches();
+SELECT user_browser FROM public.sessions WHERE session_id = :sid;
+SELECT message_id >> 48 AS tab, label FROM events.clicks WHERE session_id = :sid AND label IN ('Once', 'Of tab b') ORDER BY message_id;
+SELECT count(*) AS resent_kept FROM openreplay.batches WHERE session_id = :sid AND kind = 'w' AND body = openreplay.compress_body(
+	pg_temp.batch(0, 400, :t0 + 9000, 'https://shop.example.com/', 'tab-b', pg_temp.click('Once')));
 
 --
 -- A project that is switched off writes nothing

@@ -46,4 +46,10 @@ CREATE FUNCTION pg_temp.start(id bigint, project_id int, at timestamptz, more js
 		'screen_height', 1080, 'user_agent', 'UA', 'delay_ms', 137,
 		'expires_ms', (extract(epoch FROM at) * 1000)::bigint + 7200000) || more)::text, 'UTF8'), at, 's')
 $$;
+-- An id of a session of a time, whose lane has nothing later in it: append_batch() keeps the times it is given there.
+CREATE FUNCTION pg_temp.session_in_quiet_lane(at timestamptz) RETURNS bigint LANGUAGE sql AS $$
+	SELECT min(id) FROM generate_series(openreplay.session_id_at(at), openreplay.session_id_at(at) + 1000) AS id
+	WHERE NOT EXISTS (SELECT FROM openreplay.batches b WHERE b.server_id = 0 AND b.shard = openreplay.shard_of(id) AND b.received_at > at)
+	AND NOT EXISTS (SELECT FROM openreplay.passes p WHERE p.server_id = 0 AND p.shard = openreplay.shard_of(id) AND p.received_at > at)
+$$;
 \set ECHO all

@@ -1,7 +1,7 @@
 /*
- * apply.c - one batch applied to its session
+ * apply.c - one entry applied to its session
  *
- * The batch is decoded once.  Most messages (the page's DOM) make no rows and are only stepped over; the others are
+ * A batch is decoded once.  Most messages (the page's DOM) make no rows and are only stepped over; the others are
  * decoded and handed to their writer.  With write = false the same walk moves the session's state and nothing else.
  */
 #include "postgres.h"
@@ -9,6 +9,7 @@
 #include "common/hashfn.h"
 
 #include "pipeline/events.h"
+#include "pipeline/json.h"
 
 /* Message times further ahead of the arrival than this are a wrong clock and move nothing. */
 #define MAX_AHEAD_MS INT64CONST(86400000)
@@ -156,27 +157,26 @@ apply_messages(BatchContext *context, WireBatch *batch, const Entry *entry, bool
 	return count;
 }
 
-void
-apply_batch(Pass *pass, LiveSession *session, const Entry *entry, bool write)
+/* Late data opens a session that had ended; its next end only extends. */
+static void
+open_again(LiveSession *session)
+{
+	if (!session->ended)
+		return;
+	session->ended = false;
+	session->checkpoint_now = true;
+}
+
+static void
+apply_batch(Pass *pass, LiveSession *session, const Entry *entry, const uint8_t *data, size_t len, bool write)
 {
 	Lane *lane = lane_of(pass->pipeline, entry->server_id, entry->shard);
 	Project *project = find_project(pass, session->project_id);
 	BatchContext context = {.pass = pass, .session = session, .project = project};
 	WirePlatform platform = entry->kind == ENTRY_MOBILE ? WIRE_MOBILE : WIRE_WEB;
 	WireBatch batch;
-	const uint8_t *data;
-	size_t len;
-	const char *reason;
 	int count;
 
-	touch_session(pass, session);
-	note_position(session, entry->server_id, entry->seq);
-	if (!inflate_entry(pass, entry, &data, &len, &reason))
-	{
-		if (write)
-			report_broken(pass, entry, reason, 0);
-		return;
-	}
 	if (wire_batch_open(&batch, data, len, platform, remembered_url(session)) != WIRE_OK)
 	{
 		if (write)
@@ -191,12 +191,7 @@ apply_batch(Pass *pass, LiveSession *session, const Entry *entry, bool write)
 	}
 
 	session->last_received_at = Max(session->last_received_at, entry->received_at);
-	if (session->ended)
-	{
-		/* late data opens the session again; its next end only extends */
-		session->ended = false;
-		session->checkpoint_now = true;
-	}
+	open_again(session);
 	if (write && !project->active)
 		return; /* the project was switched off: nothing is written */
 
@@ -215,4 +210,59 @@ apply_batch(Pass *pass, LiveSession *session, const Entry *entry, bool write)
 	if (batch.error != WIRE_OK)
 		report_broken(pass, entry,
 					  psprintf("%s (byte %zu of %zu)", wire_error_text(batch.error), batch.error_offset, len), count);
+}
+
+/*
+ * What comes as JSON beside the batches.  It is no activity of the recording: it keeps no session alive, and one that
+ * had ended is opened only to be counted again.
+ */
+static void
+apply_json(Pass *pass, LiveSession *session, const Entry *entry, const uint8_t *data, size_t len, bool write)
+{
+	const char *reason = NULL;
+	Jsonb *json;
+
+	if (!note_batch(session, hash_combine64(hash_bytes_extended(data, (int) len, 0), (uint64) entry->kind)))
+	{
+		if (write)
+			report_duplicate(pass, entry);
+		return;
+	}
+	open_again(session);
+	if (!write || !find_project(pass, session->project_id)->active)
+		return;
+	json = jsonb_from_client(wire_string((const char *) data, len));
+	if (!JB_ROOT_IS_OBJECT(json))
+		reason = "the entry is no JSON object";
+	else if (entry->kind == ENTRY_SIGNAL)
+		reason = write_signal(pass, session, entry, &json->root);
+	else
+		reason = write_analytics(pass, session, entry, &json->root);
+	if (reason != NULL)
+		report_broken(pass, entry, reason, 0);
+}
+
+void
+apply_entry(Pass *pass, LiveSession *session, const Entry *entry, bool write)
+{
+	const uint8_t *data;
+	size_t len;
+	const char *reason;
+
+	touch_session(pass, session);
+	note_position(session, entry->server_id, entry->seq);
+	if (!inflate_entry(pass, entry, &data, &len, &reason))
+	{
+		if (write)
+			report_broken(pass, entry, reason, 0);
+	}
+	else if (is_batch(entry))
+		apply_batch(pass, session, entry, data, len, write);
+	else
+	{
+		MemoryContext old = MemoryContextSwitchTo(pass->entry_context);
+
+		apply_json(pass, session, entry, data, len, write);
+		MemoryContextSwitchTo(old);
+	}
 }

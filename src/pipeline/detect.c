@@ -173,7 +173,7 @@ detect_work(Pass *pass, const void *arg)
 
 		CHECK_FOR_INTERRUPTS();
 		if (is_batch(&entries[i]))
-			apply_batch(pass, session, &entries[i], false);
+			apply_entry(pass, session, &entries[i], false);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(pass->entry_context);
 	}

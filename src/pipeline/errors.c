@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -26,26 +27,12 @@ typedef struct Frame
 	int64 column;
 } Frame;
 
-static Jsonb *
-parse_json(WireString value)
-{
-	if (value.len == 0)
-		return NULL;
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text_to_cstring(json_from_client(value)))));
-}
-
-static JsonbValue *
-member(JsonbContainer *object, const char *key, JsonbValue *buffer)
-{
-	return getKeyJsonValueFromContainer(object, key, (int) strlen(key), buffer);
-}
-
 /* A number without fraction, or absent (0); false for anything else. */
 static bool
 read_integer(JsonbContainer *object, const char *key, int64 *result)
 {
 	JsonbValue buffer;
-	JsonbValue *value = member(object, key, &buffer);
+	JsonbValue *value = json_member(object, key, &buffer);
 	char *text;
 	char *end;
 
@@ -64,7 +51,7 @@ static bool
 read_frame(JsonbContainer *object, Frame *frame)
 {
 	JsonbValue buffer;
-	JsonbValue *file = member(object, "fileName", &buffer);
+	JsonbValue *file = json_member(object, "fileName", &buffer);
 
 	frame->file = wire_string("", 0);
 	if (file != NULL && file->type == jbvString)
@@ -78,10 +65,10 @@ read_frame(JsonbContainer *object, Frame *frame)
 static bool
 first_frame(WireString payload, Frame *frame)
 {
-	Jsonb *stack = parse_json(payload);
+	Jsonb *stack = jsonb_from_client(payload);
 	int count;
 
-	if (stack == NULL || !JB_ROOT_IS_ARRAY(stack) || JB_ROOT_IS_SCALAR(stack))
+	if (!JB_ROOT_IS_ARRAY(stack) || JB_ROOT_IS_SCALAR(stack))
 		return false;
 	count = JB_ROOT_COUNT(stack);
 	for (int i = 0; i < count; i++)
@@ -157,14 +144,14 @@ text_of(const JsonbValue *value)
 static void
 write_tags(BatchContext *context, const WireMessage *message, const char *error_id, WireString metadata)
 {
-	Jsonb *json = parse_json(metadata);
+	Jsonb *json = jsonb_from_client(metadata);
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
 	JsonbValue value;
 	JsonbValue key;
 	int count = 0;
 
-	if (json == NULL || JB_ROOT_IS_SCALAR(json))
+	if (JB_ROOT_IS_SCALAR(json))
 		return;
 	iterator = JsonbIteratorInit(&json->root);
 	while (count < MAX_TAGS && (token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
@@ -201,4 +188,60 @@ write_exception(BatchContext *context, const WireMessage *message, const WireVal
 	put_cstring(rows, id);
 	write_tags(context, message, id, values[JSException_Metadata].s);
 	MemoryContextSwitchTo(old);
+}
+
+/* ---- errors that other tools know of the session ---- */
+
+/* Above the indexes of all pages a session can have, and exact in JSON's numbers. */
+#define INTEGRATION_IDS (INT64CONST(1) << 52)
+
+static bool
+is_integration(WireString source)
+{
+	static const char *const sources[] = {
+		"bugsnag", "cloudwatch",  "datadog",   "newrelic",		"rollbar",
+		"sentry",  "stackdriver", "sumologic", "elasticsearch",
+	};
+
+	for (int i = 0; i < lengthof(sources); i++)
+		if (source.len == strlen(sources[i]) && memcmp(source.data, sources[i], source.len) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Each comes as a message without batch, so all have index 1; what it says is what tells them apart.
+ */
+void
+write_integration_event(BatchContext *context, const WireMessage *message, const WireValue *values)
+{
+	Rows *rows = context->pass->rows;
+	WireString source = values[IntegrationEvent_Source].s;
+	WireString name = values[IntegrationEvent_Name].s;
+	WireString text = values[IntegrationEvent_Message].s;
+	uint64 hash = hash_bytes_extended(message->body, (int) message->body_len, 0);
+	Identity identity;
+	char id[IDENTITY_SIZE];
+
+	if (!is_integration(source))
+		return;
+	identity_start(&identity);
+	identity_add(&identity, source.data, source.len);
+	identity_add(&identity, name.data, name.len);
+	identity_add(&identity, text.data, text.len);
+	identity_finish(&identity, (uint32) context->project->project_id, id);
+
+	row_start(rows, ROWS_ERRORS);
+	put_cstring(rows, id);
+	put_int32(rows, context->project->project_id);
+	put_text(rows, source, 0);
+	put_text(rows, name, 0);
+	put_text(rows, text, 0);
+	put_json(rows, values[IntegrationEvent_Payload].s, "{}");
+
+	row_start(rows, ROWS_ERROR_EVENTS);
+	put_int64(rows, context->session->session_id);
+	put_int64(rows, INTEGRATION_IDS + (int64) (hash % INTEGRATION_IDS));
+	put_int64(rows, number(values[IntegrationEvent_Timestamp].u));
+	put_cstring(rows, id);
 }

@@ -16,10 +16,7 @@
 #include "pipeline/errors.h"
 #include "pipeline/events.h"
 #include "pipeline/issues.h"
-
-#define MAX_HOST 300
-#define MAX_NAME 2000 /* also labels and paths */
-#define MAX_TEXT 8000 /* also URLs, queries, selectors */
+#include "pipeline/mobile_events.h"
 
 int64
 message_id(const BatchContext *context, const WireMessage *message)
@@ -46,7 +43,7 @@ split(BatchContext *context, WireString url, UrlParts *parts)
 					 parts);
 }
 
-static Rows *
+Rows *
 start_event(BatchContext *context, RowTable table, const WireMessage *message, int64 timestamp)
 {
 	Rows *rows = context->pass->rows;
@@ -58,23 +55,16 @@ start_event(BatchContext *context, RowTable table, const WireMessage *message, i
 	return rows;
 }
 
-static Rows *
-start_common_event(BatchContext *context, RowTable table, const WireMessage *message)
+Rows *
+start_common_event(BatchContext *context, RowTable table, int64 timestamp, int64 message_id)
 {
 	Rows *rows = context->pass->rows;
 
 	row_start(rows, table);
 	put_int64(rows, context->session->session_id);
-	put_int64(rows, message->timestamp);
-	put_int32(rows, seq_index(message_id(context, message)));
+	put_int64(rows, timestamp);
+	put_int32(rows, seq_index(message_id));
 	return rows;
-}
-
-/* Unsigned wire numbers as signed ones, clamped. */
-static int64
-number(uint64 value)
-{
-	return (int64) Min(value, (uint64) PG_INT64_MAX);
 }
 
 /* ---- clicks and inputs ---- */
@@ -191,7 +181,7 @@ write_request(BatchContext *context, const WireMessage *message, const WireValue
 
 	if (!split(context, url, &parts))
 		return;
-	rows = start_common_event(context, ROWS_REQUESTS, message);
+	rows = start_common_event(context, ROWS_REQUESTS, message->timestamp, message_id(context, message));
 	put_text(rows, url, MAX_TEXT);
 	put_text(rows, wire_of(parts.host), MAX_HOST);
 	put_text(rows, wire_of(parts.path), MAX_NAME);
@@ -263,45 +253,63 @@ write_resource(BatchContext *context, const WireMessage *message, const WireValu
 	put_int32_or_null(rows, number(values[ResourceTiming_DecodedBodySize].u));
 }
 
-static void
-write_graphql(BatchContext *context, const WireMessage *message, const WireValue *values)
+void
+write_graphql_call(BatchContext *context, const WireMessage *message, WireString name, WireString variables,
+				   WireString response)
 {
-	WireString name = values[GraphQL_OperationName].s;
 	Rows *rows = start_event(context, ROWS_GRAPHQL, message, message->timestamp);
 
 	put_text(rows, name, MAX_NAME);
-	put_payload(rows, context, values[GraphQL_Variables].s);
-	put_payload(rows, context, values[GraphQL_Response].s);
+	put_payload(rows, context, variables);
+	put_payload(rows, context, response);
 	suggest(context->pass, context->project->project_id, "GRAPHQL", name);
+}
+
+static void
+write_graphql(BatchContext *context, const WireMessage *message, const WireValue *values)
+{
+	write_graphql_call(context, message, values[GraphQL_OperationName].s, values[GraphQL_Variables].s,
+					   values[GraphQL_Response].s);
 }
 
 /* ---- what the site's own code tells ---- */
 
-static void
-write_custom(BatchContext *context, const WireMessage *message, const WireValue *values, const char *level)
+void
+write_custom(BatchContext *context, WireString name, WireString payload, const char *level, int64 timestamp,
+			 int64 message_id)
 {
-	WireString name = values[CustomEvent_Name].s;
-	WireString payload = values[CustomEvent_Payload].s;
-	Rows *rows = start_common_event(context, ROWS_CUSTOMS, message);
+	Rows *rows = start_common_event(context, ROWS_CUSTOMS, timestamp, message_id);
 
 	put_text(rows, name, MAX_NAME);
 	put_json(rows, payload, "{}");
 	put_cstring(rows, level);
+}
+
+void
+write_custom_event_at(BatchContext *context, WireString name, WireString payload, int64 timestamp, int64 message_id)
+{
+	write_custom(context, name, payload, "info", timestamp, message_id);
 	/* every custom event is an issue of type custom as well: the search for issues relies on it */
-	write_issue(context, "custom", name, message->timestamp, message_id(context, message), payload);
+	write_issue(context, "custom", name, timestamp, message_id, payload);
+	suggest(context->pass, context->project->project_id, "CUSTOM", name);
 }
 
 static void
 write_custom_event(BatchContext *context, const WireMessage *message, const WireValue *values)
 {
-	write_custom(context, message, values, "info");
-	suggest(context->pass, context->project->project_id, "CUSTOM", values[CustomEvent_Name].s);
+	write_custom_event_at(context, values[CustomEvent_Name].s, values[CustomEvent_Payload].s, message->timestamp,
+						  message_id(context, message));
 }
 
 static void
 write_custom_issue(BatchContext *context, const WireMessage *message, const WireValue *values)
 {
-	write_custom(context, message, values, "error");
+	WireString name = values[CustomIssue_Name].s;
+	WireString payload = values[CustomIssue_Payload].s;
+	int64 id = message_id(context, message);
+
+	write_custom(context, name, payload, "error", message->timestamp, id);
+	write_issue(context, "custom", name, message->timestamp, id, payload);
 }
 
 static void
@@ -336,18 +344,24 @@ write_anonymous_id(BatchContext *context, const WireMessage *message, const Wire
 	suggest(context->pass, context->project->project_id, "USERANONYMOUSID", id);
 }
 
-static void
-write_metadata(BatchContext *context, const WireMessage *message, const WireValue *values)
+void
+note_metadata(BatchContext *context, WireString key, WireString value)
 {
 	for (int i = 0; i < 10; i++)
 	{
 		const char *name = context->project->metadata[i];
 
-		if (name == NULL || !text_is(values[Metadata_Key].s, name))
+		if (name == NULL || !text_is(key, name))
 			continue;
-		note_identity(context->pass, context->session->session_id, IDENTITY_METADATA_1 + i, values[Metadata_Value].s);
+		note_identity(context->pass, context->session->session_id, IDENTITY_METADATA_1 + i, value);
 		return;
 	}
+}
+
+static void
+write_metadata(BatchContext *context, const WireMessage *message, const WireValue *values)
+{
+	note_metadata(context, values[Metadata_Key].s, values[Metadata_Value].s);
 }
 
 /* ---- what the tracker noticed ---- */
@@ -388,19 +402,26 @@ is_told_by_trackers_only(WireString type)
 	return false;
 }
 
-static void
-write_issue_event(BatchContext *context, const WireMessage *message, const WireValue *values)
+void
+write_told_issue(BatchContext *context, WireString type, WireString context_string, int64 timestamp, int64 message_id,
+				 WireString payload)
 {
-	WireString type = values[IssueEvent_Type].s;
-	int64 own = number(values[IssueEvent_Timestamp].u);
 	char label[64];
 
 	if (!is_told_by_trackers_only(type))
 		return;
 	snprintf(label, sizeof(label), "%.*s", (int) type.len, type.data);
+	write_issue(context, label, context_string, timestamp, message_id, payload);
+}
+
+static void
+write_issue_event(BatchContext *context, const WireMessage *message, const WireValue *values)
+{
+	int64 own = number(values[IssueEvent_Timestamp].u);
+
 	/* its MessageID counts otherwise than everything else */
-	write_issue(context, label, values[IssueEvent_ContextString].s, own > 0 ? own : message->timestamp,
-				message_id(context, message), values[IssueEvent_Payload].s);
+	write_told_issue(context, values[IssueEvent_Type].s, values[IssueEvent_ContextString].s,
+					 own > 0 ? own : message->timestamp, message_id(context, message), values[IssueEvent_Payload].s);
 }
 
 /* All incidents are one issue; what each was is in its payload. */
@@ -438,9 +459,10 @@ write_canvas(BatchContext *context, const WireMessage *message, const WireValue 
 static void
 write_tag(BatchContext *context, const WireMessage *message, const WireValue *values)
 {
-	Rows *rows = start_common_event(context, ROWS_TAGS, message);
+	Rows *rows = start_common_event(context, ROWS_TAGS, message->timestamp, message_id(context, message));
 
 	put_int32(rows, values[TagTrigger_TagId].i);
+	put_int32(rows, context->project->project_id);
 }
 
 const MessageWriter message_writers[WIRE_TYPE_COUNT] = {
@@ -450,6 +472,7 @@ const MessageWriter message_writers[WIRE_TYPE_COUNT] = {
 	[MSG_ResourceTiming] = write_resource,
 	[MSG_GraphQL] = write_graphql,
 	[MSG_JSException] = write_exception,
+	[MSG_IntegrationEvent] = write_integration_event,
 	[MSG_CustomEvent] = write_custom_event,
 	[MSG_CustomIssue] = write_custom_issue,
 	[MSG_StateAction] = write_state_action,
@@ -461,4 +484,16 @@ const MessageWriter message_writers[WIRE_TYPE_COUNT] = {
 	[MSG_Incident] = write_incident,
 	[MSG_CanvasNode] = write_canvas,
 	[MSG_TagTrigger] = write_tag,
+	[MSG_MobileUserID] = write_mobile_user_id,
+	[MSG_MobileUserAnonymousID] = write_mobile_anonymous_id,
+	[MSG_MobileMetadata] = write_mobile_metadata,
+	[MSG_MobileEvent] = write_mobile_event,
+	[MSG_MobileClickEvent] = write_tap,
+	[MSG_MobileSwipeEvent] = write_swipe,
+	[MSG_MobileInputEvent] = write_mobile_input,
+	[MSG_MobileViewComponentEvent] = write_view,
+	[MSG_MobileNetworkCall] = write_mobile_request,
+	[MSG_MobileGraphQL] = write_mobile_graphql,
+	[MSG_MobileCrash] = write_crash,
+	[MSG_MobileIssueEvent] = write_mobile_issue,
 };

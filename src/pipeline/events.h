@@ -32,4 +32,39 @@ extern const MessageWriter message_writers[WIRE_TYPE_COUNT];
 extern int64 message_id(const BatchContext *context, const WireMessage *message);
 extern int32 seq_index(int64 message_id);
 
+/* Longest texts, in characters. */
+#define MAX_HOST 300
+#define MAX_NAME 2000 /* also labels and paths */
+#define MAX_TEXT 8000 /* also URLs, queries, selectors */
+
+/* Starts a row of a table keyed by message_id, or of one keyed by timestamp and seq_index; returns what to put into. */
+extern Rows *start_event(BatchContext *context, RowTable table, const WireMessage *message, int64 timestamp);
+extern Rows *start_common_event(BatchContext *context, RowTable table, int64 timestamp, int64 message_id);
+
+/* A row of events_common.customs; level is info or error. */
+extern void write_custom(BatchContext *context, WireString name, WireString payload, const char *level, int64 timestamp,
+						 int64 message_id);
+
+/* A custom event of a web page: the row, the issue that each of them is, and the suggestion. */
+extern void write_custom_event_at(BatchContext *context, WireString name, WireString payload, int64 timestamp,
+								  int64 message_id);
+
+/* A row of events.graphql. */
+extern void write_graphql_call(BatchContext *context, const WireMessage *message, WireString name, WireString variables,
+							   WireString response);
+
+/* The value of a metadata slot, when the project names one so. */
+extern void note_metadata(BatchContext *context, WireString key, WireString value);
+
+/* An issue that a tracker found, of a type that no detector here finds as well; others are left out. */
+extern void write_told_issue(BatchContext *context, WireString type, WireString context_string, int64 timestamp,
+							 int64 message_id, WireString payload);
+
+/* Unsigned wire numbers as signed ones, clamped. */
+static inline int64
+number(uint64 value)
+{
+	return (int64) Min(value, (uint64) PG_INT64_MAX);
+}
+
 #endif /* OPENREPLAY_EVENTS_H */

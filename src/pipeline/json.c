@@ -7,9 +7,14 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
+#include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/json.h"
+#include "utils/numeric.h"
 
 #include "compat.h"
 #include "pipeline/json.h"
@@ -104,4 +109,59 @@ json_from_client(WireString value)
 	initStringInfo(&quoted);
 	escape_json(&quoted, terminated);
 	return cstring_to_text_with_len(quoted.data, quoted.len);
+}
+
+Jsonb *
+jsonb_from_client(WireString value)
+{
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text_to_cstring(json_from_client(value)))));
+}
+
+/* ---- members of objects ---- */
+
+JsonbValue *
+json_member(JsonbContainer *object, const char *key, JsonbValue *buffer)
+{
+	return getKeyJsonValueFromContainer(object, key, (int) strlen(key), buffer);
+}
+
+WireString
+text_member(JsonbContainer *object, const char *key)
+{
+	JsonbValue buffer;
+	JsonbValue *value = json_member(object, key, &buffer);
+
+	if (value == NULL || value->type != jbvString)
+		return wire_string("", 0);
+	return wire_string(value->val.string.val, value->val.string.len);
+}
+
+int64
+number_member(JsonbContainer *object, const char *key)
+{
+	JsonbValue buffer;
+	JsonbValue *value = json_member(object, key, &buffer);
+	double number;
+
+	if (value == NULL || value->type != jbvNumeric)
+		return 0;
+	number = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(value->val.numeric)));
+	if (number >= 9.2e18)
+		return PG_INT64_MAX;
+	if (number <= -9.2e18)
+		return PG_INT64_MIN;
+	return (int64) rint(number);
+}
+
+WireString
+json_text(const JsonbValue *value)
+{
+	Jsonb *json;
+	char *text;
+
+	if (value == NULL)
+		return wire_string("", 0);
+	json = JsonbValueToJsonb((JsonbValue *) value);
+	text = JsonbToCString(NULL, &json->root, VARSIZE(json));
+	return wire_string(text, strlen(text));
 }

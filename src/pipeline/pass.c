@@ -125,12 +125,12 @@ park(Pass *pass, const Entry *entry, Lane *lane)
 }
 
 static void
-process_batch(Pass *pass, const Entry *entry)
+process_or_park(Pass *pass, const Entry *entry)
 {
 	LiveSession *session = find_live_session(pass->pipeline->sessions, entry->session_id);
 
 	if (session != NULL)
-		apply_batch(pass, session, entry, true);
+		apply_entry(pass, session, entry, true);
 	else
 		park(pass, entry, lane_of(pass->pipeline, entry->server_id, entry->shard));
 }
@@ -143,7 +143,7 @@ process_parked(Pass *pass, int64 session_id)
 	Entry *entries = read_entries_of(pass, &session_id, 1, true, &nentries);
 
 	for (int i = 0; i < nentries; i++)
-		process_batch(pass, &entries[i]);
+		process_or_park(pass, &entries[i]);
 }
 
 static void
@@ -165,7 +165,9 @@ process_entry(Pass *pass, const Entry *entry)
 			break;
 		case ENTRY_WEB:
 		case ENTRY_MOBILE:
-			process_batch(pass, entry);
+		case ENTRY_SIGNAL:
+		case ENTRY_ANALYTICS:
+			process_or_park(pass, entry);
 			break;
 		case ENTRY_CANVAS:
 		case ENTRY_SCREENSHOTS:

@@ -13,6 +13,7 @@
 #include "datatype/timestamp.h"
 #include "pipeline/rows.h"
 #include "session/live.h"
+#include "utils/jsonb.h"
 #include "visit/visit.h"
 
 /* Milliseconds since the Unix epoch, as messages count, and PostgreSQL's microseconds since 2000. */
@@ -24,6 +25,8 @@
 #define ENTRY_START 's'
 #define ENTRY_WEB 'w'
 #define ENTRY_MOBILE 'm'
+#define ENTRY_SIGNAL 'u'	  /* of a usability test, JSON */
+#define ENTRY_ANALYTICS 'a'	  /* events and users' properties that a site reports, JSON */
 #define ENTRY_CANVAS 'c'	  /* images of canvases */
 #define ENTRY_SCREENSHOTS 'i' /* of mobile sessions */
 
@@ -44,6 +47,13 @@ static inline bool
 is_batch(const Entry *entry)
 {
 	return entry->kind == ENTRY_WEB || entry->kind == ENTRY_MOBILE;
+}
+
+/* True for entries that are applied to a session that has started. */
+static inline bool
+is_of_session(const Entry *entry)
+{
+	return is_batch(entry) || entry->kind == ENTRY_SIGNAL || entry->kind == ENTRY_ANALYTICS;
 }
 
 /* A lane as the pass knows it: its position, and what this pass did in it. */
@@ -110,6 +120,8 @@ typedef struct Pass
 	Rows *rows;
 	struct HTAB *projects;	 /* read once per pass */
 	struct HTAB *identities; /* changes to sessions rows, one per session */
+	int64 month_first_id;	 /* a month of sessions that is known to have its partitions */
+	int64 month_end_id;
 	Entry *entries;
 	int nentries;
 	Entry *discarded; /* rows to delete: duplicates, and what was put aside */
@@ -179,8 +191,8 @@ extern void prepare_sessions_of_pass(Pass *pass);
 
 /* ---- apply.c ---- */
 
-/* Applies one batch to its session; write is false when state is derived again and rows exist already. */
-extern void apply_batch(Pass *pass, LiveSession *session, const Entry *entry, bool write);
+/* Applies one entry to its session; write is false when state is derived again and rows exist already. */
+extern void apply_entry(Pass *pass, LiveSession *session, const Entry *entry, bool write);
 
 /* ---- pages.c ---- */
 
@@ -204,6 +216,16 @@ extern void flush_detectors(Pass *pass, LiveSession *session);
 
 /* Whether a tag of the project says that an issue on its element is none. */
 extern bool is_ignored(const Project *project, const Fact *fact);
+
+/* ---- signals.c ---- */
+
+/* Writes what a visitor did in a usability test; NULL, or the reason why nothing was written. */
+extern const char *write_signal(Pass *pass, LiveSession *session, const Entry *entry, JsonbContainer *signal);
+
+/* ---- analytics.c ---- */
+
+/* Writes what a site's analytics report: custom events and changes of users; NULL, or what was left out and why. */
+extern const char *write_analytics(Pass *pass, LiveSession *session, const Entry *entry, JsonbContainer *report);
 
 /* ---- identities.c ---- */
 

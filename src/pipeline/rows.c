@@ -138,6 +138,13 @@ static const TableSpec tables[ROW_TABLES] = {
 								 {"type", TEXTOID, "type::public.issue_type"},
 								 {"context_string", TEXTOID}}},
 
+	[ROWS_CRASHES] = {"public.crashes_ios", .order = "crash_ios_id",
+					  .columns = {{"crash_ios_id", TEXTOID},
+								  {"project_id", INT4OID},
+								  {"name", TEXTOID},
+								  {"reason", TEXTOID},
+								  {"stacktrace", TEXTOID}}},
+
 	[ROWS_PAGES] = {"events.pages", .is_event = true,
 					.columns = {EVENT_KEY,
 								{"host", TEXTOID},
@@ -261,16 +268,68 @@ static const TableSpec tables[ROW_TABLES] = {
 	[ROWS_STATE_ACTIONS] = {"events.state_actions", .is_event = true, .columns = {EVENT_KEY, {"name", TEXTOID}}},
 
 	/* a tag that was deleted while the page was open is not stored */
-	[ROWS_TAGS] =
-		{.is_event = true,
-		 .statement =
-			 "INSERT INTO events.tags (session_id, timestamp, seq_index, tag_id)"
-			 " SELECT r.session_id, r.timestamp, r.seq_index, r.tag_id FROM %s JOIN public.tags t USING (tag_id)"
-			 " ON CONFLICT DO NOTHING",
-		 .columns = {COMMON_KEY, {"tag_id", INT4OID}}},
+	[ROWS_TAGS] = {.is_event = true,
+				   .statement = "INSERT INTO events.tags (session_id, timestamp, seq_index, tag_id)"
+								" SELECT r.session_id, r.timestamp, r.seq_index, r.tag_id FROM %s"
+								" JOIN public.tags t ON t.tag_id = r.tag_id AND t.project_id = r.project_id"
+								" ON CONFLICT DO NOTHING",
+				   .columns = {COMMON_KEY, {"tag_id", INT4OID}, {"project_id", INT4OID}}},
 
 	[ROWS_CANVAS] = {"events.canvas_recordings", .is_event = true,
 					 .columns = {{"session_id", INT8OID}, {"recording_id", TEXTOID}, {"timestamp", INT8OID}}},
+
+	[ROWS_TAPS] = {"events_ios.taps", .is_event = true, .columns = {COMMON_KEY, {"label", TEXTOID}}},
+
+	[ROWS_SWIPES] =
+		{"events_ios.swipes", .is_event = true,
+		 .columns = {COMMON_KEY, {"label", TEXTOID}, {"direction", TEXTOID}, {"x", INT4OID}, {"y", INT4OID}}},
+
+	[ROWS_MOBILE_INPUTS] = {"events_ios.inputs", .is_event = true, .columns = {COMMON_KEY, {"label", TEXTOID}}},
+
+	[ROWS_VIEWS] = {"events_ios.views", .is_event = true, .columns = {COMMON_KEY, {"name", TEXTOID}}},
+
+	[ROWS_CRASH_EVENTS] = {"events_common.crashes", .is_event = true,
+						   .columns = {COMMON_KEY, {"crash_ios_id", TEXTOID}}},
+
+	/* the key does not hold where the task is null */
+	[ROWS_SIGNALS] =
+		{.statement =
+			 "WITH added AS (INSERT INTO public.ut_tests_signals (session_id, test_id, task_id, status, comment,"
+			 " timestamp, duration) SELECT DISTINCT ON (r.session_id, r.test_id, r.task_id, r.timestamp) r.session_id,"
+			 " r.test_id, r.task_id, r.status::public.ut_signal_status, r.comment, r.timestamp, r.duration FROM %s"
+			 " WHERE NOT EXISTS (SELECT FROM public.ut_tests_signals t WHERE t.session_id = r.session_id"
+			 " AND t.test_id = r.test_id AND t.task_id IS NOT DISTINCT FROM r.task_id AND t.timestamp = r.timestamp)"
+			 " ON CONFLICT DO NOTHING RETURNING session_id)"
+			 " UPDATE public.sessions s SET has_ut_test = true FROM added"
+			 " WHERE s.session_id = added.session_id AND s.has_ut_test IS NOT TRUE",
+		 .columns = {{"session_id", INT8OID},
+					 {"test_id", INT4OID},
+					 {"task_id", INT4OID},
+					 {"status", TEXTOID},
+					 {"comment", TEXTOID},
+					 {"timestamp", INT8OID},
+					 {"duration", INT8OID}}},
+
+	/* in the order in which they were reported, users in the order of their keys */
+	[ROWS_USER_CHANGES] =
+		{.statement = "SELECT openreplay.change_user(r.project_id, r.user_id, r.action, r.payload, r.at)"
+					  " FROM (SELECT r.project_id, r.user_id, r.action, r.payload::jsonb AS payload, r.at FROM %s"
+					  " ORDER BY r.project_id, r.user_id, r.number) r",
+		 .columns = {{"number", INT8OID},
+					 {"project_id", INT4OID},
+					 {"user_id", TEXTOID},
+					 {"action", TEXTOID},
+					 {"payload", TEXTOID},
+					 {"at", TIMESTAMPTZOID}}},
+
+	[ROWS_USER_DEVICES] =
+		{.statement = "INSERT INTO openreplay.user_devices AS d (project_id, user_uuid, user_id, linked_at)"
+					  " SELECT DISTINCT ON (s.project_id, s.user_uuid) s.project_id, s.user_uuid, r.user_id, r.at"
+					  " FROM %s JOIN public.sessions s ON s.session_id = r.session_id"
+					  " ORDER BY s.project_id, s.user_uuid, r.number DESC"
+					  " ON CONFLICT (project_id, user_uuid) DO UPDATE SET user_id = excluded.user_id,"
+					  " linked_at = excluded.linked_at WHERE d.user_id <> excluded.user_id",
+		 .columns = {{"number", INT8OID}, {"session_id", INT8OID}, {"user_id", TEXTOID}, {"at", TIMESTAMPTZOID}}},
 
 	[ROWS_AUTOCOMPLETE] = {"public.autocomplete", .order = "project_id, type, value",
 						   .columns = {{"project_id", INT4OID}, {"type", TEXTOID}, {"value", TEXTOID}}},

@@ -47,9 +47,9 @@ typedef struct LiveSession
 	bool ended;			 /* and nothing came since */
 	bool dirty;			 /* differs from its checkpoint */
 	bool checkpoint_now; /* must be written in this transaction: a tab got its ordinal */
-	int64 start_ms;
-	int64 expires_ms; /* of its token */
-	int64 clock_ms;	  /* highest plausible message time */
+	int64 start_ms;		 /* by the clock its messages are timed by */
+	int64 expires_ms;	 /* of its token */
+	int64 clock_ms;		 /* highest plausible message time */
 	TimestampTz last_received_at;
 	TimestampTz checkpointed_at; /* 0: never */
 	char *url;					 /* last page, for pre-2021 batch headers that carry none; may be NULL */

@@ -35,7 +35,7 @@ compare_ids(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The sessions that have batches in this pass, once each. */
+/* The sessions that have entries in this pass, once each; a start that was sent twice must find its session. */
 static int64 *
 sessions_of_pass(Pass *pass, int *count)
 {
@@ -43,7 +43,7 @@ sessions_of_pass(Pass *pass, int *count)
 	int n = 0;
 
 	for (int i = 0; i < pass->nentries; i++)
-		if (is_batch(&pass->entries[i]))
+		if (is_of_session(&pass->entries[i]) || pass->entries[i].kind == ENTRY_START)
 			ids[n++] = pass->entries[i].session_id;
 	qsort(ids, n, sizeof(int64), compare_ids);
 	*count = 0;
@@ -69,11 +69,11 @@ derive_again(Pass *pass, const int64 *ids, int count)
 		LiveSession *session = find_live_session(pass->pipeline->sessions, entry->session_id);
 		Lane *lane = lane_of(pass->pipeline, entry->server_id, entry->shard);
 
-		if (session == NULL || lane == NULL || entry->seq > lane->seq || !is_batch(entry) ||
+		if (session == NULL || lane == NULL || entry->seq > lane->seq || !is_of_session(entry) ||
 			is_applied(session, entry->server_id, entry->seq))
 			continue;
 		CHECK_FOR_INTERRUPTS();
-		apply_batch(pass, session, entry, false);
+		apply_entry(pass, session, entry, false);
 		MemoryContextReset(pass->entry_context);
 	}
 }

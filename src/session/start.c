@@ -6,13 +6,11 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
-#include "utils/jsonb.h"
-#include "utils/numeric.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "pipeline/json.h"
@@ -22,36 +20,6 @@
 #define MAX_START_BYTES (1024 * 1024)
 /* click coordinates are always hundredths of a percent from this tracker on */
 #define EXACT_POINTS_SINCE 14000003
-
-/* ---- reading the JSON ---- */
-
-static WireString
-text_member(Jsonb *json, const char *key)
-{
-	JsonbValue buffer;
-	JsonbValue *value = getKeyJsonValueFromContainer(&json->root, key, (int) strlen(key), &buffer);
-
-	if (value == NULL || value->type != jbvString)
-		return wire_string("", 0);
-	return wire_string(value->val.string.val, value->val.string.len);
-}
-
-static int64
-number_member(Jsonb *json, const char *key)
-{
-	JsonbValue buffer;
-	JsonbValue *value = getKeyJsonValueFromContainer(&json->root, key, (int) strlen(key), &buffer);
-	double number;
-
-	if (value == NULL || value->type != jbvNumeric)
-		return 0;
-	number = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(value->val.numeric)));
-	if (number >= 9.2e18)
-		return PG_INT64_MAX;
-	if (number <= -9.2e18)
-		return PG_INT64_MIN;
-	return (int64) rint(number);
-}
 
 /* major * 1,000,000 + minor * 1000 + patch; development builds, which do not parse, count as newest */
 static int64
@@ -77,42 +45,67 @@ version_number(WireString version)
 static bool
 is_label(WireString value, const char *enum_name)
 {
-	Oid types[] = {TEXTOID, TEXTOID};
-	Datum arguments[] = {PointerGetDatum(clean_client_text(value, 100)), CStringGetTextDatum(enum_name)};
-	bool found;
+	Oid type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(enum_name),
+							   ObjectIdGetDatum(get_namespace_oid("public", false)));
+	char label[NAMEDATALEN];
 
-	SPI_execute_with_args("SELECT FROM pg_catalog.pg_enum WHERE enumlabel = $1::name AND enumtypid = $2::regtype", 2,
-						  types, arguments, NULL, false, 1);
-	found = SPI_processed == 1;
-	SPI_freetuptable(SPI_tuptable);
-	return found;
+	if (value.len == 0 || value.len >= NAMEDATALEN)
+		return false;
+	memcpy(label, value.data, value.len);
+	label[value.len] = '\0';
+	return strlen(label) == value.len &&
+		   SearchSysCacheExists2(ENUMTYPOIDNAME, ObjectIdGetDatum(type), CStringGetDatum(label));
 }
 
-static void
-put_label(Rows *rows, WireString value, const char *enum_name, const char *otherwise)
+/* The value if the type in schema public has such a label, else what stands for all others. */
+static WireString
+label_or(WireString value, const char *enum_name, const char *otherwise)
 {
-	if (value.len > 0 && value.len < 64 && is_label(value, enum_name))
-		put_text(rows, value, 0);
-	else
-		put_cstring(rows, otherwise);
+	return is_label(value, enum_name) ? value : wire_string(otherwise, strlen(otherwise));
 }
 
 /* ---- the session ---- */
 
+/* What a start entry tells and more than one place needs, corrected. */
+typedef struct Start
+{
+	JsonbContainer *json;
+	int64 session_id;
+	int32 project_id;
+	int64 start_ms;
+	int64 client_start_ms; /* by the clock of a mobile session's messages */
+	WireString platform;
+	WireString country;
+	bool mobile;
+} Start;
+
+/* Once per pass and month, not per session. */
 static void
-ensure_month(int64 session_ms)
+ensure_month(Pass *pass, int64 session_id)
 {
 	Oid types[] = {TIMESTAMPTZOID};
-	Datum arguments[] = {TimestampTzGetDatum(MS_TO_TIMESTAMP(session_ms))};
+	Datum arguments[1];
+	int64 session_ms = session_id_ms((uint64) session_id);
+	bool isnull;
 
-	SPI_execute_with_args("SELECT openreplay.ensure_session_partitions($1, 0)", 1, types, arguments, NULL, false, 1);
+	if (session_id >= pass->month_first_id && session_id < pass->month_end_id)
+		return;
+	arguments[0] = TimestampTzGetDatum(MS_TO_TIMESTAMP(session_ms));
+	SPI_execute_with_args("SELECT openreplay.session_id_at(month AT TIME ZONE 'UTC'),"
+						  " openreplay.session_id_at((month + interval '1 month') AT TIME ZONE 'UTC')"
+						  " FROM date_trunc('month', $1 AT TIME ZONE 'UTC') AS month,"
+						  " openreplay.ensure_session_partitions($1, 0)",
+						  1, types, arguments, NULL, false, 1);
+	pass->month_first_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	pass->month_end_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
 	SPI_freetuptable(SPI_tuptable);
 }
 
 static void
-put_session(Pass *pass, Jsonb *json, int64 session_id, int32 project_id, int64 start_ms, bool mobile)
+put_session(Pass *pass, const Start *start)
 {
 	Rows *rows = pass->rows;
+	JsonbContainer *json = start->json;
 	WireString uuid_text = text_member(json, "user_uuid");
 	char uuid[VISIT_UUID_SIZE];
 
@@ -120,17 +113,17 @@ put_session(Pass *pass, Jsonb *json, int64 session_id, int32 project_id, int64 s
 		make_uuid(uuid);
 
 	row_start(rows, ROWS_SESSIONS);
-	put_int64(rows, session_id);
-	put_int32(rows, project_id);
-	put_int64(rows, start_ms);
+	put_int64(rows, start->session_id);
+	put_int32(rows, start->project_id);
+	put_int64(rows, start->start_ms);
 	put_text(rows, text_member(json, "tracker_version"), 200);
 	put_text_or_null(rows, text_member(json, "rev_id"), 2000);
-	put_label(rows, text_member(json, "platform"), "public.platform", mobile ? "ios" : "web");
+	put_text(rows, start->platform, 0);
 	put_cstring(rows, uuid);
 	put_text(rows, text_member(json, "user_os"), 200);
 	put_text_or_null(rows, text_member(json, "user_os_version"), 200);
 	/* a web session has a browser, a mobile one has none */
-	if (mobile)
+	if (start->mobile)
 	{
 		put_null(rows);
 		put_null(rows);
@@ -141,8 +134,8 @@ put_session(Pass *pass, Jsonb *json, int64 session_id, int32 project_id, int64 s
 		put_text_or_null(rows, text_member(json, "user_browser_version"), 200);
 	}
 	put_text(rows, text_member(json, "user_device"), 200);
-	put_label(rows, text_member(json, "user_device_type"), "public.device_type", "other");
-	put_label(rows, text_member(json, "user_country"), "public.country", "UN");
+	put_text(rows, label_or(text_member(json, "user_device_type"), "device_type", "other"), 0);
+	put_text(rows, start->country, 0);
 	put_text_or_null(rows, text_member(json, "user_state"), 200);
 	put_text_or_null(rows, text_member(json, "user_city"), 200);
 	put_int32_or_null(rows, number_member(json, "user_device_memory_size"));
@@ -151,25 +144,58 @@ put_session(Pass *pass, Jsonb *json, int64 session_id, int32 project_id, int64 s
 	put_text(rows, text_member(json, "timezone"), 200);
 	put_int32(rows, Max(number_member(json, "screen_width"), 0));
 	put_int32(rows, Max(number_member(json, "screen_height"), 0));
-	put_int64(rows, start_ms / 1000);
+	put_int64(rows, start->start_ms / 1000);
+}
+
+/* Filter boxes of mobile sessions ask for types of their own, which were meant to be written and never were. */
+static void
+suggest_visitor(Pass *pass, const Start *start)
+{
+	static const struct
+	{
+		const char *member;
+		const char *type;
+		const char *mobile_type;
+	} values[] = {
+		{"user_os", "USEROS", "USEROSIOS"},	   {"user_device", "USERDEVICE", "USERDEVICEIOS"},
+		{"rev_id", "REVID", "REVIDIOS"},	   {"user_id", "USERID", "USERIDIOS"},
+		{"user_state", "USERSTATE", NULL},	   {"user_city", "USERCITY", NULL},
+		{"user_browser", "USERBROWSER", NULL},
+	};
+
+	suggest(pass, start->project_id, "USERCOUNTRY", start->country);
+	if (start->mobile)
+		suggest(pass, start->project_id, "USERCOUNTRYIOS", start->country);
+	for (int i = 0; i < lengthof(values); i++)
+	{
+		WireString value = text_member(start->json, values[i].member);
+
+		suggest(pass, start->project_id, values[i].type, value);
+		if (start->mobile && values[i].mobile_type != NULL)
+			suggest(pass, start->project_id, values[i].mobile_type, value);
+	}
 }
 
 static void
-suggest_visitor(Pass *pass, Jsonb *json, int32 project_id)
+make_live(Pass *pass, const Start *start, const Entry *entry)
 {
-	static const char *const values[][2] = {
-		{"USEROS", "user_os"},	   {"USERDEVICE", "user_device"},	{"USERBROWSER", "user_browser"},
-		{"REVID", "rev_id"},	   {"USERCOUNTRY", "user_country"}, {"USERSTATE", "user_state"},
-		{"USERCITY", "user_city"}, {"USERID", "user_id"},
-	};
+	LiveSession *session = add_live_session(pass->pipeline->sessions, entry->session_id);
+	int64 session_ms = session_id_ms((uint64) entry->session_id);
 
-	for (int i = 0; i < lengthof(values); i++)
-		suggest(pass, project_id, values[i][0], text_member(json, values[i][1]));
+	session->project_id = start->project_id;
+	session->mobile = start->mobile;
+	session->exact_points = version_number(text_member(start->json, "tracker_version")) >= EXACT_POINTS_SINCE;
+	session->start_ms = start->mobile ? start->client_start_ms : start->start_ms;
+	session->expires_ms = Min(Max(number_member(start->json, "expires_ms"), session_ms), session_ms + 30 * DAY_MS);
+	session->last_received_at = entry->received_at;
+	session->checkpoint_now = true;
+	note_position(session, entry->server_id, entry->seq);
+	touch_session(pass, session);
 }
 
 /* Where the visitor came from, when the start tells it and not the first page. */
 static void
-note_source(Pass *pass, Jsonb *json, int64 session_id)
+note_source(Pass *pass, const Start *start)
 {
 	static const struct
 	{
@@ -184,10 +210,10 @@ note_source(Pass *pass, Jsonb *json, int64 session_id)
 
 	for (int i = 0; i < lengthof(sources); i++)
 	{
-		WireString value = text_member(json, sources[i].key);
+		WireString value = text_member(start->json, sources[i].key);
 
 		if (value.len > 0)
-			note_identity(pass, session_id, sources[i].field, value);
+			note_identity(pass, start->session_id, sources[i].field, value);
 	}
 }
 
@@ -200,10 +226,8 @@ start_session(Pass *pass, const Entry *entry, const char **reason)
 	size_t len;
 	Jsonb *json;
 	Project *project;
-	LiveSession *session;
-	bool mobile;
-	int64 start_ms;
 	WireString platform;
+	Start start = {.session_id = entry->session_id};
 
 	if (!inflate_entry(pass, entry, &data, &len, reason))
 		return false;
@@ -217,14 +241,14 @@ start_session(Pass *pass, const Entry *entry, const char **reason)
 		*reason = "the start entry is larger than 1 MiB";
 		return false;
 	}
-	json = DatumGetJsonbP(DirectFunctionCall1(
-		jsonb_in, CStringGetDatum(text_to_cstring(json_from_client(wire_string((const char *) data, len))))));
+	json = jsonb_from_client(wire_string((const char *) data, len));
 	if (!JB_ROOT_IS_OBJECT(json))
 	{
 		*reason = "the start entry is no JSON object";
 		return false;
 	}
-	project = find_project(pass, (int32) number_member(json, "project_id"));
+	start.json = &json->root;
+	project = find_project(pass, (int32) number_member(start.json, "project_id"));
 	if (!project->known)
 	{
 		*reason = "there is no such project";
@@ -234,26 +258,22 @@ start_session(Pass *pass, const Entry *entry, const char **reason)
 	if (find_live_session(pass->pipeline->sessions, entry->session_id) != NULL)
 		return true;
 
-	platform = text_member(json, "platform");
-	mobile = platform.len > 0 && strncmp(platform.data, "web", platform.len) != 0;
-	start_ms = number_member(json, "start_ts");
+	start.project_id = project->project_id;
+	platform = text_member(start.json, "platform");
+	/* whatever is not the web has no browser */
+	start.platform = label_or(platform, "platform", platform.len == 0 ? "web" : "ios");
+	start.mobile = start.platform.data[0] != 'w';
+	start.country = label_or(text_member(start.json, "user_country"), "country", "UN");
+	start.start_ms = number_member(start.json, "start_ts");
 	/* partitions bound it: at most a day before the id, never after it; anything else is a wrong clock */
-	if (start_ms <= session_ms - DAY_MS || start_ms > session_ms)
-		start_ms = session_ms;
-	ensure_month(session_ms);
-	put_session(pass, json, entry->session_id, project->project_id, start_ms, mobile);
-	suggest_visitor(pass, json, project->project_id);
-	note_source(pass, json, entry->session_id);
-
-	session = add_live_session(pass->pipeline->sessions, entry->session_id);
-	session->project_id = project->project_id;
-	session->mobile = mobile;
-	session->exact_points = version_number(text_member(json, "tracker_version")) >= EXACT_POINTS_SINCE;
-	session->start_ms = start_ms;
-	session->expires_ms = Min(Max(number_member(json, "expires_ms"), session_ms), session_ms + 30 * DAY_MS);
-	session->last_received_at = entry->received_at;
-	session->checkpoint_now = true;
-	note_position(session, entry->server_id, entry->seq);
-	touch_session(pass, session);
+	if (start.start_ms <= session_ms - DAY_MS || start.start_ms >= session_ms + DAY_MS)
+		start.start_ms = session_ms;
+	start.client_start_ms = start.start_ms;
+	start.start_ms = Min(start.start_ms, session_ms);
+	ensure_month(pass, entry->session_id);
+	put_session(pass, &start);
+	suggest_visitor(pass, &start);
+	note_source(pass, &start);
+	make_live(pass, &start, entry);
 	return true;
 }
