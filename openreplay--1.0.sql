@@ -1797,7 +1797,14 @@ CREATE FUNCTION openreplay.delete_session_events() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+	valid_until timestamptz;
 BEGIN
+	-- what the pipeline commits meanwhile must be seen and deleted, too
+	IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+		RAISE EXCEPTION 'sessions cannot be deleted in a % transaction', current_setting('transaction_isolation')
+			USING ERRCODE = 'feature_not_supported', HINT = 'Use READ COMMITTED.';
+	END IF;
 	DELETE FROM events.pages WHERE session_id = OLD.session_id;
 	DELETE FROM events.clicks WHERE session_id = OLD.session_id;
 	DELETE FROM events.inputs WHERE session_id = OLD.session_id;
@@ -1819,7 +1826,14 @@ BEGIN
 	DELETE FROM events_ios.views WHERE session_id = OLD.session_id;
 	DELETE FROM events_ios.performance WHERE session_id = OLD.session_id;
 	DELETE FROM public.sessions_feature_flags WHERE session_id = OLD.session_id;
-	DELETE FROM openreplay.live_sessions WHERE session_id = OLD.session_id;
+	-- while its token is valid more may arrive, and a day longer what lay in a server's spool
+	DELETE FROM openreplay.live_sessions WHERE session_id = OLD.session_id RETURNING expires_at INTO valid_until;
+	IF valid_until IS NOT NULL THEN
+		INSERT INTO openreplay.deleted_sessions (session_id, expires_at) VALUES (OLD.session_id, valid_until + interval '1 day')
+		ON CONFLICT (session_id) DO NOTHING;
+	END IF;
+	PERFORM openreplay.queue_removal(ARRAY[OLD.session_id]);
+	DELETE FROM openreplay.stored_recordings WHERE session_id = OLD.session_id;
 	DELETE FROM openreplay.parked_batches WHERE session_id = OLD.session_id;
 	DELETE FROM openreplay.broken_batch_log WHERE session_id = OLD.session_id;
 	DELETE FROM openreplay.batches WHERE session_id = OLD.session_id
@@ -1828,7 +1842,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION openreplay.delete_session_events() IS
-	'Row trigger on sessions: deletes what was recorded with the session from every event table, and its recording.';
+	'Row trigger on sessions: deletes what was recorded with the session from every table, queues the removal of what storage holds of it, and leaves a tombstone as long as more may arrive.';
 
 CREATE FUNCTION openreplay.install_links() RETURNS void
 LANGUAGE plpgsql AS $$
@@ -2326,6 +2340,7 @@ BEGIN
 			duplicates		integer NOT NULL,
 			broken			integer NOT NULL,
 			parked			integer NOT NULL,
+			dropped			integer NOT NULL,
 			rows_written	integer NOT NULL,
 			rows_known		integer NOT NULL,
 			elapsed_ms		real NOT NULL,
@@ -2339,6 +2354,7 @@ BEGIN
 	COMMENT ON TABLE openreplay.passes IS
 		'One row per lane and pass: position and run history in one. Everything of the lane up to seq is in its tables.';
 	COMMENT ON COLUMN openreplay.passes.received_at IS 'of the entry with that seq: the lane''s clock';
+	COMMENT ON COLUMN openreplay.passes.dropped IS 'came for sessions that had been deleted';
 	COMMENT ON COLUMN openreplay.passes.rows_written IS 'of the whole pass, not of the lane, as are rows_known and elapsed_ms';
 	COMMENT ON COLUMN openreplay.passes.rows_known IS 'rows whose key existed already: resent or overlapping batches';
 
@@ -2362,6 +2378,16 @@ BEGIN
 	COMMENT ON TABLE openreplay.live_sessions IS
 		'Checkpoints of sessions whose token is still valid. What is newer is in the worker''s memory, and after a restart is derived again from the batches.';
 	COMMENT ON COLUMN openreplay.live_sessions.last_message_ms IS 'highest message time, epoch ms';
+
+	IF to_regclass('openreplay.deleted_sessions') IS NULL THEN
+		CREATE TABLE openreplay.deleted_sessions (
+			session_id		bigint PRIMARY KEY,
+			expires_at		timestamptz NOT NULL,
+			deleted_at		timestamptz NOT NULL DEFAULT now()
+		);
+	END IF;
+	COMMENT ON TABLE openreplay.deleted_sessions IS
+		'Tombstones: what still arrives for these sessions is dropped and counted (passes.dropped), so that nothing brings them back. Kept until a day after their token expired.';
 
 	IF to_regclass('openreplay.parked_batches') IS NULL THEN
 		CREATE TABLE openreplay.parked_batches (
@@ -2530,7 +2556,7 @@ BEGIN
 
 	GRANT INSERT ON openreplay.batches TO openreplay_ingest;
 	GRANT SELECT ON openreplay.batches, openreplay.passes, openreplay.live_sessions, openreplay.servers,
-		openreplay.heartbeats, openreplay.parked_batches, openreplay.broken_batch_log, openreplay.pipeline,
+		openreplay.heartbeats, openreplay.parked_batches, openreplay.deleted_sessions, openreplay.broken_batch_log, openreplay.pipeline,
 		openreplay.detector_settings, openreplay.user_properties, openreplay.user_devices,
 		openreplay.sessions, openreplay.broken_batches, openreplay.lanes, openreplay.status
 		TO openreplay_reader, openreplay_admin;
@@ -2574,6 +2600,9 @@ BEGIN
 		AND (pg_postmaster_start_time() < now() - interval '10 minutes'
 			 OR EXISTS (SELECT FROM openreplay.heartbeats n WHERE n.server_id = h.server_id AND n.noted_at > h.noted_at));
 	DELETE FROM openreplay.live_sessions WHERE ended_at IS NOT NULL AND expires_at < now() - interval '10 minutes';
+	DELETE FROM openreplay.deleted_sessions WHERE expires_at < now();
+	DELETE FROM openreplay.uploaders u WHERE heartbeat < now() - interval '1 day'
+		AND NOT EXISTS (SELECT FROM openreplay.outbox o WHERE o.claimed_by = u.worker);
 	WITH late AS (
 		DELETE FROM openreplay.parked_batches WHERE received_at < now() - interval '1 day' RETURNING *
 	)
@@ -2584,7 +2613,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION openreplay.expire_live_state() IS
-	'Removes heartbeats after ten minutes and the state of ended sessions once their token has expired; lists batches as broken whose session did not start within a day. Workers call it every few minutes.';
+	'Removes heartbeats after ten minutes, the state of ended sessions once their token has expired, and old tombstones; lists batches as broken whose session did not start within a day. Workers call it every few minutes.';
 
 CREATE FUNCTION openreplay.keep_house() RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -2841,6 +2870,30 @@ END
 $$;
 COMMENT ON FUNCTION openreplay.change_user(integer, text, text, jsonb, timestamptz) IS
 	'Applies what a site reports of one of its users; the pipeline calls it. Unknown actions change nothing. A user who is told of again after having been deleted begins anew.';
+
+/*
+ * The end of sessions, in the worker's transaction that also writes what their detectors still had. A repeated end only
+ * extends. Clients' clocks: the worker says 999 for one that was behind the start, and never 999 for a true duration.
+ */
+CREATE FUNCTION openreplay.close_sessions(session_ids bigint[], durations integer[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	UPDATE public.sessions s
+	SET duration = greatest(s.duration, e.duration), pages_count = c.pages_count, events_count = c.events_count,
+		errors_count = c.errors_count, issue_score = c.issue_score, issue_types = c.issue_types::public.issue_type[]
+	FROM unnest(close_sessions.session_ids, close_sessions.durations) AS e (session_id, duration),
+		LATERAL (SELECT n.* FROM public.sessions t, openreplay.session_counts(t.session_id, t.start_ts) n
+				 WHERE t.session_id = e.session_id) c
+	WHERE s.session_id = e.session_id;
+	PERFORM openreplay.queue_recordings(close_sessions.session_ids);
+	PERFORM openreplay.announce('openreplay_session_ended',
+		json_build_object('session_id', s.session_id, 'project_id', s.project_id, 'duration', s.duration)::text)
+	FROM public.sessions s WHERE s.session_id = ANY (close_sessions.session_ids);
+END
+$$;
+COMMENT ON FUNCTION openreplay.close_sessions(bigint[], integer[]) IS
+	'What the end of sessions writes: durations (ms), counters, issue score and types; queues their recordings and announces them on channel openreplay_session_ended as {"session_id", "project_id", "duration"}. Workers call it.';
 
 -- ---- detectors ----
 
@@ -3674,15 +3727,24 @@ END
 $$;
 COMMENT ON FUNCTION openreplay.wake_uploaders() IS 'Statement trigger on the outbox: notifies channel openreplay_outbox.';
 
-CREATE FUNCTION openreplay.queue_outbox(kind text, payload jsonb, key text DEFAULT NULL) RETURNS bigint
+CREATE FUNCTION openreplay.queue_many(kind text, payloads jsonb[], keys text[]) RETURNS SETOF bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-	INSERT INTO openreplay.outbox AS o (kind, payload, key) VALUES (kind, payload, key)
+	INSERT INTO openreplay.outbox AS o (kind, payload, key)
+	SELECT queue_many.kind, q.payload, q.key FROM unnest(payloads, keys) WITH ORDINALITY AS q (payload, key, n) ORDER BY q.key, q.n
 	ON CONFLICT (kind, key) DO UPDATE SET payload = excluded.payload, queued_at = excluded.queued_at, given_up = false,
 		attempts = CASE WHEN o.claimed_by IS NULL THEN 0 ELSE o.attempts END,
 		next_try = CASE WHEN o.claimed_by IS NULL THEN excluded.next_try ELSE o.next_try END,
 		followed_by = CASE WHEN o.claimed_by IS NULL THEN NULL ELSE 'repeat' END
 	RETURNING outbox_id
+$$;
+COMMENT ON FUNCTION openreplay.queue_many(text, jsonb[], text[]) IS
+	'openreplay.queue_outbox() for many at once; the keys differ or are NULL.';
+
+CREATE FUNCTION openreplay.queue_outbox(kind text, payload jsonb, key text DEFAULT NULL) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT openreplay.queue_many(kind, ARRAY[payload], ARRAY[key])
 $$;
 COMMENT ON FUNCTION openreplay.queue_outbox(text, jsonb, text) IS
 	'Queues something that must leave the database, and returns its number. What is there already under its key is renewed: tried at once if it waits, or once more after the try under way.';
@@ -3690,8 +3752,9 @@ COMMENT ON FUNCTION openreplay.queue_outbox(text, jsonb, text) IS
 CREATE FUNCTION openreplay.queue_recordings(session_ids bigint[]) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT openreplay.queue_outbox('recording', jsonb_build_object('session_id', id), id::text)
-	FROM unnest(session_ids) AS id ORDER BY id
+	SELECT openreplay.queue_many('recording', payloads, keys) FROM (
+		SELECT array_agg(jsonb_build_object('session_id', id)) AS payloads, array_agg(id::text) AS keys
+		FROM (SELECT DISTINCT id FROM unnest(session_ids) AS id) AS sessions) AS recordings
 $$;
 COMMENT ON FUNCTION openreplay.queue_recordings(bigint[]) IS
 	'Queues the recordings of sessions to be stored. The end of a session does so, and its next end after late data.';

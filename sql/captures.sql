@@ -134,5 +134,6 @@ WHERE (l.duration, l.pages_count, l.events_count, l.errors_count, l.issue_score,
 SELECT type, count(*), count(DISTINCT value) FROM public.autocomplete WHERE project_id = :project_id GROUP BY 1 ORDER BY 1;
 
 DELETE FROM public.projects WHERE project_id = :project_id;
+DELETE FROM openreplay.deleted_sessions;	-- its sessions may be sent again here
 SELECT count(*) AS rows_left FROM events.clicks JOIN capture USING (session_id);
 SELECT count(*) AS batches_left FROM openreplay.batches JOIN capture USING (session_id);

@@ -116,6 +116,7 @@ SELECT openreplay.set_detector_threshold(:project_id, 'click_rage.clicks', 2);
 SELECT openreplay.reset_detector_thresholds(:project_id);
 RESET ROLE;
 DELETE FROM public.projects WHERE project_id = :project_id;
+DELETE FROM openreplay.deleted_sessions;	-- its sessions may be sent again here
 
 --
 -- The documented visit: rage, then a dead click, told by one message
@@ -293,4 +294,5 @@ SELECT path, timestamp - :t0 AS ms FROM events.pages WHERE session_id = :sid + 6
 SELECT count(*) AS issues FROM events_common.issues WHERE session_id = :sid + 6;
 
 DELETE FROM public.projects WHERE project_id = 7412;
+DELETE FROM openreplay.deleted_sessions;	-- its sessions may be sent again here
 SELECT count(*) AS settings_left FROM openreplay.detector_settings;

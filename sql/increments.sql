@@ -39,6 +39,7 @@ CREATE TEMP TABLE at_once AS SELECT * FROM pg_temp.contents(7777);
 CREATE TEMP TABLE entry AS
 SELECT b.session_id, b.received_at, b.kind, b.body, b.seq FROM openreplay.batches b JOIN public.sessions s USING (session_id) WHERE s.project_id = 7777;
 DELETE FROM public.projects WHERE project_id = 7777;
+DELETE FROM openreplay.deleted_sessions;	-- its sessions may be sent again here
 
 -- One call per entry, sessions interleaved by time of arrival; the session's state is read from its checkpoint each time.
 INSERT INTO public.projects (project_id, name, active, save_request_payloads, metadata_1) OVERRIDING SYSTEM VALUE
@@ -66,6 +67,7 @@ $$;
 SELECT openreplay.end_sessions(now());
 CREATE TEMP TABLE one_by_one AS SELECT * FROM pg_temp.contents(7777);
 DELETE FROM public.projects WHERE project_id = 7777;
+DELETE FROM openreplay.deleted_sessions;	-- its sessions may be sent again here
 
 -- Every batch twice, in passes of seven.
 INSERT INTO public.projects (project_id, name, active, save_request_payloads, metadata_1) OVERRIDING SYSTEM VALUE
@@ -91,6 +93,7 @@ CREATE TEMP TABLE twice AS SELECT * FROM pg_temp.contents(7777);
 SELECT count(*) AS batches_kept, (SELECT count(*) FROM entry WHERE kind = 'w') AS sent FROM openreplay.batches b
 JOIN public.sessions s USING (session_id) WHERE s.project_id = 7777 AND b.kind = 'w';
 DELETE FROM public.projects WHERE project_id = 7777;
+DELETE FROM openreplay.deleted_sessions;	-- its sessions may be sent again here
 
 SELECT table_name, count(*) FROM at_once GROUP BY 1 ORDER BY 1;
 -- no difference

@@ -82,3 +82,40 @@ DELETE FROM public.projects WHERE project_id = 7401;
 RESET ROLE;
 SELECT rows, count(*) AS tables FROM pg_temp.rows_of_sessions() GROUP BY rows;
 DELETE FROM public.users WHERE user_id = 7401;
+
+-- A visit that is under way is deleted by hand: its rows, its batches, its recording that was about to be stored.
+\getenv srcdir PG_ABS_SRCDIR
+\set include :srcdir '/sql/include/encode.sql'
+\i :include
+DELETE FROM openreplay.outbox;
+INSERT INTO public.projects (name, active) VALUES ('tombstones', true) RETURNING project_id \gset
+SELECT date_trunc('second', now()) - interval '1 hour' AS start, (extract(epoch FROM date_trunc('second', now()) - interval '1 hour') * 1000)::bigint AS t0 \gset
+SELECT openreplay.session_id_at(:'start') + 7402 AS sid \gset
+SELECT openreplay.shard_of(:sid) AS shard \gset
+SELECT pg_temp.start(:sid, :project_id, :'start') IS NOT NULL AS started,
+	openreplay.append_batch(:sid, pg_temp.batch(0, 0, :t0, 'https://shop.example.com/', 'tab-a', pg_temp.click('before')), :'start') IS NOT NULL AS appended;
+SELECT openreplay.end_sessions(now() + interval '1 day') >= 1 AS ended;
+SELECT count(*) AS clicks FROM events.clicks WHERE session_id = :sid;
+SELECT openreplay.append_batch(:sid, pg_temp.batch(0, 10, :t0, 'https://shop.example.com/', 'tab-a', pg_temp.click('not read yet')), :'start') IS NOT NULL AS appended;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+\set SHOW_CONTEXT never
+DELETE FROM public.sessions WHERE session_id = :sid;
+ROLLBACK;
+DELETE FROM public.sessions WHERE session_id = :sid;
+SELECT (SELECT count(*) FROM events.clicks WHERE session_id = :sid) AS clicks, (SELECT count(*) FROM openreplay.batches WHERE session_id = :sid) AS batches,
+	(SELECT count(*) FROM openreplay.live_sessions WHERE session_id = :sid) AS states;
+SELECT kind, payload->'session_ids' = jsonb_build_array(:sid) AS of_it FROM openreplay.outbox;
+-- what its tracker still sends, its start among it, is dropped and counted, and not parked
+SELECT openreplay.append_batch(:sid, pg_temp.batch(0, 20, :t0, 'https://shop.example.com/', 'tab-a', pg_temp.click('late')), :'start') IS NOT NULL AS appended,
+	pg_temp.start(:sid, :project_id, :'start') IS NOT NULL AS started;
+SELECT openreplay.process_batches() AS processed;
+SELECT entries, dropped, parked, broken FROM openreplay.passes WHERE server_id = 0 AND shard = :shard ORDER BY seq DESC LIMIT 1;
+SELECT (SELECT count(*) FROM public.sessions WHERE session_id = :sid) AS sessions, (SELECT count(*) FROM openreplay.batches WHERE session_id = :sid) AS batches,
+	(SELECT count(*) FROM openreplay.parked_batches WHERE session_id = :sid) AS parked;
+-- until a day after its token expired: an hour's session of two hours
+SELECT round(extract(epoch FROM expires_at - now()) / 3600) AS hours FROM openreplay.deleted_sessions WHERE session_id = :sid;
+UPDATE openreplay.deleted_sessions SET expires_at = now() - interval '1 second' WHERE session_id = :sid;
+SELECT openreplay.expire_live_state();
+SELECT count(*) AS tombstones FROM openreplay.deleted_sessions WHERE session_id = :sid;
+DELETE FROM public.projects WHERE project_id = :project_id;
+DELETE FROM openreplay.outbox;

@@ -5,6 +5,8 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
@@ -21,6 +23,7 @@ PG_MODULE_MAGIC;
 char *openreplay_database;
 int openreplay_workers;
 int openreplay_session_timeout_s;
+int openreplay_worker_memory_kb;
 int openreplay_player = RECORDING_PLAYER_1_27;
 
 static const struct config_enum_entry players[] = {
@@ -89,6 +92,10 @@ _PG_init(void)
 							   &openreplay_database, "openreplay", PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("openreplay.workers", "Number of pipeline workers; 0 leaves batches waiting.", NULL,
 							&openreplay_workers, 1, 0, OPENREPLAY_MAX_WORKERS, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("openreplay.worker_memory", "Memory of a worker for live sessions.",
+							"Beyond it those that were heard of longest ago live in their checkpoints.",
+							&openreplay_worker_memory_kb, 128 * 1024, 1024, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB,
+							NULL, NULL, NULL);
 	MarkGUCPrefixReserved("openreplay");
 
 	request_wake_memory();

@@ -10,6 +10,7 @@
 extern char *openreplay_database;
 extern int openreplay_workers;
 extern int openreplay_session_timeout_s;
+extern int openreplay_worker_memory_kb;
 extern int openreplay_player; /* a RecordingPlayer */
 
 #define OPENREPLAY_MAX_WORKERS 64 /* one per shard */

@@ -120,6 +120,26 @@ eventually 'a resent batch is recognised' 1 "SELECT sum(duplicates) FROM openrep
 check 'and its row removed' "$(sql "SELECT count(*) FROM openreplay.batches WHERE session_id = $id AND kind = 'w'")" 1
 check 'one row still' "$(sql "SELECT count(*) FROM events.clicks WHERE session_id = $id")" 1
 
+# Sessions that their worker has live in memory are deleted: what comes late is dropped, and neither a checkpoint nor the end of
+# one that changed since its last checkpoint (as a resent batch does) brings it back.
+late=$(visit 'to be deleted' 20 | last_id)
+silent=$(visit 'to be deleted' 21 | last_id)
+eventually 'rows to be deleted' 2 "SELECT count(*) FROM events.clicks WHERE session_id IN ($late, $silent)"
+sql "CREATE TABLE kept AS SELECT * FROM openreplay.batches WHERE session_id IN ($late, $silent) AND kind = 'w'"
+sql "INSERT INTO openreplay.batches SELECT seq + 1000, session_id, now(), server_id, size_bytes, shard, kind, body FROM kept WHERE session_id = $silent"
+eventually 'the silent one has changed' 2 "SELECT sum(duplicates) FROM openreplay.passes"
+sql "DELETE FROM public.sessions WHERE session_id IN ($late, $silent)"
+sql "INSERT INTO openreplay.batches SELECT seq + 2000, session_id, now(), server_id, size_bytes, shard, kind, body FROM kept WHERE session_id = $late"
+eventually 'late batches of deleted sessions are dropped' 1 "SELECT sum(dropped) FROM openreplay.passes"
+sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'openreplay worker'" > /dev/null
+eventually 'a successor after its last checkpoints' 1 "$workers"
+for id in $late $silent; do
+	check 'nothing of it is left' "$(sql "SELECT (SELECT count(*) FROM public.sessions WHERE session_id = $id), (SELECT count(*) FROM events.clicks WHERE session_id = $id),
+		(SELECT count(*) FROM openreplay.batches WHERE session_id = $id), (SELECT count(*) FROM openreplay.live_sessions WHERE session_id = $id),
+		(SELECT count(*) FROM openreplay.parked_batches WHERE session_id = $id)")" '0|0|0|0|0'
+	check 'and its blobs are to be removed' "$(sql "SELECT count(*) FROM openreplay.outbox WHERE kind = 'remove' AND payload->'session_ids' @> '$id'")" 1
+done
+
 # A copy of the database is paused; the original goes on.
 sql "ALTER SYSTEM SET openreplay.database = 'copy'" && sql "SELECT pg_reload_conf()" > /dev/null
 sql "SELECT openreplay.stop()" > /dev/null

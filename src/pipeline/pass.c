@@ -112,6 +112,14 @@ report_duplicate(Pass *pass, const Entry *entry)
 		lane->duplicates++;
 }
 
+/* Nothing that comes late brings a deleted session back. */
+static void
+drop(Pass *pass, const Entry *entry, Lane *lane)
+{
+	discard(pass, entry);
+	lane->dropped++;
+}
+
 static void
 park(Pass *pass, const Entry *entry, Lane *lane)
 {
@@ -155,6 +163,11 @@ process_entry(Pass *pass, const Entry *entry)
 	lane->entries++;
 	lane->seq = entry->seq;
 	lane->received_at = Max(lane->received_at, entry->received_at);
+	if (is_deleted(pass, entry->session_id))
+	{
+		drop(pass, entry, lane);
+		return;
+	}
 	switch (entry->kind)
 	{
 		case ENTRY_START:
@@ -290,6 +303,7 @@ put_positions(Pass *pass, double elapsed_ms)
 		put_int32(pass->rows, lane->duplicates);
 		put_int32(pass->rows, lane->broken);
 		put_int32(pass->rows, lane->parked);
+		put_int32(pass->rows, lane->dropped);
 		put_int32(pass->rows, pass->rows_written);
 		put_int32(pass->rows, pass->rows_known);
 		put_float4(pass->rows, (float) elapsed_ms);
@@ -304,7 +318,7 @@ reset_lane_counts(Pipeline *pipeline)
 	{
 		Lane *lane = &pipeline->lanes.lanes[i];
 
-		lane->entries = lane->duplicates = lane->broken = lane->parked = 0;
+		lane->entries = lane->duplicates = lane->broken = lane->parked = lane->dropped = 0;
 		lane->messages = lane->bytes = 0;
 	}
 }

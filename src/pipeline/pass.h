@@ -67,6 +67,7 @@ typedef struct Lane
 	int duplicates;
 	int broken;
 	int parked;
+	int dropped; /* of deleted sessions */
 	int64 messages;
 	int64 bytes;
 } Lane;
@@ -124,8 +125,10 @@ typedef struct Pass
 	int64 month_end_id;
 	Entry *entries;
 	int nentries;
-	Entry *discarded; /* rows to delete: duplicates, and what was put aside */
+	Entry *discarded; /* rows to delete: duplicates, of deleted sessions, put aside */
 	int ndiscarded;
+	int64 *deleted; /* sessions with a tombstone that have entries in this pass, in order */
+	int ndeleted;
 	int64 *touched; /* sessions that changed, possibly more than once */
 	int ntouched;
 	int touched_size;
@@ -183,11 +186,17 @@ extern Project *find_project(Pass *pass, int32 project_id);
 
 /* ---- session/prepare.c ---- */
 
-/* Brings the live state of these sessions into memory and locks their rows; deleted ones are forgotten. */
+/*
+ * Brings the live state of these sessions into memory and locks their rows against deletion until commit; deleted ones
+ * are forgotten, also those that were live in memory.
+ */
 extern void prepare_sessions(Pass *pass, int64 *session_ids, int count);
 
-/* The same for all that have batches in this pass. */
+/* The same for all that have entries in this pass; finds the tombstones among them. */
 extern void prepare_sessions_of_pass(Pass *pass);
+
+/* Whether a session of this pass was deleted before. */
+extern bool is_deleted(const Pass *pass, int64 session_id);
 
 /* ---- apply.c ---- */
 
@@ -267,7 +276,18 @@ extern void read_lane_clocks(Pipeline *pipeline, LaneClocks *clocks);
 /* Ends what was silent for the timeout by these clocks, in a pass of its own; returns how many sessions. */
 extern int64 end_idle_sessions(Pipeline *pipeline, const LaneClocks *clocks);
 
-/* Writes checkpoints that are due (all: every changed one) and drops sessions that need no memory. */
-extern void save_checkpoints(Pipeline *pipeline, bool all);
+/* ---- session/save.c ---- */
+
+/* Since when a session must have been heard of to stay in memory: some minutes, less when memory is short. */
+extern TimestampTz memory_horizon(Pipeline *pipeline);
+
+/*
+ * Writes checkpoints that are due, and all changes of sessions not heard of since horizon (DT_NOEND: of all), at most a
+ * transaction's worth; returns how many.
+ */
+extern int64 save_checkpoints(Pipeline *pipeline, TimestampTz horizon);
+
+/* Forgets sessions not heard of since horizon whose checkpoint has all. */
+extern void evict_sessions(Pipeline *pipeline, TimestampTz horizon);
 
 #endif /* OPENREPLAY_PASS_H */

@@ -378,6 +378,7 @@ static const TableSpec tables[ROW_TABLES] = {
 													  {"duplicates", INT4OID},
 													  {"broken", INT4OID},
 													  {"parked", INT4OID},
+													  {"dropped", INT4OID},
 													  {"rows_written", INT4OID},
 													  {"rows_known", INT4OID},
 													  {"elapsed_ms", FLOAT4OID},

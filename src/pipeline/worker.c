@@ -115,11 +115,25 @@ keep_house(void)
 	commit_transaction();
 }
 
+static void
+save_all(Pipeline *pipeline, TimestampTz horizon)
+{
+	int64 saved;
+
+	do
+	{
+		begin_transaction("saving checkpoints");
+		saved = save_checkpoints(pipeline, horizon);
+		commit_transaction();
+	} while (saved > 0);
+}
+
 /* One look for idle sessions: clocks first, then the batches up to them, then the ends. */
 static void
 tick(Pipeline *pipeline)
 {
 	LaneClocks clocks;
+	TimestampTz horizon;
 	int64 ended;
 
 	begin_transaction("reading clocks");
@@ -137,9 +151,9 @@ tick(Pipeline *pipeline)
 		commit_transaction();
 	} while (ended > 0 && !ShutdownRequestPending);
 
-	begin_transaction("saving checkpoints");
-	save_checkpoints(pipeline, false);
-	commit_transaction();
+	horizon = memory_horizon(pipeline);
+	save_all(pipeline, horizon);
+	evict_sessions(pipeline, horizon);
 }
 
 static bool
@@ -235,11 +249,7 @@ run_worker(int slot, int workers)
 			sleep_until_woken(Max(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next_tick), 1));
 	}
 	if (ShutdownRequestPending && still_allowed())
-	{
-		begin_transaction("saving checkpoints");
-		save_checkpoints(pipeline, true);
-		commit_transaction();
-	}
+		save_all(pipeline, DT_NOEND);
 }
 
 void

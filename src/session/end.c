@@ -22,7 +22,6 @@
 
 #define WRITER_SILENCE "60 seconds"
 #define END_AT_MOST 500			 /* sessions in one transaction */
-#define EVICT_AFTER_MS 300000	 /* a session silent for this long needs no memory */
 #define WRONG_CLOCK_DURATION 999 /* ms: marks sessions whose client clock was behind their start */
 
 void
@@ -138,8 +137,9 @@ duration_of(const LiveSession *session)
 	return Min(duration, PG_INT32_MAX);
 }
 
+/* Durations and counters, the recording on its way, the announcement. */
 static void
-store_counters(const int64 *ids, const int32 *durations, int count)
+close_sessions(const int64 *ids, const int32 *durations, int count)
 {
 	Oid types[] = {INT8ARRAYOID, INT4ARRAYOID};
 	Datum *id_values = palloc(count * sizeof(Datum));
@@ -153,15 +153,7 @@ store_counters(const int64 *ids, const int32 *durations, int count)
 	}
 	arguments[0] = PointerGetDatum(construct_array(id_values, count, INT8OID, 8, true, TYPALIGN_DOUBLE));
 	arguments[1] = PointerGetDatum(construct_array(duration_values, count, INT4OID, 4, true, TYPALIGN_INT));
-	/* a repeated end only extends */
-	SPI_execute_with_args("UPDATE public.sessions s SET duration = greatest(s.duration, e.duration),"
-						  " pages_count = c.pages_count, events_count = c.events_count, errors_count = c.errors_count,"
-						  " issue_score = c.issue_score, issue_types = c.issue_types::public.issue_type[]"
-						  " FROM unnest($1, $2) AS e (session_id, duration),"
-						  " LATERAL (SELECT n.* FROM public.sessions t,"
-						  " openreplay.session_counts(t.session_id, t.start_ts) n WHERE t.session_id = e.session_id) c"
-						  " WHERE s.session_id = e.session_id",
-						  2, types, arguments, NULL, false, 0);
+	SPI_execute_with_args("SELECT openreplay.close_sessions($1, $2)", 2, types, arguments, NULL, false, 0);
 }
 
 static void
@@ -187,7 +179,7 @@ end_sessions(Pass *pass, const int64 *ids, int count)
 	}
 	finish_pass(pass); /* counters are counted from what is written */
 	if (nended > 0)
-		store_counters(ended, durations, nended);
+		close_sessions(ended, durations, nended);
 	pass->entries_done = nended;
 }
 
@@ -216,48 +208,4 @@ end_idle_sessions(Pipeline *pipeline, const LaneClocks *clocks)
 	EndWork work = {clocks};
 
 	return do_pass(pipeline, end_work, &work);
-}
-
-/* ---- checkpoints outside of passes ---- */
-
-typedef struct SaveWork
-{
-	Pass *pass;
-	bool all;
-	TimestampTz now;
-} SaveWork;
-
-static void
-save_if_due(LiveSession *session, void *arg)
-{
-	SaveWork *work = arg;
-
-	if (session->dirty &&
-		(work->all || work->now - session->checkpointed_at >= CHECKPOINT_INTERVAL_MS * INT64CONST(1000)))
-		checkpoint_session(session, work->pass->rows);
-}
-
-static void
-save_work(Pass *pass, const void *arg)
-{
-	SaveWork work = {pass, *(const bool *) arg, GetCurrentTimestamp()};
-
-	walk_live_sessions(pass->pipeline->sessions, save_if_due, &work);
-	finish_pass(pass);
-}
-
-static void
-evict_if_silent(LiveSession *session, void *arg)
-{
-	Pipeline *pipeline = arg;
-
-	if (!session->dirty && GetCurrentTimestamp() - session->last_received_at > EVICT_AFTER_MS * INT64CONST(1000))
-		forget_live_session(pipeline->sessions, session->session_id);
-}
-
-void
-save_checkpoints(Pipeline *pipeline, bool all)
-{
-	do_pass(pipeline, save_work, &all);
-	walk_live_sessions(pipeline->sessions, evict_if_silent, pipeline);
 }

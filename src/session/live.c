@@ -93,6 +93,12 @@ count_live_sessions(LiveSessions *sessions)
 	return hash_get_num_entries(sessions->table);
 }
 
+Size
+live_sessions_bytes(LiveSessions *sessions)
+{
+	return MemoryContextMemAllocated(sessions->context, true);
+}
+
 void
 walk_live_sessions(LiveSessions *sessions, void (*visit)(LiveSession *session, void *arg), void *arg)
 {

@@ -78,6 +78,9 @@ extern void forget_live_session(LiveSessions *sessions, int64 session_id);
 extern void forget_all_live_sessions(LiveSessions *sessions);
 extern long count_live_sessions(LiveSessions *sessions);
 
+/* Memory they take, in bytes. */
+extern Size live_sessions_bytes(LiveSessions *sessions);
+
 /* Calls visit for each; it may forget the session it is given. */
 extern void walk_live_sessions(LiveSessions *sessions, void (*visit)(LiveSession *session, void *arg), void *arg);
 

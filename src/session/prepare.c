@@ -43,8 +43,7 @@ sessions_of_pass(Pass *pass, int *count)
 	int n = 0;
 
 	for (int i = 0; i < pass->nentries; i++)
-		if (is_of_session(&pass->entries[i]) || pass->entries[i].kind == ENTRY_START)
-			ids[n++] = pass->entries[i].session_id;
+		ids[n++] = pass->entries[i].session_id;
 	qsort(ids, n, sizeof(int64), compare_ids);
 	*count = 0;
 	for (int i = 0; i < n; i++)
@@ -128,36 +127,69 @@ load_sessions(Pass *pass, const int64 *ids, int count)
 	derive_again(pass, missing, nloaded);
 }
 
-/*
- * Locks the rows of sessions against deletion until commit, which stands for the foreign keys that event tables do not
- * have. Sessions whose row is gone were deleted: their state goes too, and so what arrives for them is parked and later
- * broken.
- */
-static void
-lock_sessions(Pass *pass, const int64 *ids, int count)
+/* The ids that a query of $1, an array of them, returns in order; in the memory of the pass. */
+static int64 *
+select_ids(Pass *pass, const char *query, const int64 *ids, int count, int *nfound)
 {
 	Oid types[] = {INT8ARRAYOID};
 	Datum arguments[] = {id_array(ids, count)};
 	int64 *found;
-	uint64 nfound;
 
-	if (count == 0)
-		return;
-	SPI_execute_with_args(
-		"SELECT session_id FROM public.sessions WHERE session_id = ANY ($1) ORDER BY session_id FOR KEY SHARE", 1,
-		types, arguments, NULL, false, 0);
-	nfound = SPI_processed;
-	found = palloc(Max(nfound, 1) * sizeof(int64));
-	for (uint64 i = 0; i < nfound; i++)
+	SPI_execute_with_args(query, 1, types, arguments, NULL, false, 0);
+	*nfound = (int) SPI_processed;
+	found = MemoryContextAlloc(pass->context, Max(*nfound, 1) * sizeof(int64));
+	for (int i = 0; i < *nfound; i++)
 	{
 		bool isnull;
 
 		found[i] = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
 	}
 	SPI_freetuptable(SPI_tuptable);
+	return found;
+}
+
+/*
+ * Locks the rows of sessions against deletion until commit, which stands for the foreign keys that event tables do not
+ * have.  Sessions whose row is gone were deleted: their state goes too.
+ */
+static void
+lock_sessions(Pass *pass, const int64 *ids, int count)
+{
+	int nfound;
+	int64 *found;
+
+	if (count == 0)
+		return;
+	found = select_ids(
+		pass, "SELECT session_id FROM public.sessions WHERE session_id = ANY ($1) ORDER BY session_id FOR KEY SHARE",
+		ids, count, &nfound);
 	for (int i = 0; i < count; i++)
 		if (bsearch(&ids[i], found, nfound, sizeof(int64), compare_ids) == NULL)
 			forget_live_session(pass->pipeline->sessions, ids[i]);
+}
+
+/* After the rows are locked: a deletion that was under way has committed its tombstone then. */
+static void
+find_tombstones(Pass *pass, const int64 *ids, int count)
+{
+	int64 *unknown = MemoryContextAlloc(pass->context, Max(count, 1) * sizeof(int64));
+	int nunknown = 0;
+
+	for (int i = 0; i < count; i++)
+		if (find_live_session(pass->pipeline->sessions, ids[i]) == NULL)
+			unknown[nunknown++] = ids[i];
+	if (nunknown > 0)
+		pass->deleted = select_ids(pass,
+								   "SELECT session_id FROM openreplay.deleted_sessions WHERE session_id = ANY ($1)"
+								   " ORDER BY session_id",
+								   unknown, nunknown, &pass->ndeleted);
+}
+
+bool
+is_deleted(const Pass *pass, int64 session_id)
+{
+	return pass->ndeleted > 0 &&
+		   bsearch(&session_id, pass->deleted, pass->ndeleted, sizeof(int64), compare_ids) != NULL;
 }
 
 void
@@ -175,4 +207,5 @@ prepare_sessions_of_pass(Pass *pass)
 	int64 *ids = sessions_of_pass(pass, &count);
 
 	prepare_sessions(pass, ids, count);
+	find_tombstones(pass, ids, count);
 }
