@@ -19,6 +19,7 @@ INSERT INTO public.projects (name, active) VALUES ('recording', true) RETURNING 
 --
 \set t0 1732372000000
 \set moment '2024-11-23 14:26:40+00'
+DELETE FROM openreplay.deleted_sessions;	-- other stories have deleted sessions of this moment
 SELECT openreplay.session_id_at(:'moment') AS sid \gset
 SELECT pg_temp.start(:sid, :project_id, :'moment') IS NOT NULL AS started;
 SELECT openreplay.process_batches() > 0 AS processed;
@@ -126,4 +127,5 @@ SELECT length(openreplay.recording(:sid)) > 8 AS read;
 RESET ROLE;
 
 DELETE FROM public.projects WHERE project_id = :project_id;
+DELETE FROM openreplay.deleted_sessions;	-- its sessions may be sent again here
 SELECT openreplay.recording(:sid);
