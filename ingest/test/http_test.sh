@@ -26,7 +26,7 @@ start_ingest "$dir" TOKEN_SECRET=$secret SPOOL_AFTER_MS=1000 || die "http_test.s
 
 # ---- health, preflight, unknown paths ---------------------------------------------------------------------------------
 
-for path in / /health /ingest/ /ingest /ingest/health //; do
+for path in / /ingest/ /ingest //; do
 	for method in GET POST PUT; do
 		ask $method $path
 		answers "$method $path" 200 ""
@@ -565,8 +565,10 @@ same "SIGTERM: the last heartbeat is later than all batches" "$(sql -c "SELECT (
 stop_cluster "$dir" fast
 as_server mkdir "$dir/fresh"
 start_ingest "$dir" TOKEN_SECRET=$secret COMMIT_TIMEOUT_MS=500 SPOOL_AFTER_MS=100 "STATE_DIR=$dir/fresh" SERVER_NAME=fresh
+ask GET /
+answers "a new server that starts without a database is alive" 200
 ask GET /health
-answers "a new server that starts without a database is healthy" 200
+like "but not healthy, for it can store nothing" "$status $body" '503 {"status":"fail",*'
 start
 answers "but cannot know projects" 503 '{"error":"database is not available, try again"}'
 token=$first_token
