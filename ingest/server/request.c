@@ -248,6 +248,24 @@ check_token(Request *request)
 	return false;
 }
 
+/*
+ * What the session's tracker may have been told of the size of batches: its project's limit, and the server's too, as
+ * the project's may have been set since.  Of a session not known here, what any may have been told.
+ */
+static int64_t
+batch_limit(Request *request)
+{
+	Server *server = request->server;
+	SessionFacts facts;
+	Project project;
+
+	if (!recall_session(server->sessions, request->token.session_id, &facts) ||
+		!find_project_by_id(server->snapshot, facts.project_id, &project))
+		return largest_beacon(server->snapshot);
+	return project.beacon_size > server->settings.beacon_size_limit ? project.beacon_size
+																	: server->settings.beacon_size_limit;
+}
+
 /* Bytes on the wire. */
 static size_t
 limit_of(Request *request)
@@ -257,8 +275,8 @@ limit_of(Request *request)
 	switch (request->route->body)
 	{
 		case BODY_BATCH:
-		case BODY_MOBILE_BATCH:
-			return (size_t) largest_beacon(request->server->snapshot);
+			return (size_t) batch_limit(request);
+		case BODY_MOBILE_BATCH: /* mobile trackers are told no other limit */
 		case BODY_ANALYTICS:
 			return (size_t) settings->beacon_size_limit;
 		case BODY_JSON:

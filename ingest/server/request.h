@@ -44,10 +44,10 @@ typedef enum RouteBody
 {
 	BODY_NONE,		   /* read and forgotten */
 	BODY_JSON,		   /* up to JSON_SIZE_LIMIT */
-	BODY_BATCH,		   /* up to the largest beacon size */
+	BODY_BATCH,		   /* up to the beacon size of the session's project */
 	BODY_ANALYTICS,	   /* JSON up to BEACON_SIZE_LIMIT */
 	BODY_MOBILE_JSON,  /* like JSON, never in gzip; whatever is wrong with it is told 400 */
-	BODY_MOBILE_BATCH, /* like a batch; broken gzip is told 400, which ends an iOS tracker's retries */
+	BODY_MOBILE_BATCH, /* up to BEACON_SIZE_LIMIT; broken gzip is told 400, which ends an iOS tracker's retries */
 	BODY_FILES		   /* multipart up to FILE_SIZE_LIMIT */
 } RouteBody;
 

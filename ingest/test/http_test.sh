@@ -242,8 +242,14 @@ new_session
 random_bytes 2000000 "$work/most"
 random_bytes 2000001 "$work/more"
 random_bytes 30000000 "$work/far_more"
+random_bytes 1000001 "$work/much"
+post "$work/much"
+answers "a batch over the server's limit" 413 '{"error":"http: request body too large"}'
+ask POST /v1/web/start --data-binary '{"projectKey":"LargeProject"}'
+token=$(field token)
+session=$(field sessionID)
 post "$work/most"
-answers "the largest batch of the project with the largest limit" 200 ""
+answers "a batch of a project with a larger limit" 200 ""
 for over in more far_more; do
 	post "$work/$over" '' -H 'Expect:'
 	answers "batch over the limit ($over)" 413 '{"error":"http: request body too large"}'
@@ -610,6 +616,8 @@ refuses "a used state directory" "STATE_DIR is used by another"
 refuses "no state directory" 'STATE_DIR: cannot write to /nowhere' STATE_DIR=/nowhere
 refuses "a wrong port" 'HTTP_PORT: "80a" is not a whole number from 0 to 65535 (environment)' HTTP_PORT=80a
 refuses "two secrets" 'give either TOKEN_SECRET or TOKEN_SECRET_FILE' "TOKEN_SECRET_FILE=$work/config"
+refuses "a wrong quality" 'CANVAS_QUALITY: "best" is none of low, medium, high' CANVAS_QUALITY=best
+refuses "another wrong quality" 'MOBILE_QUALITY: "medium" is none of low, standard, high' MOBILE_QUALITY=medium
 refuses "a wrong level" 'LOG_LEVEL: "loud"' LOG_LEVEL=loud
 echo 'HTTP_PROT=1' >> "$work/config"
 refuses "a misspelt key" "unknown key HTTP_PROT (line 5 of $work/config)"
