@@ -1958,7 +1958,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 	UPDATE openreplay.pipeline SET running = false, changed_at = now() WHERE running;
 	SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-	WHERE backend_type = 'openreplay worker' AND datname = current_database();
+	WHERE backend_type IN ('openreplay worker', 'openreplay housekeeper') AND datname = current_database();
 $$;
 COMMENT ON FUNCTION openreplay.stop() IS
 	'Stops the workers of this database until openreplay.start(), for instance before DROP DATABASE. Batches are still accepted.';
@@ -2057,8 +2057,7 @@ COMMENT ON FUNCTION openreplay.register_server(text) IS
 	'The 16-bit id of the ingest server with this name, a new one for a new name. Two running servers must not share a name.';
 
 -- Lane locks live in the two-key space of advisory locks under this class.
-CREATE FUNCTION openreplay.take_lanes(server_id integer, first_shard integer DEFAULT 0, last_shard integer DEFAULT 63,
-	instance text DEFAULT NULL)
+CREATE FUNCTION openreplay.take_lanes(server_id integer, first_shard integer DEFAULT 0, last_shard integer DEFAULT 63)
 RETURNS TABLE (shard smallint, seq bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -2066,12 +2065,9 @@ AS $$
 DECLARE
 	lane_class CONSTANT integer := 20338;
 	deadline timestamptz := clock_timestamp() + interval '10 seconds';
-	this_database CONSTANT oid := (SELECT d.oid FROM pg_database d WHERE d.datname = current_database());
-	server openreplay.servers;
 	lane integer;
 BEGIN
-	SELECT * INTO server FROM openreplay.servers s WHERE s.server_id = take_lanes.server_id;
-	IF NOT FOUND THEN
+	IF NOT EXISTS (SELECT FROM openreplay.servers s WHERE s.server_id = take_lanes.server_id) THEN
 		RAISE EXCEPTION 'server % is not registered', take_lanes.server_id USING ERRCODE = 'invalid_parameter_value',
 			HINT = 'Call openreplay.register_server(name) first.';
 	END IF;
@@ -2079,23 +2075,13 @@ BEGIN
 		RAISE EXCEPTION 'shards % to % are not within 0 to 63', first_shard, last_shard
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	IF instance IS DISTINCT FROM server.instance THEN
-		-- of two that claim the name at once the second waits and sees the first
-		PERFORM FROM openreplay.servers s WHERE s.server_id = take_lanes.server_id FOR UPDATE;
-		IF EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.classid = lane_class AND l.objsubid = 2
-				AND l.objid::bigint BETWEEN take_lanes.server_id * 64 AND take_lanes.server_id * 64 + 63
-				AND l.database = this_database AND l.granted AND l.pid <> pg_backend_pid()) THEN
-			RAISE EXCEPTION 'another running server has the name "%"', server.name USING ERRCODE = 'object_in_use',
-				HINT = 'Give every ingest server a SERVER_NAME of its own.';
-		END IF;
-		UPDATE openreplay.servers s SET instance = take_lanes.instance WHERE s.server_id = take_lanes.server_id;
-	END IF;
 	FOR lane IN SELECT take_lanes.server_id * 64 + n FROM generate_series(first_shard, last_shard) n LOOP
 		-- the holder is a connection its server has lost; what it had in flight is committed or gone when its lock is
 		WHILE NOT pg_try_advisory_lock(lane_class, lane) LOOP
 			PERFORM pg_terminate_backend(l.pid) FROM pg_locks l
 			WHERE l.locktype = 'advisory' AND l.classid = lane_class AND l.objid = lane AND l.objsubid = 2
-				AND l.database = this_database AND l.granted AND l.pid <> pg_backend_pid();
+				AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+				AND l.granted AND l.pid <> pg_backend_pid();
 			IF clock_timestamp() > deadline THEN
 				RAISE EXCEPTION 'lane % of server % is held by another connection', lane % 64, take_lanes.server_id
 					USING ERRCODE = 'lock_not_available';
@@ -2110,8 +2096,8 @@ BEGIN
 		FROM generate_series(first_shard, last_shard) n;
 END
 $$;
-COMMENT ON FUNCTION openreplay.take_lanes(integer, integer, integer, text) IS
-	'Makes this connection the only writer of a server''s lanes, ending a stale one of the same instance, and tells the last seq of each (0: none). While another instance holds any of them it is refused. The locks last as long as the connection.';
+COMMENT ON FUNCTION openreplay.take_lanes(integer, integer, integer) IS
+	'Makes this connection the only writer of a server''s lanes, ending a stale one, and tells the last seq of each (0: none). The locks last as long as the connection.';
 
 CREATE FUNCTION openreplay.compress_body(body bytea) RETURNS bytea
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_compress_body';
@@ -2288,14 +2274,13 @@ BEGIN
 		CREATE TABLE openreplay.servers (
 			server_id		integer PRIMARY KEY CHECK (server_id BETWEEN 0 AND 65535),
 			name			text NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 200),
-			registered_at	timestamptz NOT NULL DEFAULT now(),
-			instance		text
+			registered_at	timestamptz NOT NULL DEFAULT now()
 		);
 		-- openreplay.append_batch()
 		INSERT INTO openreplay.servers (server_id, name) VALUES (0, 'SQL');
 	END IF;
 	COMMENT ON TABLE openreplay.servers IS
-		'Ingest servers that ever registered. The id is part of session ids and names the server''s lanes; it is never given twice. instance: the state directory that took the lanes last.';
+		'Ingest servers that ever registered. The id is part of session ids and names the server''s lanes; it is never given twice.';
 
 	-- One row every few seconds and server, old ones removed by the worker: "all I received up to clock is committed".
 	IF to_regclass('openreplay.heartbeats') IS NULL THEN
@@ -2594,8 +2579,6 @@ LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'MODULE_PAT
 COMMENT ON FUNCTION openreplay.end_sessions(timestamptz) IS
 	'Ends the sessions that have been silent for openreplay.session_timeout by their lanes'' clocks, in the shards no worker holds, and returns how many. With a clock given, that is the time to judge by; call process_batches() first.';
 
--- ---- what has to be done every few minutes ----
-
 -- A function for its setting: 64 index look-ups a server look expensive to the planner, but compiling them takes seconds.
 CREATE FUNCTION openreplay.batches_waiting() RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
@@ -2629,146 +2612,6 @@ END
 $$;
 COMMENT ON FUNCTION openreplay.expire_live_state() IS
 	'Removes heartbeats after ten minutes, the state of ended sessions once their token has expired, and old tombstones; lists batches as broken whose session did not start within a day. Workers call it every few minutes.';
-
-CREATE FUNCTION openreplay.keep_house() RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	-- whoever schedules it: one at a time
-	IF NOT pg_try_advisory_xact_lock(hashtextextended('openreplay.keep_house', 0)) THEN
-		RETURN false;
-	END IF;
-	PERFORM openreplay.ensure_batch_partitions();
-	PERFORM openreplay.ensure_pass_partitions();
-	PERFORM openreplay.ensure_session_partitions();
-	PERFORM openreplay.expire_live_state();
-	RETURN true;
-END
-$$;
-COMMENT ON FUNCTION openreplay.keep_house() IS
-	'The periodic work: partitions ahead of time, expired state away. False if another run is under way. A worker calls it every five minutes; where no worker runs, schedule it (openreplay.schedule_jobs()).';
-
-CREATE FUNCTION openreplay.schedule_jobs() RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	cron_database text := current_setting('cron.database_name', true);
-	statement text := format('SELECT cron.schedule_in_database(%L, %L, %L, %L)', 'openreplay ' || current_database(),
-							 '*/5 * * * *', 'SELECT openreplay.keep_house()', current_database());
-BEGIN
-	IF cron_database IS NULL THEN
-		RAISE NOTICE 'pg_cron is not preloaded: openreplay''s workers do the periodic work'
-			USING HINT = 'Without workers, run SELECT openreplay.keep_house() every few minutes.';
-		RETURN NULL;
-	END IF;
-	IF cron_database = current_database() AND to_regnamespace('cron') IS NOT NULL THEN
-		EXECUTE statement;
-		RETURN statement;
-	END IF;
-	RAISE NOTICE 'pg_cron schedules from database "%"', cron_database
-		USING HINT = 'Run there: ' || statement;
-	RETURN statement;
-END
-$$;
-COMMENT ON FUNCTION openreplay.schedule_jobs() IS
-	'Has pg_cron call openreplay.keep_house() every five minutes if pg_cron lives in this database, and returns the statement that does so from pg_cron''s own; NULL without pg_cron, where workers do it.';
-
--- ---- issues ----
-
--- Names as the web frontend shows them; where it shows the type itself, so does this.
-CREATE FUNCTION openreplay.issue_types()
-RETURNS TABLE (type text, name text, title text, list_order integer, visible boolean, offered boolean, score integer, platform text)
-LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 24 AS $$
-	SELECT * FROM (VALUES
-		('js_exception', 'Errors', 'Error', 0, true, true, 1000, 'web'),
-		('bad_request', 'Bad Requests', 'Bad Request', 1, true, true, 500, 'web'),
-		('missing_resource', 'Missing Images', 'Missing Image', 2, true, false, 500, 'web'),
-		('click_rage', 'Click Rage', 'Click Rage', 3, true, true, 500, 'web'),
-		('dead_click', 'Dead Clicks', 'Dead Click', 4, true, false, 1000, 'web'),
-		('memory', 'High Memory', 'High Memory Usage', 5, true, false, 1000, 'web'),
-		('cpu', 'High CPU', 'High CPU', 6, true, false, 1000, 'web'),
-		('crash', 'Crashes', 'Crash', 7, true, true, 1000, 'mobile'),
-		('incident', 'Incidents', 'incident', 8, true, true, 100, 'web'),
-		('tap_rage', 'tap_rage', 'tap_rage', -1, false, true, 500, 'mobile'),
-		('mouse_thrashing', 'mouse_thrashing', 'Mouse Thrashing', -1, false, true, 50, 'web'),
-		('app_crash', 'app_crash', 'app_crash', -1, false, false, 100, 'web'),
-		('excessive_scrolling', 'excessive_scrolling', 'Excessive Scrolling', -1, false, false, 500, 'web'),
-		('slow_resource', 'slow_resource', 'Slow Resource', -1, false, false, 100, 'web'),
-		('slow_page_load', 'slow_page_load', 'Slow Page', -1, false, false, 100, 'web'),
-		('custom', 'custom', 'Custom Event', -1, false, false, 100, 'web'),
-		('anr', 'anr', 'anr', -1, false, false, 100, 'mobile'),
-		('ml_cpu', 'ml_cpu', 'High CPU', -1, false, false, 100, 'web'),
-		('ml_memory', 'ml_memory', 'High Memory Usage', -1, false, false, 100, 'web'),
-		('ml_dead_click', 'ml_dead_click', 'Dead Click', -1, false, false, 100, 'web'),
-		('ml_click_rage', 'ml_click_rage', 'Click Rage', -1, false, false, 100, 'web'),
-		('ml_mouse_thrashing', 'ml_mouse_thrashing', 'Mouse Thrashing', -1, false, false, 100, 'web'),
-		('ml_excessive_scrolling', 'ml_excessive_scrolling', 'Excessive Scrolling', -1, false, false, 100, 'web'),
-		('ml_slow_resources', 'ml_slow_resources', 'Slow Resource', -1, false, false, 100, 'web')
-	) AS t (type, name, title, list_order, visible, offered, score, platform)
-$$;
-COMMENT ON FUNCTION openreplay.issue_types() IS
-	'Kinds of issues. name: in lists of kinds; title: of a single issue; list_order, visible: of lists, which show only what is visible; offered: among the filters above a list of sessions; score: what one adds to sessions.issue_score, for js_exception each error or crash.';
-
-CREATE FUNCTION openreplay.issue_types(project_id integer)
-RETURNS TABLE (type text, name text, title text, list_order integer, visible boolean, offered boolean, score integer, platform text)
-LANGUAGE sql STABLE PARALLEL SAFE ROWS 8 SET search_path = pg_catalog, pg_temp AS $$
-	SELECT t.* FROM openreplay.issue_types() t
-	WHERE EXISTS (SELECT FROM public.issues i WHERE i.project_id = $1 AND i.type::text = t.type)
-	ORDER BY t.list_order = -1, t.list_order, t.type
-$$;
-COMMENT ON FUNCTION openreplay.issue_types(integer) IS
-	'Kinds of issues that a project had, those shown in lists first and in their order. Errors are no issues and not among them.';
-
--- Of a kind that comes again and again the first is shown, and the next one two seconds after it.
-CREATE FUNCTION openreplay.session_issues(session_id bigint)
-RETURNS TABLE ("timestamp" bigint, seq_index integer, type text, title text, context_string text, issue_id text, payload jsonb)
-LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	apart_ms CONSTANT integer := 2000;
-	shown jsonb := '{}';		-- when each kind was shown last
-BEGIN
-	FOR "timestamp", seq_index, type, title, context_string, issue_id, payload IN
-		SELECT e.timestamp, e.seq_index, i.type, t.title, i.context_string, i.issue_id, e.payload
-		FROM events_common.issues e
-		JOIN public.issues i ON i.issue_id = e.issue_id
-		JOIN openreplay.issue_types() t ON t.type = i.type::text
-		WHERE e.session_id = session_issues.session_id
-		ORDER BY e.timestamp, e.seq_index, i.type
-	LOOP
-		CONTINUE WHEN "timestamp" - (shown->type)::bigint < apart_ms;
-		shown := shown || jsonb_build_object(type, "timestamp");
-		RETURN NEXT;
-	END LOOP;
-END
-$$;
-COMMENT ON FUNCTION openreplay.session_issues(bigint) IS
-	'Issues of a session as its replay lists them, in the order of time: one that follows another of its kind within two seconds is left out. All of them are in events_common.issues.';
-
--- A series is of one tab, and so are the clicks it swallows.
-CREATE FUNCTION openreplay.session_clicks(session_id bigint)
-RETURNS TABLE ("timestamp" bigint, message_id bigint, type text, count integer, label text, selector text, url text, path text,
-	hesitation integer, normalized_x numeric, normalized_y numeric)
-LANGUAGE sql STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
-	WITH click AS (
-		SELECT *, c.message_id >> 48 AS tab,
-			   row_number() OVER (PARTITION BY c.message_id >> 48 ORDER BY c.timestamp, c.message_id) AS n
-		FROM events.clicks c WHERE c.session_id = $1
-	), rage AS (
-		SELECT c.tab, c.n, greatest(coalesce((e.payload->'Count')::integer, 3), 1) AS count
-		FROM events_common.issues e
-		JOIN public.issues i ON i.issue_id = e.issue_id AND i.type = 'click_rage'
-		JOIN click c ON c.timestamp = e.timestamp AND c.message_id % 2147483647 = e.seq_index
-		WHERE e.session_id = $1
-	)
-	SELECT c.timestamp, c.message_id, CASE WHEN r.n IS NULL THEN 'CLICK' ELSE 'CLICKRAGE' END, r.count, c.label, c.selector,
-		   c.url, c.path, c.hesitation, c.normalized_x, c.normalized_y
-	FROM click c
-	LEFT JOIN rage r ON r.tab = c.tab AND r.n = c.n
-	WHERE NOT EXISTS (SELECT FROM rage s WHERE s.tab = c.tab AND c.n > s.n AND c.n < s.n + s.count)
-	ORDER BY c.timestamp, c.message_id
-$$;
-COMMENT ON FUNCTION openreplay.session_clicks(bigint) IS
-	'Clicks of a session as its replay lists them, in the order of time: a series in rage is one row of type CLICKRAGE, with the count of its clicks. Each click is in events.clicks.';
 
 -- The counters of a session, counted. Live sessions show these; the end of a session stores them.
 CREATE FUNCTION openreplay.session_counts(session_id bigint, start_ts bigint)
@@ -3344,7 +3187,7 @@ $$;
 COMMENT ON FUNCTION openreplay.search_feature_flags(integer, text, boolean, integer, integer, integer, text) IS
 	'A page of a project''s feature flags, without their conditions and variants, by time of change: {"total", "list"}. '
 	'query is part of the key, limit 1 to 200, page counts from 1, order is asc or desc.';
--- ==== 8. Tags, capture conditions, usability tests ==================================================================
+-- ==== 8. Tags, capture conditions, usability tests =================================================================
 
 -- ---- tags ----
 
@@ -3951,7 +3794,7 @@ $$;
 COMMENT ON FUNCTION openreplay.retry_outbox(bigint, text) IS
 	'Has tried at once what was given up or waits for its next try: one row, all of a kind, or all. Returns how many.';
 
--- ==== 10. Notices and alerts ========================================================================================
+-- ==== 10. Notices and alerts =======================================================================================
 
 -- ---- notices in the application ----
 
@@ -4415,7 +4258,796 @@ LANGUAGE sql STRICT SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION openreplay.view_announcements(integer) IS 'Notes that a user has seen all announcements.';
 
--- ==== 11. Installation ==============================================================================================
+-- ==== 11. What goes ================================================================================================
+
+/*
+ * Rows go by whole partitions where that is possible, and else session by session in small transactions. Everything here
+ * can be stopped, killed and called again at any point: the work is in functions, each one step that commits; the
+ * procedures around them only repeat. (A procedure that commits cannot pin its search_path, so they name all in full.)
+ *
+ * DETACH needs its parent for a moment for itself. It is tried with a short lock_timeout and again: whoever reads or
+ * writes waits no longer than that, and nobody is ever cancelled. A detached table is renamed first, so that its place
+ * is free, and dropped in a transaction of its own, without CASCADE.
+ */
+CREATE FUNCTION openreplay.install_retention() RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	IF to_regclass('openreplay.retention') IS NULL THEN
+		CREATE TABLE openreplay.retention (
+			project_id		integer REFERENCES public.projects ON DELETE CASCADE,
+			keep_days		integer CHECK (keep_days BETWEEN 1 AND 36500),
+			changed_at		timestamptz NOT NULL DEFAULT now(),
+			UNIQUE NULLS NOT DISTINCT (project_id)
+		);
+	END IF;
+	COMMENT ON TABLE openreplay.retention IS
+		'How long sessions are kept: the row without project for all projects that have none of their own, keep_days NULL for ever. Without any row nothing is deleted. Set it with openreplay.set_retention().';
+	GRANT SELECT ON openreplay.retention TO openreplay_reader, openreplay_admin;
+END
+$$;
+COMMENT ON FUNCTION openreplay.install_retention() IS 'Creates the missing table of retention settings.';
+
+-- ---- settings ----
+
+CREATE FUNCTION openreplay.set_retention(keep_days integer, project_id integer DEFAULT NULL) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO openreplay.retention (project_id, keep_days) VALUES (project_id, keep_days)
+	ON CONFLICT ON CONSTRAINT retention_project_id_key DO UPDATE SET keep_days = excluded.keep_days, changed_at = excluded.changed_at
+$$;
+COMMENT ON FUNCTION openreplay.set_retention(integer, integer) IS
+	'How many days sessions of a project are kept, or without a project those of all others. NULL days: for ever.';
+
+CREATE FUNCTION openreplay.reset_retention(project_id integer DEFAULT NULL) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	DELETE FROM openreplay.retention r WHERE r.project_id IS NOT DISTINCT FROM $1
+$$;
+COMMENT ON FUNCTION openreplay.reset_retention(integer) IS
+	'A project follows the general retention again; without a project, there is no general retention.';
+
+CREATE FUNCTION openreplay.retention_of_projects() RETURNS TABLE (project_id integer, keep_days integer)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT p.project_id, CASE WHEN r.project_id IS NULL THEN d.keep_days ELSE r.keep_days END
+	FROM public.projects p
+	LEFT JOIN openreplay.retention r ON r.project_id = p.project_id
+	LEFT JOIN openreplay.retention d ON d.project_id IS NULL
+$$;
+COMMENT ON FUNCTION openreplay.retention_of_projects() IS 'How long each project''s sessions are kept; NULL: for ever.';
+
+-- ---- partitions ----
+
+CREATE FUNCTION openreplay.partitions_of(parent regclass) RETURNS TABLE (partition regclass, lower_bound text, upper_bound text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT c.oid::regclass, b.bounds[1], b.bounds[2]
+	FROM pg_inherits i
+	JOIN pg_class c ON c.oid = i.inhrelid AND NOT i.inhdetachpending,
+		regexp_match(pg_get_expr(c.relpartbound, c.oid), $re$FROM \('([^']+)'\) TO \('([^']+)'\)$re$) AS b (bounds)
+	WHERE i.inhparent = parent AND b.bounds IS NOT NULL
+	ORDER BY c.oid
+$$;
+COMMENT ON FUNCTION openreplay.partitions_of(regclass) IS 'The range partitions of a table with their bounds, as text.';
+
+CREATE FUNCTION openreplay.detach_partition(parent regclass, partition regclass) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms'
+AS $$
+BEGIN
+	EXECUTE format('ALTER TABLE %s DETACH PARTITION %s', parent, partition);
+	EXECUTE format('COMMENT ON TABLE %s IS %L', partition, 'openreplay: to be dropped');
+	EXECUTE format('ALTER TABLE %s RENAME TO %I', partition, 'detached_' || partition::oid);
+END
+$$;
+COMMENT ON FUNCTION openreplay.detach_partition(regclass, regclass) IS
+	'Takes a partition off its parent and out of its place, to be dropped by openreplay.drop_detached(). Fails with lock_not_available rather than wait longer than 100 ms.';
+
+CREATE FUNCTION openreplay.drop_one_detached() RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms'
+AS $$
+DECLARE
+	detached regclass;
+BEGIN
+	FOR detached IN
+		SELECT c.oid FROM pg_class c
+		WHERE c.relnamespace::regnamespace::text IN ('openreplay', 'public', 'events', 'events_common', 'events_ios')
+			AND c.relkind = 'r' AND NOT c.relispartition AND c.relname ~ '^detached_\d+$'
+			AND obj_description(c.oid, 'pg_class') = 'openreplay: to be dropped'
+		ORDER BY c.oid
+	LOOP
+		BEGIN
+			EXECUTE format('DROP TABLE %s', detached);
+			RETURN true;
+		EXCEPTION WHEN lock_not_available THEN
+			NULL;				-- somebody still reads it: next time
+		END;
+	END LOOP;
+	RETURN false;
+END
+$$;
+COMMENT ON FUNCTION openreplay.drop_one_detached() IS 'Drops one table that was detached, if nobody reads it any more.';
+
+CREATE PROCEDURE openreplay.drop_detached()
+LANGUAGE plpgsql AS $$
+BEGIN
+	WHILE openreplay.drop_one_detached()
+	LOOP
+		COMMIT;
+	END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE openreplay.drop_detached() IS 'Drops the tables that were detached and that nobody reads any more, each in a transaction.';
+
+-- ---- passes: a week of run history; a lane's position is carried along ----
+
+CREATE FUNCTION openreplay.detach_passes(partition regclass) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	EXECUTE format($q$
+		INSERT INTO openreplay.passes (seq, received_at, messages, bytes, server_id, entries, duplicates, broken, parked, dropped,
+			rows_written, rows_known, elapsed_ms, shard)
+		SELECT o.seq, o.received_at, 0, 0, o.server_id, 0, 0, 0, 0, 0, 0, 0, 0, o.shard
+		FROM (SELECT DISTINCT ON (server_id, shard) server_id, shard, seq, received_at FROM %1$s ORDER BY server_id, shard, seq DESC) o
+		WHERE NOT EXISTS (SELECT FROM openreplay.passes p WHERE p.server_id = o.server_id AND p.shard = o.shard AND p.seq >= o.seq
+						  AND p.tableoid <> %2$L::oid)$q$, partition, partition::oid);
+	PERFORM openreplay.detach_partition('openreplay.passes', partition);
+	RETURN true;
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+	RETURN false;
+END
+$$;
+COMMENT ON FUNCTION openreplay.detach_passes(regclass) IS
+	'Takes a day off the passes, after the positions of lanes that were idle since were carried to the present. False: somebody reads them.';
+
+CREATE PROCEDURE openreplay.drop_old_passes(keep interval DEFAULT '7 days')
+LANGUAGE plpgsql AS $$
+DECLARE
+	day record;
+	detached boolean;
+BEGIN
+	FOR day IN
+		SELECT p.partition FROM openreplay.partitions_of('openreplay.passes') p
+		WHERE p.upper_bound::timestamptz < pg_catalog.now() - keep
+	LOOP
+		FOR attempt IN 1..20 LOOP
+			detached := openreplay.detach_passes(day.partition);
+			COMMIT;
+			EXIT WHEN detached;
+			PERFORM pg_catalog.pg_sleep(0.1);
+		END LOOP;
+		EXIT WHEN NOT detached;
+	END LOOP;
+	CALL openreplay.drop_detached();
+END
+$$;
+COMMENT ON PROCEDURE openreplay.drop_old_passes(interval) IS 'Drops the days of openreplay.passes that are older than a week, or keep.';
+
+-- ---- batches: as long as they are needed ----
+
+CREATE FUNCTION openreplay.lane_ends(partition regclass) RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
+AS $$
+DECLARE
+	ends text;
+BEGIN
+	EXECUTE format($q$
+		SELECT string_agg(v.server_id || '.' || n.shard || '=' || m.seq, ' ' ORDER BY v.server_id, n.shard)
+		FROM openreplay.servers v CROSS JOIN generate_series(0, 63) AS n (shard)
+		CROSS JOIN LATERAL (SELECT b.seq FROM %s b WHERE b.server_id = v.server_id AND b.shard = n.shard ORDER BY b.seq DESC LIMIT 1) m$q$,
+		partition) INTO ends;
+	RETURN coalesce(ends, '');
+END
+$$;
+COMMENT ON FUNCTION openreplay.lane_ends(regclass) IS
+	'The last seq of each lane in a partition of batches: as long as it is the same, nothing was appended.';
+
+CREATE FUNCTION openreplay.why_batches_stay(partition regclass) RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
+AS $$
+DECLARE
+	bounds record;
+	keep interval := nullif(nullif(current_setting('openreplay.keep_batches', true), ''), '-1')::interval;
+	found boolean;
+BEGIN
+	SELECT p.lower_bound::timestamptz AS first, p.upper_bound::timestamptz AS last INTO bounds
+	FROM openreplay.partitions_of('openreplay.batches') p WHERE p.partition = why_batches_stay.partition;
+	IF bounds.last IS NULL THEN
+		RETURN 'not a partition of openreplay.batches';
+	END IF;
+	IF bounds.last > now() - coalesce(keep, interval '1 hour') THEN
+		RETURN 'young';
+	END IF;
+
+	EXECUTE format($q$
+		SELECT EXISTS (
+			SELECT FROM openreplay.servers v CROSS JOIN generate_series(0, 63) AS n (shard)
+			CROSS JOIN LATERAL (SELECT b.seq FROM %s b WHERE b.server_id = v.server_id AND b.shard = n.shard ORDER BY b.seq DESC LIMIT 1) m
+			WHERE m.seq > coalesce((SELECT p.seq FROM openreplay.passes p WHERE p.server_id = v.server_id AND p.shard = n.shard
+									ORDER BY p.seq DESC LIMIT 1), 0))$q$, partition) INTO found;
+	IF found THEN
+		RETURN 'unread';
+	END IF;
+	IF EXISTS (SELECT FROM openreplay.parked_batches q WHERE q.received_at >= bounds.first AND q.received_at < bounds.last) THEN
+		RETURN 'parked';
+	END IF;
+	-- whoever may receive data needs them after a restart, too
+	EXECUTE format('SELECT EXISTS (SELECT FROM %s b WHERE EXISTS (SELECT FROM openreplay.live_sessions l WHERE l.session_id = b.session_id))',
+		partition) INTO found;
+	IF found THEN
+		RETURN 'live';
+	END IF;
+	IF keep IS NULL THEN
+		EXECUTE format($q$
+			SELECT EXISTS (SELECT FROM %s b
+				WHERE EXISTS (SELECT FROM public.sessions s WHERE s.session_id = b.session_id)
+					AND (NOT EXISTS (SELECT FROM openreplay.stored_recordings r WHERE r.session_id = b.session_id)
+						OR EXISTS (SELECT FROM openreplay.outbox o WHERE o.kind = 'recording' AND o.key = b.session_id::text)))$q$,
+			partition) INTO found;
+		RETURN CASE WHEN found THEN 'not stored' END;
+	END IF;
+	EXECUTE format($q$
+		SELECT EXISTS (SELECT FROM openreplay.outbox o WHERE o.kind = 'recording' AND o.claimed_by IS NOT NULL
+			AND EXISTS (SELECT FROM %s b WHERE b.session_id = o.key::bigint))$q$, partition) INTO found;
+	RETURN CASE WHEN found THEN 'being stored' END;
+END
+$$;
+COMMENT ON FUNCTION openreplay.why_batches_stay(regclass) IS
+	'Why a partition of batches cannot be dropped: young, unread, parked, live (sessions may still receive data), not stored, being stored. NULL: it can. By openreplay.keep_batches batches go at that age, stored or not; without it when they are stored.';
+
+CREATE FUNCTION openreplay.detach_batches(partition regclass, lane_ends text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '50ms'
+AS $$
+BEGIN
+	-- recordings that cannot be stored completely any more, where batches go by age
+	EXECUTE format($q$
+		DELETE FROM openreplay.outbox o WHERE o.kind = 'recording' AND o.claimed_by IS NULL
+			AND o.key IN (SELECT DISTINCT b.session_id::text FROM %s b)$q$, partition);
+	-- what a spool delivers late would be lost with the partition: nobody appends from here on, and nobody has since
+	LOCK TABLE openreplay.batches IN ACCESS EXCLUSIVE MODE;
+	IF openreplay.lane_ends(partition) <> detach_batches.lane_ends THEN
+		RETURN false;
+	END IF;
+	PERFORM openreplay.detach_partition('openreplay.batches', partition);
+	RETURN true;
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+	RETURN false;
+END
+$$;
+COMMENT ON FUNCTION openreplay.detach_batches(regclass, text) IS
+	'Takes a partition off the batches if nothing was appended since openreplay.lane_ends() was read. False: something was, or somebody reads.';
+
+CREATE PROCEDURE openreplay.drop_stored_batches()
+LANGUAGE plpgsql AS $$
+DECLARE
+	hour record;
+	ends text;
+	stays boolean;
+	detached boolean;
+BEGIN
+	FOR hour IN
+		SELECT p.partition FROM openreplay.partitions_of('openreplay.batches') p ORDER BY p.lower_bound::timestamptz
+	LOOP
+		ends := openreplay.lane_ends(hour.partition);
+		stays := openreplay.why_batches_stay(hour.partition) IS NOT NULL;
+		COMMIT;
+		CONTINUE WHEN stays;
+		FOR attempt IN 1..20 LOOP
+			detached := openreplay.detach_batches(hour.partition, ends);
+			COMMIT;
+			EXIT WHEN detached;
+			PERFORM pg_catalog.pg_sleep(0.1);
+		END LOOP;
+		EXIT WHEN NOT detached;
+	END LOOP;
+	CALL openreplay.drop_detached();
+END
+$$;
+COMMENT ON PROCEDURE openreplay.drop_stored_batches() IS
+	'Drops the hours of openreplay.batches whose sessions can receive nothing more and whose recordings are stored (or that are as old as openreplay.keep_batches, when that is set). openreplay.why_batches_stay() tells about the others.';
+
+-- ---- sessions: by project, user and age ----
+
+CREATE FUNCTION openreplay.delete_some_sessions(project_id integer, user_id text, most integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+AS $$
+DECLARE
+	deleted integer;
+BEGIN
+	DELETE FROM public.sessions s WHERE s.session_id IN (
+		SELECT t.session_id FROM public.sessions t
+		WHERE t.project_id = delete_some_sessions.project_id
+			AND (delete_some_sessions.user_id IS NULL OR t.user_id = delete_some_sessions.user_id)
+		ORDER BY t.session_id LIMIT most FOR UPDATE);
+	GET DIAGNOSTICS deleted = ROW_COUNT;
+	RETURN deleted;
+END
+$$;
+COMMENT ON FUNCTION openreplay.delete_some_sessions(integer, text, integer) IS
+	'Deletes at most so many sessions of a project, or of one of its users, with all that belongs to them. Returns how many.';
+
+CREATE FUNCTION openreplay.delete_user_traces(project_id integer, user_id text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	DELETE FROM public.autocomplete a WHERE a.project_id = $1 AND a.value = $2 AND a.type LIKE 'USERID%';
+	DELETE FROM or_cache.autocomplete_top_values c WHERE c.project_id = $1 AND c.event_type LIKE 'USERID%';
+	DELETE FROM openreplay.user_devices d WHERE d.project_id = $1 AND d.user_id = $2;
+	DELETE FROM openreplay.user_properties u WHERE u.project_id = $1 AND u.user_id = $2;
+$$;
+COMMENT ON FUNCTION openreplay.delete_user_traces(integer, text) IS
+	'Deletes what is known of a user outside of sessions: suggestions in filter boxes, reported properties, devices.';
+
+CREATE PROCEDURE openreplay.delete_user_sessions(project_id integer, user_id text)
+LANGUAGE plpgsql AS $$
+BEGIN
+	IF user_id IS NULL OR user_id = '' THEN
+		RAISE EXCEPTION 'a user id is needed' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	WHILE openreplay.delete_some_sessions(project_id, user_id, 100) > 0
+	LOOP
+		COMMIT;
+	END LOOP;
+	PERFORM openreplay.delete_user_traces(project_id, user_id);
+END
+$$;
+COMMENT ON PROCEDURE openreplay.delete_user_sessions(integer, text) IS
+	'Deletes all sessions of a user, those under way too, and what else is known of them, a hundred sessions a transaction. Call it again after an interruption.';
+
+CREATE FUNCTION openreplay.stop_project(project_id integer) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	UPDATE public.projects p SET active = false WHERE p.project_id = $1 AND p.active
+$$;
+COMMENT ON FUNCTION openreplay.stop_project(integer) IS 'Lets a project record nothing more.';
+
+CREATE PROCEDURE openreplay.delete_project(project_id integer)
+LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM openreplay.stop_project(project_id);
+	COMMIT;
+	WHILE openreplay.delete_some_sessions(project_id, NULL, 100) > 0
+	LOOP
+		COMMIT;
+	END LOOP;
+	PERFORM openreplay.delete_empty_project(project_id);
+END
+$$;
+COMMENT ON PROCEDURE openreplay.delete_project(integer) IS
+	'Deletes a project with everything in it, a hundred sessions a transaction. DELETE FROM public.projects does the same in one. Call it again after an interruption.';
+
+CREATE FUNCTION openreplay.delete_empty_project(project_id integer) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	DELETE FROM public.projects_stats s WHERE s.project_id = $1;
+	DELETE FROM public.projects p WHERE p.project_id = $1;
+$$;
+COMMENT ON FUNCTION openreplay.delete_empty_project(integer) IS 'The last step of openreplay.delete_project().';
+
+CREATE FUNCTION openreplay.delete_expired_sessions(most integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+AS $$
+DECLARE
+	project record;
+	total integer := 0;
+	deleted integer;
+	before bigint;
+BEGIN
+	FOR project IN SELECT r.project_id, r.keep_days FROM openreplay.retention_of_projects() r WHERE r.keep_days IS NOT NULL
+	LOOP
+		EXIT WHEN total >= most;
+		before := openreplay.session_id_at(now() - project.keep_days * interval '1 day');
+		DELETE FROM public.sessions s WHERE s.session_id IN (
+			SELECT t.session_id FROM public.sessions t
+			WHERE t.project_id = project.project_id AND t.session_id < before
+				AND NOT EXISTS (SELECT FROM public.user_favorite_sessions f WHERE f.session_id = t.session_id)
+				AND NOT EXISTS (SELECT FROM openreplay.live_sessions l WHERE l.session_id = t.session_id)
+			ORDER BY t.session_id LIMIT most - total FOR UPDATE);
+		GET DIAGNOSTICS deleted = ROW_COUNT;
+		total := total + deleted;
+	END LOOP;
+	RETURN total;
+END
+$$;
+COMMENT ON FUNCTION openreplay.delete_expired_sessions(integer) IS
+	'Deletes at most so many sessions that are older than their project''s retention, but no favourites. Returns how many.';
+
+-- ---- months ----
+
+CREATE FUNCTION openreplay.expired_months() RETURNS TABLE (first_id bigint, end_id bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	-- NULL as soon as one project keeps for ever
+	longest integer := (SELECT CASE WHEN bool_and(r.keep_days IS NOT NULL) THEN max(r.keep_days) END FROM openreplay.retention_of_projects() r);
+BEGIN
+	FOR first_id, end_id IN
+		SELECT p.lower_bound::bigint, p.upper_bound::bigint FROM openreplay.partitions_of('public.sessions') p
+		WHERE p.upper_bound::bigint <= openreplay.session_id_at(now() - longest * interval '1 day')
+		ORDER BY p.lower_bound::bigint
+	LOOP
+		CONTINUE WHEN EXISTS (SELECT FROM openreplay.live_sessions l WHERE l.session_id >= first_id AND l.session_id < end_id);
+		-- one that has only favourites is done
+		CONTINUE WHEN NOT EXISTS (
+			SELECT FROM public.sessions s WHERE s.session_id >= first_id AND s.session_id < end_id
+				AND NOT EXISTS (SELECT FROM public.user_favorite_sessions f WHERE f.session_id = s.session_id))
+			AND EXISTS (SELECT FROM public.sessions s WHERE s.session_id >= first_id AND s.session_id < end_id);
+		RETURN NEXT;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION openreplay.expired_months() IS
+	'Months (bounds of session ids) that are older than the longest retention and hold more than favourites.';
+
+CREATE FUNCTION openreplay.queue_removal_of_month(first_id bigint, end_id bigint, kept bigint[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	thousand bigint[];
+	last bigint := first_id - 1;
+BEGIN
+	LOOP
+		SELECT array_agg(n.session_id) INTO thousand FROM (
+			SELECT s.session_id FROM public.sessions s
+			WHERE s.session_id > last AND s.session_id < end_id AND s.session_id <> ALL (kept) ORDER BY s.session_id LIMIT 1000) n;
+		EXIT WHEN thousand IS NULL;
+		PERFORM openreplay.queue_removal(thousand);
+		last := thousand[cardinality(thousand)];
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION openreplay.queue_removal_of_month(bigint, bigint, bigint[]) IS
+	'Queues the removal of what storage holds of a month''s sessions, before their rows go. Queued again after an interruption, which does no harm.';
+
+CREATE FUNCTION openreplay.clear_batches(partition regclass, first_id bigint, end_id bigint, kept bigint[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
+AS $$
+BEGIN
+	EXECUTE format('DELETE FROM %s b WHERE b.session_id >= $1 AND b.session_id < $2 AND b.session_id <> ALL ($3)', partition)
+	USING first_id, end_id, kept;
+END
+$$;
+COMMENT ON FUNCTION openreplay.clear_batches(regclass, bigint, bigint, bigint[]) IS
+	'Deletes a month''s sessions but the kept ones from one partition of batches.';
+
+CREATE FUNCTION openreplay.shed_events(parent regclass, first_id bigint, end_id bigint, kept bigint[]) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '100ms'
+AS $$
+DECLARE
+	old record;
+	place text;
+	replacement text;
+	needed boolean;
+BEGIN
+	SELECT p.partition, p.lower_bound, p.upper_bound, c.relname, n.nspname INTO old
+	FROM openreplay.partitions_of(parent) p
+	JOIN pg_class c ON c.oid = p.partition JOIN pg_namespace n ON n.oid = c.relnamespace
+	WHERE p.lower_bound::bigint = first_id AND p.upper_bound::bigint = end_id;
+	IF old.partition IS NULL THEN
+		RETURN true;			-- went before an interruption
+	END IF;
+	place := format('%I.%I', old.nspname, old.relname);
+	replacement := format('%I.%I', old.nspname, 'kept_' || old.partition::oid);
+	-- none of the kept ones is deleted meanwhile: the copies of its rows would stay
+	PERFORM FROM public.sessions s WHERE s.session_id = ANY (kept) ORDER BY s.session_id FOR KEY SHARE;
+	EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE session_id = ANY ($1))', old.partition) INTO needed USING kept;
+	IF needed THEN
+		EXECUTE format('CREATE TABLE %s (LIKE %s INCLUDING ALL)', replacement, old.partition);
+		EXECUTE format('INSERT INTO %s SELECT * FROM %s WHERE session_id = ANY ($1)', replacement, old.partition) USING kept;
+	END IF;
+	PERFORM openreplay.detach_partition(parent, old.partition);
+	IF needed THEN
+		EXECUTE format('ALTER TABLE %s RENAME TO %I', replacement, old.relname);
+		EXECUTE format('ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%s) TO (%s)', parent, place, first_id, end_id);
+	END IF;
+	RETURN true;
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+	RETURN false;
+END
+$$;
+COMMENT ON FUNCTION openreplay.shed_events(regclass, bigint, bigint, bigint[]) IS
+	'Replaces a month of a table by one that holds the kept sessions only, or by none. False: somebody reads it.';
+
+CREATE FUNCTION openreplay.shed_sessions(first_id bigint, end_id bigint) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET lock_timeout = '100ms'
+AS $$
+DECLARE
+	kept bigint[];
+	link record;
+	links text[] := '{}';
+	table_name text;
+BEGIN
+	LOCK TABLE public.user_favorite_sessions IN SHARE ROW EXCLUSIVE MODE;
+	kept := ARRAY(SELECT DISTINCT f.session_id FROM public.user_favorite_sessions f
+				  WHERE f.session_id >= first_id AND f.session_id < end_id);
+	-- what people attached to sessions refers to them: that of the others goes, that of the kept ones steps aside meanwhile
+	FOR link IN
+		SELECT c.conrelid::regclass AS table_name, c.confdeltype = 'n' AS outlives, quote_ident(a.attname) AS column_name
+		FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+		WHERE c.contype = 'f' AND c.confrelid = 'public.sessions'::regclass AND c.conparentid = 0
+		ORDER BY c.conrelid
+	LOOP
+		EXECUTE format('CREATE TEMP TABLE %I ON COMMIT DROP AS SELECT * FROM %s WHERE %s = ANY ($1)',
+			'kept_' || link.table_name::oid, link.table_name, link.column_name) USING kept;
+		links := links || link.table_name::text;
+		EXECUTE format('DELETE FROM %s WHERE %s = ANY ($1)', link.table_name, link.column_name) USING kept;
+		EXECUTE format(CASE WHEN link.outlives THEN 'UPDATE %1$s SET %2$s = NULL WHERE %2$s >= $1 AND %2$s < $2'
+							ELSE 'DELETE FROM %1$s WHERE %2$s >= $1 AND %2$s < $2' END, link.table_name, link.column_name)
+		USING first_id, end_id;
+	END LOOP;
+	DELETE FROM public.sessions_feature_flags f WHERE f.session_id >= first_id AND f.session_id < end_id AND f.session_id <> ALL (kept);
+	DELETE FROM openreplay.broken_batch_log b WHERE b.session_id >= first_id AND b.session_id < end_id AND b.session_id <> ALL (kept);
+	IF NOT openreplay.shed_events('public.sessions', first_id, end_id, kept) THEN
+		RAISE lock_not_available;
+	END IF;
+	FOREACH table_name IN ARRAY links
+	LOOP
+		EXECUTE format('INSERT INTO %s SELECT * FROM pg_temp.%I', table_name, 'kept_' || table_name::regclass::oid);
+	END LOOP;
+	RETURN true;
+EXCEPTION WHEN lock_not_available OR deadlock_detected OR foreign_key_violation THEN
+	RETURN false;				-- also when somebody attached something just now
+END
+$$;
+COMMENT ON FUNCTION openreplay.shed_sessions(bigint, bigint) IS
+	'The last step of a month: its sessions but for favourites, with what people attached to them. False: somebody reads them.';
+
+CREATE PROCEDURE openreplay.shed_month(first_id bigint, end_id bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+	kept bigint[];
+	item record;
+	done boolean;
+BEGIN
+	kept := ARRAY(SELECT DISTINCT f.session_id FROM public.user_favorite_sessions f
+				  WHERE f.session_id >= first_id AND f.session_id < end_id);
+	PERFORM openreplay.queue_removal_of_month(first_id, end_id, kept);
+	COMMIT;
+	FOR item IN
+		SELECT p.partition FROM openreplay.partitions_of('openreplay.batches') p
+		WHERE p.upper_bound::timestamptz >= openreplay.session_time(first_id) - interval '1 day'
+	LOOP
+		PERFORM openreplay.clear_batches(item.partition, first_id, end_id, kept);
+		COMMIT;
+	END LOOP;
+	FOR item IN
+		SELECT t AS parent FROM openreplay.session_tables() t
+		ORDER BY t = 'public.sessions'::pg_catalog.regclass, t
+	LOOP
+		FOR attempt IN 1..20 LOOP
+			done := CASE WHEN item.parent = 'public.sessions'::pg_catalog.regclass
+				THEN openreplay.shed_sessions(first_id, end_id) ELSE openreplay.shed_events(item.parent, first_id, end_id, kept) END;
+			COMMIT;
+			EXIT WHEN done;
+			PERFORM pg_catalog.pg_sleep(0.1);
+		END LOOP;
+		EXIT WHEN NOT done;		-- the next call goes on here
+	END LOOP;
+	CALL openreplay.drop_detached();
+END
+$$;
+COMMENT ON PROCEDURE openreplay.shed_month(bigint, bigint) IS
+	'Removes a month of sessions but for favourites, table by table, sessions last. Goes on after an interruption.';
+
+CREATE PROCEDURE openreplay.apply_retention()
+LANGUAGE plpgsql AS $$
+DECLARE
+	month record;
+BEGIN
+	FOR month IN SELECT m.first_id, m.end_id FROM openreplay.expired_months() m
+	LOOP
+		CALL openreplay.shed_month(month.first_id, month.end_id);
+	END LOOP;
+	WHILE openreplay.delete_expired_sessions(100) > 0
+	LOOP
+		COMMIT;
+	END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE openreplay.apply_retention() IS
+	'Deletes what is older than openreplay.retention says, but no favourites: whole months where all projects allow it, else a hundred sessions a transaction.';
+
+-- ---- jobs ----
+
+CREATE FUNCTION openreplay.take_job() RETURNS integer
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	UPDATE public.jobs j SET status = 'running', updated_at = timezone('utc', now())
+	WHERE j.job_id = (SELECT k.job_id FROM public.jobs k
+					  WHERE k.status IN ('scheduled', 'running') AND k.start_at <= timezone('utc', now())
+					  ORDER BY k.start_at, k.job_id LIMIT 1 FOR UPDATE SKIP LOCKED)
+	RETURNING j.job_id
+$$;
+COMMENT ON FUNCTION openreplay.take_job() IS 'The next job that is due, or was left running by a crash.';
+
+CREATE FUNCTION openreplay.work_on_job(job_id integer) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	job record;
+BEGIN
+	SELECT * INTO job FROM public.jobs j WHERE j.job_id = work_on_job.job_id AND j.status = 'running' FOR UPDATE;
+	IF NOT FOUND THEN
+		RETURN false;			-- cancelled
+	END IF;
+	BEGIN
+		IF openreplay.delete_some_sessions(job.project_id, job.reference_id, 100) > 0 THEN
+			RETURN true;
+		END IF;
+		PERFORM openreplay.delete_user_traces(job.project_id, job.reference_id);
+		UPDATE public.jobs j SET status = 'completed', updated_at = timezone('utc', now()) WHERE j.job_id = job.job_id;
+	EXCEPTION WHEN others THEN
+		UPDATE public.jobs j SET status = 'failed', errors = SQLERRM, updated_at = timezone('utc', now()) WHERE j.job_id = job.job_id;
+	END;
+	RETURN false;
+END
+$$;
+COMMENT ON FUNCTION openreplay.work_on_job(integer) IS 'One step of a job; false when it is over, done or not.';
+
+CREATE PROCEDURE openreplay.run_jobs()
+LANGUAGE plpgsql AS $$
+DECLARE
+	job integer;
+BEGIN
+	LOOP
+		job := openreplay.take_job();
+		COMMIT;
+		EXIT WHEN job IS NULL;
+		WHILE openreplay.work_on_job(job)
+		LOOP
+			COMMIT;
+		END LOOP;
+		COMMIT;
+	END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE openreplay.run_jobs() IS
+	'Does the jobs of public.jobs that are due: deletes the data of users, all of it, however many sessions that are.';
+
+CREATE PROCEDURE openreplay.keep_house()
+LANGUAGE plpgsql AS $$
+BEGIN
+	-- whoever schedules it: one at a time; the lock outlives the commits, and goes with the connection after an error
+	IF NOT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended('openreplay.keep_house', 0)) THEN
+		RAISE NOTICE 'openreplay.keep_house() is under way elsewhere';
+		RETURN;
+	END IF;
+	PERFORM openreplay.ensure_batch_partitions(), openreplay.ensure_pass_partitions(), openreplay.ensure_session_partitions();
+	COMMIT;
+	PERFORM openreplay.expire_live_state();
+	COMMIT;
+	CALL openreplay.drop_old_passes();
+	CALL openreplay.run_jobs();
+	CALL openreplay.apply_retention();
+	CALL openreplay.drop_stored_batches();
+	PERFORM pg_catalog.pg_advisory_unlock(pg_catalog.hashtextextended('openreplay.keep_house', 0));
+END
+$$;
+COMMENT ON PROCEDURE openreplay.keep_house() IS
+	'The periodic work: partitions ahead of time, expired state away, old passes, due jobs, retention, stored batches. The launcher has it done every five minutes; where it does not run, schedule it (openreplay.schedule_jobs()).';
+
+CREATE FUNCTION openreplay.schedule_jobs() RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	cron_database text := current_setting('cron.database_name', true);
+	statement text := format('SELECT cron.schedule_in_database(%L, %L, %L, %L)', 'openreplay ' || current_database(),
+							 '*/5 * * * *', 'CALL openreplay.keep_house()', current_database());
+BEGIN
+	IF cron_database IS NULL THEN
+		RAISE NOTICE 'pg_cron is not preloaded: openreplay''s launcher does the periodic work'
+			USING HINT = 'Where it does not run, CALL openreplay.keep_house() every few minutes.';
+		RETURN NULL;
+	END IF;
+	IF cron_database = current_database() AND to_regnamespace('cron') IS NOT NULL THEN
+		EXECUTE statement;
+		RETURN statement;
+	END IF;
+	RAISE NOTICE 'pg_cron schedules from database "%"', cron_database
+		USING HINT = 'Run there: ' || statement;
+	RETURN statement;
+END
+$$;
+COMMENT ON FUNCTION openreplay.schedule_jobs() IS
+	'Has pg_cron call openreplay.keep_house() every five minutes if pg_cron lives in this database, and returns the statement that does so from pg_cron''s own; NULL without pg_cron, where the launcher does it.';
+
+-- ---- issues ----
+
+-- Names as the web frontend shows them; where it shows the type itself, so does this.
+CREATE FUNCTION openreplay.issue_types()
+RETURNS TABLE (type text, name text, title text, list_order integer, visible boolean, offered boolean, score integer, platform text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 24 AS $$
+	SELECT * FROM (VALUES
+		('js_exception', 'Errors', 'Error', 0, true, true, 1000, 'web'),
+		('bad_request', 'Bad Requests', 'Bad Request', 1, true, true, 500, 'web'),
+		('missing_resource', 'Missing Images', 'Missing Image', 2, true, false, 500, 'web'),
+		('click_rage', 'Click Rage', 'Click Rage', 3, true, true, 500, 'web'),
+		('dead_click', 'Dead Clicks', 'Dead Click', 4, true, false, 1000, 'web'),
+		('memory', 'High Memory', 'High Memory Usage', 5, true, false, 1000, 'web'),
+		('cpu', 'High CPU', 'High CPU', 6, true, false, 1000, 'web'),
+		('crash', 'Crashes', 'Crash', 7, true, true, 1000, 'mobile'),
+		('incident', 'Incidents', 'incident', 8, true, true, 100, 'web'),
+		('tap_rage', 'tap_rage', 'tap_rage', -1, false, true, 500, 'mobile'),
+		('mouse_thrashing', 'mouse_thrashing', 'Mouse Thrashing', -1, false, true, 50, 'web'),
+		('app_crash', 'app_crash', 'app_crash', -1, false, false, 100, 'web'),
+		('excessive_scrolling', 'excessive_scrolling', 'Excessive Scrolling', -1, false, false, 500, 'web'),
+		('slow_resource', 'slow_resource', 'Slow Resource', -1, false, false, 100, 'web'),
+		('slow_page_load', 'slow_page_load', 'Slow Page', -1, false, false, 100, 'web'),
+		('custom', 'custom', 'Custom Event', -1, false, false, 100, 'web'),
+		('anr', 'anr', 'anr', -1, false, false, 100, 'mobile'),
+		('ml_cpu', 'ml_cpu', 'High CPU', -1, false, false, 100, 'web'),
+		('ml_memory', 'ml_memory', 'High Memory Usage', -1, false, false, 100, 'web'),
+		('ml_dead_click', 'ml_dead_click', 'Dead Click', -1, false, false, 100, 'web'),
+		('ml_click_rage', 'ml_click_rage', 'Click Rage', -1, false, false, 100, 'web'),
+		('ml_mouse_thrashing', 'ml_mouse_thrashing', 'Mouse Thrashing', -1, false, false, 100, 'web'),
+		('ml_excessive_scrolling', 'ml_excessive_scrolling', 'Excessive Scrolling', -1, false, false, 100, 'web'),
+		('ml_slow_resources', 'ml_slow_resources', 'Slow Resource', -1, false, false, 100, 'web')
+	) AS t (type, name, title, list_order, visible, offered, score, platform)
+$$;
+COMMENT ON FUNCTION openreplay.issue_types() IS
+	'Kinds of issues. name: in lists of kinds; title: of a single issue; list_order, visible: of lists, which show only what is visible; offered: among the filters above a list of sessions; score: what one adds to sessions.issue_score, for js_exception each error or crash.';
+
+CREATE FUNCTION openreplay.issue_types(project_id integer)
+RETURNS TABLE (type text, name text, title text, list_order integer, visible boolean, offered boolean, score integer, platform text)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 8 SET search_path = pg_catalog, pg_temp AS $$
+	SELECT t.* FROM openreplay.issue_types() t
+	WHERE EXISTS (SELECT FROM public.issues i WHERE i.project_id = $1 AND i.type::text = t.type)
+	ORDER BY t.list_order = -1, t.list_order, t.type
+$$;
+COMMENT ON FUNCTION openreplay.issue_types(integer) IS
+	'Kinds of issues that a project had, those shown in lists first and in their order. Errors are no issues and not among them.';
+
+-- Of a kind that comes again and again the first is shown, and the next one two seconds after it.
+CREATE FUNCTION openreplay.session_issues(session_id bigint)
+RETURNS TABLE ("timestamp" bigint, seq_index integer, type text, title text, context_string text, issue_id text, payload jsonb)
+LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	apart_ms CONSTANT integer := 2000;
+	shown jsonb := '{}';		-- when each kind was shown last
+BEGIN
+	FOR "timestamp", seq_index, type, title, context_string, issue_id, payload IN
+		SELECT e.timestamp, e.seq_index, i.type, t.title, i.context_string, i.issue_id, e.payload
+		FROM events_common.issues e
+		JOIN public.issues i ON i.issue_id = e.issue_id
+		JOIN openreplay.issue_types() t ON t.type = i.type::text
+		WHERE e.session_id = session_issues.session_id
+		ORDER BY e.timestamp, e.seq_index, i.type
+	LOOP
+		CONTINUE WHEN "timestamp" - (shown->type)::bigint < apart_ms;
+		shown := shown || jsonb_build_object(type, "timestamp");
+		RETURN NEXT;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION openreplay.session_issues(bigint) IS
+	'Issues of a session as its replay lists them, in the order of time: one that follows another of its kind within two seconds is left out. All of them are in events_common.issues.';
+
+-- A series is of one tab, and so are the clicks it swallows.
+CREATE FUNCTION openreplay.session_clicks(session_id bigint)
+RETURNS TABLE ("timestamp" bigint, message_id bigint, type text, count integer, label text, selector text, url text, path text,
+	hesitation integer, normalized_x numeric, normalized_y numeric)
+LANGUAGE sql STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
+	WITH click AS (
+		SELECT *, c.message_id >> 48 AS tab,
+			   row_number() OVER (PARTITION BY c.message_id >> 48 ORDER BY c.timestamp, c.message_id) AS n
+		FROM events.clicks c WHERE c.session_id = $1
+	), rage AS (
+		SELECT c.tab, c.n, greatest(coalesce((e.payload->'Count')::integer, 3), 1) AS count
+		FROM events_common.issues e
+		JOIN public.issues i ON i.issue_id = e.issue_id AND i.type = 'click_rage'
+		JOIN click c ON c.timestamp = e.timestamp AND c.message_id % 2147483647 = e.seq_index
+		WHERE e.session_id = $1
+	)
+	SELECT c.timestamp, c.message_id, CASE WHEN r.n IS NULL THEN 'CLICK' ELSE 'CLICKRAGE' END, r.count, c.label, c.selector,
+		   c.url, c.path, c.hesitation, c.normalized_x, c.normalized_y
+	FROM click c
+	LEFT JOIN rage r ON r.tab = c.tab AND r.n = c.n
+	WHERE NOT EXISTS (SELECT FROM rage s WHERE s.tab = c.tab AND c.n > s.n AND c.n < s.n + s.count)
+	ORDER BY c.timestamp, c.message_id
+$$;
+COMMENT ON FUNCTION openreplay.session_clicks(bigint) IS
+	'Clicks of a session as its replay lists them, in the order of time: a series in rage is one row of type CLICKRAGE, with the count of its clicks. Each click is in events.clicks.';
+
+-- ==== 12. Installation =============================================================================================
 
 CREATE FUNCTION openreplay.release_members() RETURNS void
 LANGUAGE plpgsql AS $$
@@ -4488,6 +5120,7 @@ BEGIN
 	PERFORM openreplay.install_engine();
 	PERFORM openreplay.install_alerts();
 	PERFORM openreplay.install_outbox();
+	PERFORM openreplay.install_retention();
 	PERFORM openreplay.ensure_session_partitions();
 	PERFORM openreplay.grant_tables(missing);
 	PERFORM openreplay.release_members();
@@ -4503,16 +5136,16 @@ SELECT openreplay.install();
 DO $$
 BEGIN
 	IF current_setting('cron.database_name', true) IS NULL THEN
-		RAISE NOTICE 'pg_cron is not preloaded: openreplay''s workers do the periodic work';
+		RAISE NOTICE 'pg_cron is not preloaded: openreplay''s launcher does the periodic work';
 	ELSE
 		RAISE NOTICE 'pg_cron is here: SELECT openreplay.schedule_jobs() has it do openreplay''s periodic work';
 	END IF;
 END
 $$;
 
--- ==== 12. Who may call what ========================================================================================
+-- ==== 13. Who may call what ========================================================================================
 
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA openreplay FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA openreplay FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.generate_api_key(integer), public.openreplay_version(),
 	public.notify_project(), public.notify_integration(), public.notify_alert() FROM PUBLIC;
 
@@ -4523,7 +5156,7 @@ GRANT EXECUTE ON FUNCTION public.openreplay_version(), openreplay.session_id_at(
 GRANT EXECUTE ON FUNCTION public.generate_api_key(integer), openreplay.ensure_session_partitions(timestamptz, integer)
 	TO openreplay_admin;
 
-GRANT EXECUTE ON FUNCTION openreplay.register_server(text), openreplay.take_lanes(integer, integer, integer, text),
+GRANT EXECUTE ON FUNCTION openreplay.register_server(text), openreplay.take_lanes(integer, integer, integer),
 	openreplay.ensure_batch_partitions(timestamptz, integer), openreplay.heartbeat(integer, timestamptz),
 	openreplay.project_snapshot() TO openreplay_ingest;
 GRANT EXECUTE ON FUNCTION openreplay.session_project(bigint), openreplay.usability_test(integer, integer) TO openreplay_ingest;
@@ -4533,7 +5166,7 @@ GRANT EXECUTE ON FUNCTION openreplay.batches_waiting(), openreplay.messages(bigi
 	openreplay.session_counts(bigint, bigint), openreplay.issue_types(), openreplay.issue_types(integer),
 	openreplay.session_issues(bigint), openreplay.session_clicks(bigint), openreplay.detect(bigint, jsonb), openreplay.threshold_catalogue(),
 	openreplay.detector_thresholds(integer) TO openreplay_reader, openreplay_admin;
-GRANT EXECUTE ON FUNCTION openreplay.start(), openreplay.stop(), openreplay.keep_house(), openreplay.process_batches(),
+GRANT EXECUTE ON FUNCTION openreplay.start(), openreplay.stop(), openreplay.process_batches(),
 	openreplay.end_sessions(timestamptz), openreplay.set_detector_threshold(integer, text, bigint),
 	openreplay.reset_detector_thresholds(integer, text), openreplay.append_batch(bigint, bytea, timestamptz, "char")
 	TO openreplay_admin;
@@ -4563,3 +5196,17 @@ GRANT EXECUTE ON FUNCTION openreplay.notifications(integer, integer), openreplay
 GRANT EXECUTE ON FUNCTION openreplay.view_notifications(integer, integer[], timestamptz, timestamptz), openreplay.view_announcements(integer),
 	openreplay.save_webhook(text, text, text, text, integer), openreplay.delete_webhook(integer), openreplay.check_alert(jsonb),
 	openreplay.save_alert(integer, jsonb, integer), openreplay.delete_alert(integer), openreplay.evaluate_alerts(timestamptz) TO openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.retention_of_projects(), openreplay.partitions_of(regclass), openreplay.why_batches_stay(regclass)
+	TO openreplay_reader, openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.set_retention(integer, integer), openreplay.reset_retention(integer),
+	openreplay.drop_one_detached(), openreplay.detach_passes(regclass), openreplay.lane_ends(regclass),
+	openreplay.detach_batches(regclass, text), openreplay.delete_some_sessions(integer, text, integer),
+	openreplay.delete_user_traces(integer, text), openreplay.stop_project(integer), openreplay.delete_empty_project(integer),
+	openreplay.delete_expired_sessions(integer), openreplay.expired_months(), openreplay.queue_removal_of_month(bigint, bigint, bigint[]),
+	openreplay.clear_batches(regclass, bigint, bigint, bigint[]), openreplay.shed_events(regclass, bigint, bigint, bigint[]),
+	openreplay.shed_sessions(bigint, bigint), openreplay.take_job(), openreplay.work_on_job(integer),
+	openreplay.ensure_pass_partitions(timestamptz), openreplay.ensure_batch_partitions(timestamptz, integer),
+	openreplay.expire_live_state() TO openreplay_admin;
+GRANT EXECUTE ON PROCEDURE openreplay.keep_house(), openreplay.drop_detached(), openreplay.drop_old_passes(interval),
+	openreplay.drop_stored_batches(), openreplay.delete_user_sessions(integer, text), openreplay.delete_project(integer),
+	openreplay.shed_month(bigint, bigint), openreplay.apply_retention(), openreplay.run_jobs() TO openreplay_admin;

@@ -9,6 +9,7 @@
 #include "postgres.h"
 #include "common/jsonapi.h"
 #include "mb/pg_wchar.h"
+#include "tcop/pquery.h"
 #include "utils/json.h"
 #if PG_VERSION_NUM < 160000
 #include "utils/jsonfuncs.h"
@@ -37,5 +38,16 @@ make_json_lexer(char *json, int len)
 #define JSON_ACTION_RESULT void
 #define JSON_ACTION_OK return
 #endif
+
+/* Runs a portal to its end, as a client's statement; the parameter run_once is gone since 18. */
+static inline void
+run_portal(Portal portal, DestReceiver *destination)
+{
+#if PG_VERSION_NUM >= 180000
+	(void) PortalRun(portal, FETCH_ALL, true, destination, destination, NULL);
+#else
+	(void) PortalRun(portal, FETCH_ALL, true, true, destination, destination, NULL);
+#endif
+}
 
 #endif /* OPENREPLAY_COMPAT_H */

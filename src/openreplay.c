@@ -35,6 +35,7 @@ static const struct config_enum_entry players[] = {
 /* Read by SQL functions alone, by name. */
 static char *site_url;
 static int outbox_attempts;
+static int keep_batches_min;
 
 extern PGDLLEXPORT void _PG_init(void);
 
@@ -81,6 +82,11 @@ _PG_init(void)
 	DefineCustomStringVariable("openreplay.site_url", "Where the application is, for links in what is sent out.",
 							   "For example https://replay.example.com; empty: links are relative.", &site_url, "",
 							   PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("openreplay.keep_batches",
+							"The age at which batches are dropped, whether their recordings are stored or not.",
+							"-1 drops them when their recordings are stored.", &keep_batches_min, -1, -1,
+							10 * 365 * 24 * 60, PGC_SIGHUP, GUC_UNIT_MIN, NULL, NULL, NULL);
 
 	if (!process_shared_preload_libraries_in_progress)
 	{

@@ -4,7 +4,6 @@
 #ifndef OPENREPLAY_SERVER_H
 #define OPENREPLAY_SERVER_H
 
-#include "server/clients.h"
 #include "server/geo.h"
 #include "server/caller.h"
 #include "server/lanes.h"
@@ -22,8 +21,6 @@ typedef struct Server
 	Caller *caller;
 	AgentParser *agents;
 	Geo *geo;
-	Clients *clients;
-	struct Connections *connections;
 	bool ids_open;
 } Server;
 

@@ -1,5 +1,5 @@
 /*
- * worker.c - background processes: one launcher, N workers
+ * worker.c - background processes: one launcher, N workers, now and then a housekeeper
  *
  * The launcher starts a worker for each slot and again when one has gone.  A worker takes the shards of its slot and
  * works until it is told to stop, the extension is dropped, or an error ends it: an error is not repaired in place, the
@@ -104,17 +104,6 @@ work_off(Pipeline *pipeline)
 	} while (done > 0);
 }
 
-/* Every few minutes, by the worker of slot 0. */
-static void
-keep_house(void)
-{
-	begin_transaction("SELECT openreplay.keep_house()");
-	SPI_connect();
-	SPI_execute("SELECT openreplay.keep_house()", false, 0);
-	SPI_finish();
-	commit_transaction();
-}
-
 static void
 save_all(Pipeline *pipeline, TimestampTz horizon)
 {
@@ -207,7 +196,6 @@ run_worker(int slot, int workers)
 {
 	Pipeline *pipeline;
 	TimestampTz next_tick = 0;
-	TimestampTz next_housekeeping = 0;
 
 	set_session();
 	if (!still_allowed() || !take_all_shards(shards_of_slot(slot, workers)))
@@ -235,11 +223,6 @@ run_worker(int slot, int workers)
 		{
 			if (!still_allowed())
 				break;
-			if (slot == 0 && now >= next_housekeeping)
-			{
-				keep_house();
-				next_housekeeping = now + HOUSEKEEPING_MS * INT64CONST(1000);
-			}
 			tick(pipeline);
 			next_tick = GetCurrentTimestamp() + TICK_MS * INT64CONST(1000);
 		}
@@ -268,21 +251,21 @@ openreplay_worker_main(Datum arg)
 /* ---- the launcher ---- */
 
 static BackgroundWorkerHandle *
-start_worker(int slot, int workers)
+start_process(const char *type, const char *name, const char *function, Datum argument)
 {
 	BackgroundWorkerHandle *handle = NULL;
 	BackgroundWorker worker = {
-		.bgw_type = "openreplay worker",
 		.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION,
 		.bgw_start_time = BgWorkerStart_RecoveryFinished,
 		.bgw_restart_time = BGW_NEVER_RESTART,
 		.bgw_library_name = "openreplay",
-		.bgw_function_name = "openreplay_worker_main",
-		.bgw_main_arg = Int32GetDatum(workers << 16 | slot),
+		.bgw_main_arg = argument,
 		.bgw_notify_pid = MyProcPid,
 	};
 
-	snprintf(worker.bgw_name, BGW_MAXLEN, "openreplay worker %d", slot);
+	strlcpy(worker.bgw_type, type, BGW_MAXLEN);
+	strlcpy(worker.bgw_name, name, BGW_MAXLEN);
+	strlcpy(worker.bgw_function_name, function, BGW_MAXLEN);
 	if (!RegisterDynamicBackgroundWorker(&worker, &handle))
 	{
 		ereport(LOG, errmsg("no background worker process is free for openreplay"),
@@ -290,6 +273,15 @@ start_worker(int slot, int workers)
 		return NULL;
 	}
 	return handle;
+}
+
+static BackgroundWorkerHandle *
+start_worker(int slot, int workers)
+{
+	char name[BGW_MAXLEN];
+
+	snprintf(name, sizeof(name), "openreplay worker %d", slot);
+	return start_process("openreplay worker", name, "openreplay_worker_main", Int32GetDatum(workers << 16 | slot));
 }
 
 /* By a scan: without a database of one's own the index on names cannot be used. */
@@ -328,6 +320,8 @@ openreplay_launcher_main(Datum arg)
 	BackgroundWorkerHandle *handles[OPENREPLAY_MAX_WORKERS] = {0};
 	TimestampTz started[OPENREPLAY_MAX_WORKERS] = {0};
 	int running = 0; /* slots in use */
+	BackgroundWorkerHandle *housekeeper = NULL;
+	TimestampTz next_housekeeping = 0;
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
@@ -361,6 +355,12 @@ openreplay_launcher_main(Datum arg)
 					continue;
 				handles[slot] = start_worker(slot, running);
 				started[slot] = now;
+			}
+			if (now >= next_housekeeping && is_gone(housekeeper))
+			{
+				housekeeper = start_process("openreplay housekeeper", "openreplay housekeeper",
+											"openreplay_housekeeper_main", (Datum) 0);
+				next_housekeeping = now + HOUSEKEEPING_MS * INT64CONST(1000);
 			}
 		}
 		sleep_until_woken(RETRY_MS);
