@@ -109,7 +109,7 @@ build/fuzz/%.o: %.c
 	@mkdir -p $(@D)
 	@clang $(SANITIZE) -fsanitize=fuzzer-no-link -std=gnu11 -MMD -MP $(EDGE_CPPFLAGS) -c -o $@ $<
 $(FUZZ_PROGRAMS): build/fuzz/%: build/fuzz/%.o $(FUZZ_OBJS)
-	@clang $(SANITIZE) -fsanitize=fuzzer -o $@ $^ -lcrypto -lpcre2-8 -lyaml -lz -lpthread
+	@clang $(SANITIZE) -fsanitize=fuzzer -o $@ $^ -lcrypto -lpcre2-8 -lyaml -lz -ljansson -lpthread
 fuzz: $(FUZZ_PROGRAMS)
 
 build/bench/%: %.c $(PLAIN_OBJS)

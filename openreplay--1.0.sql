@@ -2057,7 +2057,8 @@ COMMENT ON FUNCTION openreplay.register_server(text) IS
 	'The 16-bit id of the ingest server with this name, a new one for a new name. Two running servers must not share a name.';
 
 -- Lane locks live in the two-key space of advisory locks under this class.
-CREATE FUNCTION openreplay.take_lanes(server_id integer, first_shard integer DEFAULT 0, last_shard integer DEFAULT 63)
+CREATE FUNCTION openreplay.take_lanes(server_id integer, first_shard integer DEFAULT 0, last_shard integer DEFAULT 63,
+	instance text DEFAULT NULL)
 RETURNS TABLE (shard smallint, seq bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -2065,9 +2066,12 @@ AS $$
 DECLARE
 	lane_class CONSTANT integer := 20338;
 	deadline timestamptz := clock_timestamp() + interval '10 seconds';
+	this_database CONSTANT oid := (SELECT d.oid FROM pg_database d WHERE d.datname = current_database());
+	server openreplay.servers;
 	lane integer;
 BEGIN
-	IF NOT EXISTS (SELECT FROM openreplay.servers s WHERE s.server_id = take_lanes.server_id) THEN
+	SELECT * INTO server FROM openreplay.servers s WHERE s.server_id = take_lanes.server_id;
+	IF NOT FOUND THEN
 		RAISE EXCEPTION 'server % is not registered', take_lanes.server_id USING ERRCODE = 'invalid_parameter_value',
 			HINT = 'Call openreplay.register_server(name) first.';
 	END IF;
@@ -2075,13 +2079,23 @@ BEGIN
 		RAISE EXCEPTION 'shards % to % are not within 0 to 63', first_shard, last_shard
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
+	IF instance IS DISTINCT FROM server.instance THEN
+		-- of two that claim the name at once the second waits and sees the first
+		PERFORM FROM openreplay.servers s WHERE s.server_id = take_lanes.server_id FOR UPDATE;
+		IF EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.classid = lane_class AND l.objsubid = 2
+				AND l.objid::bigint BETWEEN take_lanes.server_id * 64 AND take_lanes.server_id * 64 + 63
+				AND l.database = this_database AND l.granted AND l.pid <> pg_backend_pid()) THEN
+			RAISE EXCEPTION 'another running server has the name "%"', server.name USING ERRCODE = 'object_in_use',
+				HINT = 'Give every ingest server a SERVER_NAME of its own.';
+		END IF;
+		UPDATE openreplay.servers s SET instance = take_lanes.instance WHERE s.server_id = take_lanes.server_id;
+	END IF;
 	FOR lane IN SELECT take_lanes.server_id * 64 + n FROM generate_series(first_shard, last_shard) n LOOP
 		-- the holder is a connection its server has lost; what it had in flight is committed or gone when its lock is
 		WHILE NOT pg_try_advisory_lock(lane_class, lane) LOOP
 			PERFORM pg_terminate_backend(l.pid) FROM pg_locks l
 			WHERE l.locktype = 'advisory' AND l.classid = lane_class AND l.objid = lane AND l.objsubid = 2
-				AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
-				AND l.granted AND l.pid <> pg_backend_pid();
+				AND l.database = this_database AND l.granted AND l.pid <> pg_backend_pid();
 			IF clock_timestamp() > deadline THEN
 				RAISE EXCEPTION 'lane % of server % is held by another connection', lane % 64, take_lanes.server_id
 					USING ERRCODE = 'lock_not_available';
@@ -2096,8 +2110,8 @@ BEGIN
 		FROM generate_series(first_shard, last_shard) n;
 END
 $$;
-COMMENT ON FUNCTION openreplay.take_lanes(integer, integer, integer) IS
-	'Makes this connection the only writer of a server''s lanes, ending a stale one, and tells the last seq of each (0: none). The locks last as long as the connection.';
+COMMENT ON FUNCTION openreplay.take_lanes(integer, integer, integer, text) IS
+	'Makes this connection the only writer of a server''s lanes, ending a stale one of the same instance, and tells the last seq of each (0: none). While another instance holds any of them it is refused. The locks last as long as the connection.';
 
 CREATE FUNCTION openreplay.compress_body(body bytea) RETURNS bytea
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_compress_body';
@@ -2274,13 +2288,14 @@ BEGIN
 		CREATE TABLE openreplay.servers (
 			server_id		integer PRIMARY KEY CHECK (server_id BETWEEN 0 AND 65535),
 			name			text NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 200),
-			registered_at	timestamptz NOT NULL DEFAULT now()
+			registered_at	timestamptz NOT NULL DEFAULT now(),
+			instance		text
 		);
 		-- openreplay.append_batch()
 		INSERT INTO openreplay.servers (server_id, name) VALUES (0, 'SQL');
 	END IF;
 	COMMENT ON TABLE openreplay.servers IS
-		'Ingest servers that ever registered. The id is part of session ids and names the server''s lanes; it is never given twice.';
+		'Ingest servers that ever registered. The id is part of session ids and names the server''s lanes; it is never given twice. instance: the state directory that took the lanes last.';
 
 	-- One row every few seconds and server, old ones removed by the worker: "all I received up to clock is committed".
 	IF to_regclass('openreplay.heartbeats') IS NULL THEN
@@ -5156,7 +5171,7 @@ GRANT EXECUTE ON FUNCTION public.openreplay_version(), openreplay.session_id_at(
 GRANT EXECUTE ON FUNCTION public.generate_api_key(integer), openreplay.ensure_session_partitions(timestamptz, integer)
 	TO openreplay_admin;
 
-GRANT EXECUTE ON FUNCTION openreplay.register_server(text), openreplay.take_lanes(integer, integer, integer),
+GRANT EXECUTE ON FUNCTION openreplay.register_server(text), openreplay.take_lanes(integer, integer, integer, text),
 	openreplay.ensure_batch_partitions(timestamptz, integer), openreplay.heartbeat(integer, timestamptz),
 	openreplay.project_snapshot() TO openreplay_ingest;
 GRANT EXECUTE ON FUNCTION openreplay.session_project(bigint), openreplay.usability_test(integer, integer) TO openreplay_ingest;

@@ -90,6 +90,17 @@ SELECT e.seq_index, d.type, d.context_string, left(e.payload::text, 20) AS paylo
 	substr(d.issue_id, length(to_hex(d.project_id)) + 1) AS id_after_project
 FROM events_common.issues e JOIN public.issues d USING (issue_id) WHERE e.session_id = :sid ORDER BY 1;
 
+-- A payload may tell the event's own time: a number since the session began, and not a day ahead.
+SELECT openreplay.append_batch(:sid, pg_temp.batch(0, 350, :t0 + 8500, 'https://shop.example.com/', 'tab-a',
+	pg_temp.custom('told', format('{"or_timestamp": %s}', :t0 + 4321)), pg_temp.custom('told in part', format('{"or_timestamp": %s.9}', :t0 + 4321)),
+	pg_temp.custom('at the start', format('{"or_timestamp": %s}', :t0)), pg_temp.custom('before it', format('{"or_timestamp": %s}', :t0 - 1)),
+	pg_temp.custom('a day ahead', format('{"or_timestamp": %s}', :t0 + 8501 + 86400000)), pg_temp.custom('endless', '{"or_timestamp": 1e300}'),
+	pg_temp.custom('as text', format('{"or_timestamp": "%s"}', :t0 + 4321)), pg_temp.custom('deeper', format('{"a": {"or_timestamp": %s}}', :t0 + 4321)),
+	pg_temp.custom('broken', format('{"or_timestamp": %s', :t0 + 4321)), pg_temp.custom('a list', '["or_timestamp"]')), :'moment') IS NOT NULL AS appended;
+SELECT openreplay.process_batches();
+SELECT c.name, c.timestamp - :t0 AS ms, e.timestamp = c.timestamp AS issue_too
+FROM events_common.customs c JOIN events_common.issues e USING (session_id, seq_index) WHERE session_id = :sid AND seq_index BETWEEN 350 AND 399 ORDER BY seq_index;
+
 --
 -- The same batch again is recognised and its row goes; a part of it sent again doubles nothing either
 --

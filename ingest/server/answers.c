@@ -29,6 +29,7 @@ static const char *const answer_texts[] = {
 
 static const Settings *settings;
 static struct MHD_Response *answers[ANSWER_COUNT][2]; /* keeping the connection, closing it */
+static size_t answer_lens[ANSWER_COUNT];
 static struct MHD_Response *preflight;
 static atomic_bool closing; /* every answer is the last of its connection */
 
@@ -47,18 +48,19 @@ add_headers(struct MHD_Response *response, unsigned status, const char *content_
 		add_header(response, "Access-Control-Allow-Origin", "*");
 	if (content_type != NULL)
 		add_header(response, "Content-Type", content_type);
-	if (status == 503)
+	if (status == 503 || status == 429)
 		add_header(response, "Retry-After", "2");
 	if (last || status == 413)
 		add_header(response, "Connection", "close");
 }
 
 static struct MHD_Response *
-make_answer(unsigned status, const char *text, bool last)
+make_answer(unsigned status, const char *text, bool last, size_t *len)
 {
 	struct MHD_Response *response = NULL;
 	Buffer json;
 
+	*len = 0;
 	if (text == NULL)
 		response = MHD_create_response_from_buffer(0, "", MHD_RESPMEM_PERSISTENT);
 	else
@@ -69,6 +71,7 @@ make_answer(unsigned status, const char *text, bool last)
 		put_text(&json, "}");
 		if (!json.failed)
 			response = MHD_create_response_from_buffer(json.len, json.data, MHD_RESPMEM_MUST_COPY);
+		*len = json.len;
 		free_buffer(&json);
 	}
 	if (response != NULL)
@@ -80,17 +83,18 @@ bool
 open_answers(const Settings *with)
 {
 	bool ok = true;
+	size_t none;
 
 	settings = with;
 	for (int id = 0; id < ANSWER_COUNT; id++)
 	{
 		for (int last = 0; last < 2; last++)
 		{
-			answers[id][last] = make_answer(answer_statuses[id], answer_texts[id], last == 1);
+			answers[id][last] = make_answer(answer_statuses[id], answer_texts[id], last == 1, &answer_lens[id]);
 			ok = ok && answers[id][last] != NULL;
 		}
 	}
-	preflight = make_answer(200, NULL, false);
+	preflight = make_answer(200, NULL, false, &none);
 	if (!ok || preflight == NULL)
 	{
 		close_answers();
@@ -108,11 +112,12 @@ open_answers(const Settings *with)
 }
 
 static void
-set_answer(Request *request, unsigned status, struct MHD_Response *response, bool own)
+set_answer(Request *request, unsigned status, struct MHD_Response *response, size_t len, bool own)
 {
 	assert(request->state != REQUEST_ANSWERED && request->answer == NULL);
 	request->status = status;
 	request->answer = response;
+	request->answer_len = len;
 	request->answer_is_own = own;
 }
 
@@ -121,27 +126,29 @@ answer(Request *request, AnswerId id)
 {
 	if (request->just_expired)
 		id = ANSWER_TOKEN_EXPIRED;
-	set_answer(request, answer_statuses[id], answers[id][atomic_load(&closing)], false);
+	set_answer(request, answer_statuses[id], answers[id][atomic_load(&closing)], answer_lens[id], false);
 }
 
 void
 answer_error(Request *request, unsigned status, const char *text)
 {
 	char clean[3 * ERROR_SHOWN + 1];
+	size_t len;
 	struct MHD_Response *response;
 
 	clean_text(text, strnlen(text, ERROR_SHOWN), 0, clean);
-	response = make_answer(status, clean, atomic_load(&closing));
+	response = make_answer(status, clean, atomic_load(&closing), &len);
 	if (response != NULL)
-		set_answer(request, status, response, true);
+		set_answer(request, status, response, len, true);
 	else
 		answer(request, ANSWER_FAILED);
 }
 
-static void
-answer_buffer(Request *request, unsigned status, Buffer *content, const char *content_type)
+void
+answer_content(Request *request, unsigned status, Buffer *content, const char *content_type)
 {
 	struct MHD_Response *response = NULL;
+	size_t len = content->len;
 
 	if (!content->failed)
 		response = MHD_create_response_from_buffer(content->len, content->data, MHD_RESPMEM_MUST_FREE);
@@ -153,25 +160,19 @@ answer_buffer(Request *request, unsigned status, Buffer *content, const char *co
 	}
 	*content = (Buffer){0};
 	add_headers(response, status, content_type, atomic_load(&closing));
-	set_answer(request, status, response, true);
+	set_answer(request, status, response, len, true);
 }
 
 void
 answer_json(Request *request, unsigned status, Buffer *json)
 {
-	answer_buffer(request, status, json, "application/json");
-}
-
-void
-answer_text(Request *request, Buffer *text)
-{
-	answer_buffer(request, 200, text, "text/plain; version=0.0.4");
+	answer_content(request, status, json, "application/json");
 }
 
 void
 answer_preflight(Request *request)
 {
-	set_answer(request, 200, preflight, false);
+	set_answer(request, 200, preflight, 0, false);
 }
 
 void

@@ -231,13 +231,20 @@ take_value(Call *call, const PGresult *result)
 	return call->value != NULL ? CALL_DONE : CALL_UNAVAILABLE;
 }
 
-/* An error of the server begins with its SQLSTATE; some say no more than that it cannot serve anybody now. */
+/* An error of the server begins with its SQLSTATE, which unlike libpq's "FATAL" always has a digit. */
+static bool
+has_sqlstate(const char *error)
+{
+	return strlen(error) > 5 && error[5] == ':' && strcspn(error, "0123456789") < 5;
+}
+
+/* Some errors say no more than that nobody can be served now. */
 static CallOutcome
 take_error(Call *call, const char *error)
 {
 	static const char *const away[] = {"08", "53", "57P", "25006"};
 
-	if (strlen(error) < 6 || error[5] != ':')
+	if (!has_sqlstate(error))
 		return CALL_UNAVAILABLE;
 	memcpy(call->sqlstate, error, 5);
 	call->sqlstate[5] = '\0';

@@ -101,14 +101,17 @@ take_lanes(Writer *writer, int server_id, char *error)
 	char id[16];
 	char first[16];
 	char last[16];
-	const char *params[3] = {id, first, last};
+	char instance[IDENTITY_INSTANCE_SIZE];
+	const char *params[4] = {id, first, last, instance};
 	PGresult *result;
 	bool renamed = server_id != writer->server_id;
 
 	snprintf(id, sizeof(id), "%d", server_id);
 	snprintf(first, sizeof(first), "%u", writer->first_shard);
 	snprintf(last, sizeof(last), "%u", writer->last_shard);
-	result = pq_query(writer->conn, "SELECT shard, seq FROM openreplay.take_lanes($1, $2, $3)", 3, params,
+	if (!read_instance(writer->lanes->settings, instance, error, ERROR_SIZE))
+		return false;
+	result = pq_query(writer->conn, "SELECT shard, seq FROM openreplay.take_lanes($1, $2, $3, $4)", 4, params,
 					  &writer->wait, error, ERROR_SIZE);
 	if (result == NULL)
 		return false;
@@ -157,9 +160,17 @@ connect_writer(Writer *writer)
 		complain(writer, "cannot connect to the database", error);
 		return false;
 	}
-	/* An answer of 200 means durable, whatever the database's default is. */
+	/*
+	 * An answer of 200 means durable, whatever the database's default is.  And should this host vanish, the database
+	 * notices within a minute, for another one to take the server's place.
+	 */
 	if (run(writer,
 			"SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+			error, sizeof(error)) &&
+		run(writer,
+			"SELECT set_config('tcp_keepalives_idle', '20', false), set_config('tcp_keepalives_interval', '10', "
+			"false), "
+			"set_config('tcp_keepalives_count', '3', false)",
 			error, sizeof(error)) &&
 		(server_id = register_server(lanes->settings, spool_entries(lanes->spool) > 0, writer->conn, &writer->wait,
 									 error, sizeof(error))) >= 0 &&

@@ -237,7 +237,7 @@ read_trusted_proxies(const char *list, TrustedProxies *proxies, char *error, siz
 	return true;
 }
 
-static bool
+bool
 is_trusted(const TrustedProxies *proxies, const Address *address)
 {
 	return is_in_any(address, proxies->ranges, proxies->count);

@@ -35,6 +35,8 @@ typedef struct TrustedProxies
 /* Addresses and CIDR ranges, separated by commas or blanks; "none" trusts nobody.  False with a message in error. */
 extern bool read_trusted_proxies(const char *list, TrustedProxies *proxies, char *error, size_t error_size);
 
+extern bool is_trusted(const TrustedProxies *proxies, const Address *address);
+
 /*
  * Reads one address as proxies write them: blanks around it, a port, brackets, quotes, an IPv6 zone.  False for
  * anything else.

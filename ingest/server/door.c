@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define BACKLOG 1024
-#define CONNECTION_MEMORY 20480 /* request line, headers and read buffer */
+#define CONNECTION_MEMORY 32768 /* request line, headers (cookies of a same-origin site too) and read buffer */
 
 static bool
 listen_on(Door *door, char *error, size_t error_size)
@@ -51,6 +51,20 @@ listen_on(Door *door, char *error, size_t error_size)
 	return true;
 }
 
+/* Paths with one name are one endpoint in the metrics. */
+static void
+number_endpoints(Door *door)
+{
+	for (size_t i = 0; i < door->nroutes; i++)
+	{
+		size_t first = 0;
+
+		while (strcmp(door->routes[first].name, door->routes[i].name) != 0)
+			first++;
+		door->endpoints[i] = (uint8_t) first;
+	}
+}
+
 Door *
 open_door(Server *server, const Route *routes, size_t nroutes, char *error, size_t error_size)
 {
@@ -68,6 +82,7 @@ open_door(Server *server, const Route *routes, size_t nroutes, char *error, size
 	door->routes = routes;
 	door->nroutes = nroutes;
 	door->socket = -1;
+	number_endpoints(door);
 	if (!open_answers(settings))
 		snprintf(error, error_size, "out of memory");
 	else if (listen_on(door, error, error_size))
@@ -78,10 +93,10 @@ open_door(Server *server, const Route *routes, size_t nroutes, char *error, size
 		};
 
 		door->daemon = MHD_start_daemon(
-			flags, 0, NULL, NULL, on_request, door, MHD_OPTION_LISTEN_SOCKET, door->socket, MHD_OPTION_URI_LOG_CALLBACK,
-			on_request_line, door, MHD_OPTION_NOTIFY_COMPLETED, on_completed, door, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-			(size_t) CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT, (unsigned) settings->connection_limit,
-			MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned) settings->address_connection_limit,
+			flags, 0, may_connect, server->connections, on_request, door, MHD_OPTION_LISTEN_SOCKET, door->socket,
+			MHD_OPTION_URI_LOG_CALLBACK, on_request_line, door, MHD_OPTION_NOTIFY_COMPLETED, on_completed, door,
+			MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
+			(unsigned) settings->connection_limit, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server->connections,
 			MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) settings->http_timeout_s, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
 		if (door->daemon != NULL)
 			return door;

@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "server/metrics.h"
 #include "server/request.h"
 
 typedef struct Door
@@ -13,6 +14,7 @@ typedef struct Door
 	Server *server;
 	const Route *routes;
 	size_t nroutes;
+	uint8_t endpoints[METRIC_ENDPOINTS]; /* of each route: the first with the same name */
 	struct MHD_Daemon *daemon;
 	int socket;
 	unsigned port;

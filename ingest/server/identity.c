@@ -1,8 +1,8 @@
 /*
  * identity.c - which of the ingest servers this one is
  *
- * STATE_DIR/server_id holds "number name".  The database is asked at each connect all the same: a new database would
- * know another server, or none, by the kept number.
+ * STATE_DIR/server_id holds "number name", STATE_DIR/instance a random uuid.  The database is asked at each connect all
+ * the same: a new database would know another server, or none, by the kept number.
  */
 #include "server/identity.h"
 
@@ -15,6 +15,7 @@
 
 #include "common/files.h"
 #include "common/log.h"
+#include "visit/visit.h"
 
 #define PATH_SIZE 4096
 #define NAME_SIZE 201 /* what the database allows, and a NUL */
@@ -104,4 +105,28 @@ register_server(const Settings *settings, bool stay, PGconn *conn, const PqWait 
 	}
 	pthread_mutex_unlock(&file_lock);
 	return id;
+}
+
+bool
+read_instance(const Settings *settings, char *instance, char *error, size_t error_size)
+{
+	char path[PATH_SIZE];
+	char *content;
+	size_t len;
+	bool ok;
+
+	snprintf(path, sizeof(path), "%s/instance", settings->state_dir);
+	pthread_mutex_lock(&file_lock);
+	content = read_small_file(path, 1024, &len);
+	ok = content != NULL && parse_uuid(content, strcspn(content, "\n"), instance);
+	if (!ok && (content != NULL || errno == ENOENT))
+	{
+		make_uuid(instance);
+		ok = write_small_file(path, instance);
+	}
+	if (!ok)
+		snprintf(error, error_size, "cannot keep %.400s: %s", path, strerror(errno));
+	free(content);
+	pthread_mutex_unlock(&file_lock);
+	return ok;
 }

@@ -24,4 +24,11 @@ extern int recall_server_id(const Settings *settings);
 extern int register_server(const Settings *settings, bool stay, PGconn *conn, const PqWait *wait, char *error,
 						   size_t error_size);
 
+/*
+ * Which STATE_DIR this is, among all that ever were: by it the database tells two servers of one name from one that
+ * comes back.  In text, IDENTITY_INSTANCE_SIZE bytes; false with a message in error.
+ */
+#define IDENTITY_INSTANCE_SIZE 37
+extern bool read_instance(const Settings *settings, char *instance, char *error, size_t error_size);
+
 #endif /* OPENREPLAY_IDENTITY_H */

@@ -423,6 +423,23 @@ read_spool_gauges(Lanes *lanes, SpoolGauges *gauges)
 	gauges->age_s = (double) (now_us - oldest_us) / 1e6;
 }
 
+void
+read_lane_gauges(Lanes *lanes, LaneGauges *gauges)
+{
+	gauges->held = 0;
+	for (unsigned i = 0; i < lanes->nwriters; i++)
+	{
+		Writer *writer = &lanes->writers[i];
+
+		if (atomic_load(&writer->connected))
+			gauges->held += writer->last_shard - writer->first_shard + 1;
+		pthread_mutex_lock(&writer->lock);
+		for (unsigned shard = writer->first_shard; shard <= writer->last_shard; shard++)
+			gauges->last_seq[shard] = writer->last_seq[shard];
+		pthread_mutex_unlock(&writer->lock);
+	}
+}
+
 size_t
 lanes_depth(Lanes *lanes)
 {

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "server/settings.h"
+#include "visit/visit.h"
 
 typedef struct Lanes Lanes;
 typedef struct Entry Entry;
@@ -73,5 +74,14 @@ typedef struct SpoolGauges
 } SpoolGauges;
 
 extern void read_spool_gauges(Lanes *lanes, SpoolGauges *gauges);
+
+/* The last number given in each lane, 0: none or not known; and how many of them are held. */
+typedef struct LaneGauges
+{
+	int64_t last_seq[VISIT_SHARDS];
+	unsigned held;
+} LaneGauges;
+
+extern void read_lane_gauges(Lanes *lanes, LaneGauges *gauges);
 
 #endif /* OPENREPLAY_LANES_H */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@
 
 #define ERROR_SIZE 1024
 #define PATH_SIZE 4096
+#define LARGE_BYTES 131072	 /* from here on memory goes back to the system when freed */
 #define UPLOADS_MS 3000		 /* for bodies that are on their way when we are told to stop */
 #define LAST_ANSWERS_MS 1000 /* for answers to be sent after the last commit */
 #define READY_MS 5000		 /* how long the port file waits for the database */
@@ -40,8 +42,8 @@ show_usage(void)
 		 "FILE has KEY=VALUE lines; the same keys in the environment win.  Required: STATE_DIR, and TOKEN_SECRET or\n"
 		 "TOKEN_SECRET_FILE.  All keys are described in ingest/server/README.md.\n"
 		 "\n"
-		 "SIGTERM finishes what is under way and stops.  SIGHUP reads LOG_LEVEL, MAXMINDDB_FILE and\n"
-		 "the projects again.");
+		 "SIGTERM finishes what is under way and stops.  SIGHUP reads the projects again, and those\n"
+		 "keys that can change while it runs.");
 }
 
 /* Two servers with one identity would take each other's lanes away. */
@@ -92,7 +94,10 @@ open_parts(Server *server, Door **door)
 		return false;
 	}
 	server->geo = open_geo(server->settings.maxminddb_file, server->settings.state_dir);
-	if (server->geo == NULL)
+	server->clients = open_clients(&server->settings.client_limits);
+	if (server->clients != NULL)
+		server->connections = open_connections(server);
+	if (server->geo == NULL || server->connections == NULL)
 	{
 		log_error("out of memory");
 		return false;
@@ -153,6 +158,10 @@ close_parts(Server *server, Door *door)
 		close_lanes(server->lanes);
 	if (server->ids_open)
 		close_ids();
+	if (server->connections != NULL)
+		close_connections(server->connections);
+	if (server->clients != NULL)
+		close_clients(server->clients);
 	if (server->geo != NULL)
 		close_geo(server->geo);
 	if (server->agents != NULL)
@@ -191,6 +200,9 @@ reload(Server *server, const char *config_path)
 	{
 		set_log_level(fresh.log_level);
 		reopen_geo(server->geo, fresh.maxminddb_file);
+		fresh.client_limits.memory = server->settings.client_limits.memory; /* a share of what counts after a restart */
+		set_client_limits(server->clients, &fresh.client_limits);
+		tell_restart_keys(&server->settings, &fresh);
 		free_settings(&fresh);
 		log_info("configuration read again");
 	}
@@ -230,6 +242,8 @@ main(int argc, char **argv)
 	}
 	set_log_level(server.settings.log_level);
 	set_memory_limit((size_t) server.settings.memory_limit);
+	/* Left alone malloc would soon keep what large bodies leave behind, in pieces, and take as much again. */
+	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 
 	/* All threads inherit this mask; signals are taken by sigwait() below alone. */
 	signal(SIGPIPE, SIG_IGN);

@@ -25,6 +25,7 @@
 #define INFLATE_FACTOR 20
 #define INFLATE_LEAST ((size_t) 32 << 20)
 #define INFLATE_JSON_FACTOR 8 /* parsed JSON is many times its text */
+#define HEADERS_MAX 100
 #define FIRST_BODY_BYTES ((size_t) 65536)
 
 /* Hands the answer to libmicrohttpd. */
@@ -33,7 +34,8 @@ send_answer(Request *request)
 {
 	enum MHD_Result result = MHD_queue_response(request->connection, request->status, request->answer);
 
-	count_request(request->endpoint, request->status);
+	expect_client(request->line);
+	count_request(request->endpoint, request->status, monotonic_us() - request->started_us, request->answer_len);
 	if (request->answer_is_own)
 		MHD_destroy_response(request->answer);
 	request->answer = NULL;
@@ -117,16 +119,19 @@ void *
 on_request_line(void *argument, const char *target, struct MHD_Connection *connection)
 {
 	Door *door = argument;
-	Request *request = calloc(1, sizeof(*request));
+	Connection *line = connection_of(connection);
+	Request *request = line != NULL ? calloc(1, sizeof(*request)) : NULL;
 	char path[CLEAN_PATH_SIZE];
 
 	if (request == NULL)
 		return NULL;
+	expect_client(line);
+	request->line = line;
 	atomic_fetch_add(&door->under_way, 1);
 	request->connection = connection;
 	request->server = door->server;
 	request->state = REQUEST_NEW;
-	request->started_ms = monotonic_ms();
+	request->started_us = monotonic_us();
 	request->split = find_split(target);
 	request->lane_waiter.wake = wake_from_lane;
 	request->snapshot_waiter.wake = wake_from_snapshot;
@@ -138,7 +143,7 @@ on_request_line(void *argument, const char *target, struct MHD_Connection *conne
 			if (match_path(door->routes[i].path, path, request->parameter))
 			{
 				request->route = &door->routes[i];
-				request->endpoint = (unsigned) i;
+				request->endpoint = door->endpoints[i];
 				break;
 			}
 		}
@@ -149,38 +154,55 @@ on_request_line(void *argument, const char *target, struct MHD_Connection *conne
 /* ---- the client ---------------------------------------------------------------------------------------------------
  */
 
-typedef struct ForwardedLines
+typedef struct HeaderLines
 {
-	const char *lines[FORWARDED_MAX]; /* the last ones */
 	size_t count;
-} ForwardedLines;
+	const char *forwarded[FORWARDED_MAX]; /* the last ones */
+	size_t nforwarded;
+} HeaderLines;
 
 static enum MHD_Result
-note_forwarded(void *argument, enum MHD_ValueKind kind, const char *name, const char *value)
+note_header(void *argument, enum MHD_ValueKind kind, const char *name, const char *value)
 {
-	ForwardedLines *forwarded = argument;
+	HeaderLines *lines = argument;
 
 	(void) kind;
+	lines->count++;
 	if (value == NULL || strcasecmp(name, "X-Forwarded-For") != 0)
 		return MHD_YES;
-	if (forwarded->count == FORWARDED_MAX)
-		memmove(forwarded->lines, forwarded->lines + 1, --forwarded->count * sizeof(forwarded->lines[0]));
-	forwarded->lines[forwarded->count++] = value;
+	if (lines->nforwarded == FORWARDED_MAX)
+		memmove(lines->forwarded, lines->forwarded + 1, --lines->nforwarded * sizeof(lines->forwarded[0]));
+	lines->forwarded[lines->nforwarded++] = value;
 	return MHD_YES;
 }
 
-static Address
-client_of(Request *request)
+/* Who asks, and may he; else answers. */
+static bool
+admit_client(Request *request)
 {
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	ForwardedLines forwarded = {.count = 0};
-	Address peer;
+	const TrustedProxies *proxies = &request->server->settings.trusted_proxies;
+	const Address *peer = connection_peer(request->line);
+	Clients *clients = request->server->clients;
+	int64_t now_ms = request->started_us / 1000;
+	HeaderLines lines = {.count = 0};
 
-	address_of_socket(info != NULL ? info->client_addr : NULL, &peer);
-	MHD_get_connection_values(request->connection, MHD_HEADER_KIND, note_forwarded, &forwarded);
-	return find_client(&request->server->settings.trusted_proxies, &peer, forwarded.lines, forwarded.count,
-					   request_header(request, "X-Real-Ip"));
+	MHD_get_connection_values(request->connection, MHD_HEADER_KIND, note_header, &lines);
+	request->address =
+		find_client(proxies, peer, lines.forwarded, lines.nforwarded, request_header(request, "X-Real-Ip"));
+	if (lines.count > HEADERS_MAX)
+	{
+		count_rejected(REJECTED_HEADERS);
+		answer(request, ANSWER_TOO_MANY_HEADERS);
+		return false;
+	}
+	if (is_trusted(proxies, peer) && memcmp(&request->address, peer, sizeof(*peer)) == 0)
+		return true;
+	request->client = hold_client(clients, &request->address, now_ms);
+	if (take_request(clients, request->client, now_ms))
+		return true;
+	count_rejected(REJECTED_RATE);
+	answer(request, ANSWER_TOO_MANY_REQUESTS);
+	return false;
 }
 
 /* ---- the headers --------------------------------------------------------------------------------------------------
@@ -226,6 +248,24 @@ check_token(Request *request)
 	return false;
 }
 
+/*
+ * What the session's tracker may have been told of the size of batches: its project's limit, and the server's too, as
+ * the project's may have been set since.  Of a session not known here, what any may have been told.
+ */
+static int64_t
+batch_limit(Request *request)
+{
+	Server *server = request->server;
+	SessionFacts facts;
+	Project project;
+
+	if (!recall_session(server->sessions, request->token.session_id, &facts) ||
+		!find_project_by_id(server->snapshot, facts.project_id, &project))
+		return largest_beacon(server->snapshot);
+	return project.beacon_size > server->settings.beacon_size_limit ? project.beacon_size
+																	: server->settings.beacon_size_limit;
+}
+
 /* Bytes on the wire. */
 static size_t
 limit_of(Request *request)
@@ -235,8 +275,8 @@ limit_of(Request *request)
 	switch (request->route->body)
 	{
 		case BODY_BATCH:
-		case BODY_MOBILE_BATCH:
-			return (size_t) largest_beacon(request->server->snapshot);
+			return (size_t) batch_limit(request);
+		case BODY_MOBILE_BATCH: /* mobile trackers are told no other limit */
 		case BODY_ANALYTICS:
 			return (size_t) settings->beacon_size_limit;
 		case BODY_JSON:
@@ -253,6 +293,7 @@ limit_of(Request *request)
 static void
 answer_too_large(Request *request)
 {
+	count_rejected(REJECTED_SIZE);
 	answer(request, request->route->body == BODY_MOBILE_JSON ? ANSWER_MOBILE_BODY_TOO_LARGE : ANSWER_BODY_TOO_LARGE);
 }
 
@@ -265,23 +306,32 @@ announced_length(Request *request)
 	return value != NULL ? (size_t) strtoull(value, NULL, 10) : 0;
 }
 
-/* Memory for size bytes of body; false when the budget is spent. */
+/* Memory for size bytes of body; false when the budget is spent, or the client's share of it. */
 static bool
 grow_body(Request *request, size_t size)
 {
+	size_t more = size - request->body_size;
 	uint8_t *body;
 
-	if (!take_memory(size - request->body_size))
-		return false;
-	body = realloc(request->body, size);
-	if (body == NULL)
+	if (!take_client_memory(request->server->clients, request->client, more))
 	{
-		give_memory(size - request->body_size);
+		count_rejected(REJECTED_CLIENT_MEMORY);
 		return false;
 	}
-	request->body = body;
-	request->body_size = size;
-	return true;
+	if (take_memory(more))
+	{
+		body = realloc(request->body, size);
+		if (body != NULL)
+		{
+			request->body = body;
+			request->body_size = size;
+			return true;
+		}
+		give_memory(more);
+	}
+	give_client_memory(request->server->clients, request->client, more);
+	count_rejected(REJECTED_MEMORY);
+	return false;
 }
 
 static void
@@ -289,6 +339,7 @@ release_body(Request *request)
 {
 	free(request->body);
 	give_memory(request->body_size);
+	give_client_memory(request->server->clients, request->client, request->body_size);
 	request->body = NULL;
 	request->body_size = 0;
 }
@@ -306,6 +357,8 @@ look_at_headers(Request *request, const char *method)
 		answer_preflight(request);
 		return;
 	}
+	if (!admit_client(request))
+		return;
 	if (route == NULL)
 	{
 		answer(request, ANSWER_NOT_FOUND);
@@ -336,7 +389,6 @@ static enum MHD_Result
 begin_request(Request *request, const char *method)
 {
 	request->arrived_ms = wall_ms();
-	request->client = client_of(request);
 	look_at_headers(request, method);
 	if (request->answer == NULL)
 	{
@@ -409,7 +461,10 @@ handle_request(Request *request)
 
 	request->state = REQUEST_HANDLING;
 	if (request->gzip && len > 0 && !inflate_gzip(request->body, len, inflated_limit(request), &body, &len))
+	{
+		count_rejected(REJECTED_SIZE);
 		answer(request, request->route->body == BODY_MOBILE_BATCH ? ANSWER_BAD_MOBILE_GZIP : ANSWER_BAD_GZIP);
+	}
 	else
 		request->route->handle(request, body, len);
 	/* Whatever has to stay was copied; a waiting request holds no body. */
@@ -441,12 +496,9 @@ on_request(void *argument, struct MHD_Connection *connection, const char *url, c
 			{
 				collect_body(request, data, *len);
 				*len = 0;
-				/* A body may be slow, but not for ever. */
-				return request->discarded <= DISCARD_MAX &&
-							   monotonic_ms() - request->started_ms <= request->server->settings.http_timeout_s * 1000
-						   ? MHD_YES
-						   : MHD_NO;
+				return request->discarded <= DISCARD_MAX ? MHD_YES : MHD_NO;
 			}
+			expect_server(request->line);
 			if (request->answer == NULL)
 				handle_request(request);
 			break;
@@ -475,8 +527,10 @@ on_completed(void *argument, struct MHD_Connection *connection, void **context, 
 	if (request == NULL)
 		return;
 	*context = NULL;
+	expect_client(request->line);
 	release_body(request);
 	free(request->call.value);
+	release_client(request->server->clients, request->client);
 	if (request->free_work != NULL)
 		request->free_work(request->work);
 	if (request->answer != NULL && request->answer_is_own)

@@ -15,6 +15,7 @@
 
 #include "common/buffer.h"
 #include "server/caller.h"
+#include "server/connections.h"
 #include "server/paths.h"
 #include "server/server.h"
 
@@ -43,10 +44,10 @@ typedef enum RouteBody
 {
 	BODY_NONE,		   /* read and forgotten */
 	BODY_JSON,		   /* up to JSON_SIZE_LIMIT */
-	BODY_BATCH,		   /* up to the largest beacon size */
+	BODY_BATCH,		   /* up to the beacon size of the session's project */
 	BODY_ANALYTICS,	   /* JSON up to BEACON_SIZE_LIMIT */
 	BODY_MOBILE_JSON,  /* like JSON, never in gzip; whatever is wrong with it is told 400 */
-	BODY_MOBILE_BATCH, /* like a batch; broken gzip is told 400, which ends an iOS tracker's retries */
+	BODY_MOBILE_BATCH, /* up to BEACON_SIZE_LIMIT; broken gzip is told 400, which ends an iOS tracker's retries */
 	BODY_FILES		   /* multipart up to FILE_SIZE_LIMIT */
 } RouteBody;
 
@@ -81,13 +82,15 @@ typedef enum RequestState
 struct Request
 {
 	struct MHD_Connection *connection;
+	Connection *line; /* the same connection */
 	Server *server;
 	const Route *route; /* NULL: unknown path */
 	unsigned endpoint;	/* its number in the metrics */
 	RequestState state;
-	int64_t started_ms; /* monotonic */
+	int64_t started_us; /* monotonic */
 	int64_t arrived_ms; /* wall clock */
-	Address client;		/* from the headers on */
+	Address address;	/* the client's, from the headers on */
+	Client *client;		/* NULL: nobody is named, so a proxy of ours asks for itself */
 
 	char parameter[PATH_PARAMETER_SIZE]; /* of the path, where the route has one */
 	int64_t split;						 /* of the query, -1: none or not a number */
@@ -115,6 +118,7 @@ struct Request
 	void (*free_work)(void *work);
 
 	unsigned status;
+	size_t answer_len;
 	struct MHD_Response *answer;
 	bool answer_is_own; /* not one of the shared answers */
 };
@@ -123,7 +127,7 @@ struct Request
 extern void answer(Request *request, AnswerId id);
 extern void answer_error(Request *request, unsigned status, const char *text); /* the text may quote a client */
 extern void answer_json(Request *request, unsigned status, Buffer *json);	   /* takes the buffer's memory */
-extern void answer_text(Request *request, Buffer *text);					   /* 200 text/plain, takes the memory */
+extern void answer_content(Request *request, unsigned status, Buffer *content, const char *content_type); /* the same */
 extern void answer_preflight(Request *request);
 
 /* answers.c: the shared answers. */

@@ -32,4 +32,8 @@ extern void list_tags(Request *request, const uint8_t *body, size_t len);
 extern void list_web_conditions(Request *request, const uint8_t *body, size_t len);
 extern void list_mobile_conditions(Request *request, const uint8_t *body, size_t len);
 
+/* status.c */
+extern void show_health(Request *request, const uint8_t *body, size_t len);
+extern void show_metrics(Request *request, const uint8_t *body, size_t len);
+
 #endif /* OPENREPLAY_ROUTES_H */

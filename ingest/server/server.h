@@ -4,6 +4,7 @@
 #ifndef OPENREPLAY_SERVER_H
 #define OPENREPLAY_SERVER_H
 
+#include "server/clients.h"
 #include "server/geo.h"
 #include "server/caller.h"
 #include "server/lanes.h"
@@ -21,6 +22,8 @@ typedef struct Server
 	Caller *caller;
 	AgentParser *agents;
 	Geo *geo;
+	Clients *clients;
+	struct Connections *connections;
 	bool ids_open;
 } Server;
 

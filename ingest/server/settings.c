@@ -12,6 +12,7 @@
 #include "common/config.h"
 #include "common/files.h"
 
+#define CLIENT_MEMORY_SHARE 4 /* of the whole, at most */
 #define SECRET_MAX 4096
 #define PATH_SIZE 4096
 
@@ -23,7 +24,8 @@ static const ConfigKey keys[] = {
 	{"HTTP_THREADS", CONFIG_INT, AT(http_threads), "1", 1, 64},
 	{"HTTP_TIMEOUT", CONFIG_SECONDS, AT(http_timeout_s), "60", 1, 3600},
 	{"CONNECTION_LIMIT", CONFIG_INT, AT(connection_limit), "4096", 16, 1000000},
-	{"ADDRESS_CONNECTION_LIMIT", CONFIG_INT, AT(address_connection_limit), "0", 0, 1000000},
+	{"CLIENT_CONNECTION_LIMIT", CONFIG_INT, AT(client_limits.connections), "1024", 0, 1000000},
+	{"CLIENT_REQUEST_LIMIT", CONFIG_INT, AT(client_limits.requests_per_s), "1000", 0, 1000000},
 	{"TRUSTED_PROXIES", CONFIG_TEXT, AT(trusted_proxies_list), "127.0.0.0/8, ::1", 0, 0},
 	{"USE_CORS", CONFIG_BOOL, AT(use_cors), "true", 0, 0},
 	{"PORT_FILE", CONFIG_TEXT, AT(port_file), "", 0, 0},
@@ -152,6 +154,7 @@ complete_settings(Settings *settings, char *error, size_t error_size)
 		!check_quality("CANVAS_QUALITY", settings->canvas_quality, "medium", error, error_size) ||
 		!check_quality("MOBILE_QUALITY", settings->mobile_quality, "standard", error, error_size))
 		return false;
+	settings->client_limits.memory = settings->memory_limit / CLIENT_MEMORY_SHARE;
 	if (settings->state_dir[0] == '\0')
 	{
 		snprintf(error, error_size, "STATE_DIR is missing: a writable directory that keeps this server's identity");
@@ -194,6 +197,49 @@ load_settings(Settings *settings, const char *path, char *error, size_t error_si
 		return true;
 	free_settings(settings);
 	return false;
+}
+
+static bool
+is_reloaded(const char *name)
+{
+	static const char *const names[] = {"LOG_LEVEL", "MAXMINDDB_FILE", "CLIENT_CONNECTION_LIMIT",
+										"CLIENT_REQUEST_LIMIT"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	{
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_same(const ConfigKey *key, const Settings *one, const Settings *other)
+{
+	const char *a = (const char *) one + key->offset;
+	const char *b = (const char *) other + key->offset;
+
+	switch (key->type)
+	{
+		case CONFIG_TEXT:
+			return strcmp(*(char *const *) a, *(char *const *) b) == 0;
+		case CONFIG_INT:
+		case CONFIG_SECONDS:
+			return *(const int64_t *) a == *(const int64_t *) b;
+		case CONFIG_BOOL:
+			return *(const bool *) a == *(const bool *) b;
+	}
+	return false;
+}
+
+void
+tell_restart_keys(const Settings *running, const Settings *fresh)
+{
+	for (size_t i = 0; i < KEY_COUNT; i++)
+	{
+		if (!is_reloaded(keys[i].name) && !is_same(&keys[i], running, fresh))
+			log_warning("a changed key counts after a restart key=%s", keys[i].name);
+	}
 }
 
 void

@@ -1,7 +1,7 @@
 /*
  * settings.h - what an operator can set
  *
- * Read once at start and constant afterwards, except the log level.
+ * Read once at start and constant afterwards; what SIGHUP reads again lives on in the parts that use it.
  */
 #ifndef OPENREPLAY_SETTINGS_H
 #define OPENREPLAY_SETTINGS_H
@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "common/log.h"
-#include "server/client.h"
+#include "server/clients.h"
 
 typedef struct Settings
 {
@@ -21,7 +21,7 @@ typedef struct Settings
 	int64_t http_threads;
 	int64_t http_timeout_s;
 	int64_t connection_limit;
-	int64_t address_connection_limit; /* 0: none */
+	ClientLimits client_limits;
 	char *trusted_proxies_list;
 	TrustedProxies trusted_proxies;
 	bool use_cors;
@@ -67,6 +67,11 @@ typedef struct Settings
 
 /* path may be NULL.  False with a message in error when anything is missing or wrong. */
 extern bool load_settings(Settings *settings, const char *path, char *error, size_t error_size);
+/*
+ * Logs which keys of fresh differ from those the server runs with and count only after a restart; values, which may be
+ * secret, are not told.  Reloaded are LOG_LEVEL, MAXMINDDB_FILE and the limits of a client.
+ */
+extern void tell_restart_keys(const Settings *running, const Settings *fresh);
 extern void free_settings(Settings *settings);
 
 #endif /* OPENREPLAY_SETTINGS_H */

@@ -44,8 +44,9 @@ struct Snapshot
 
 	/* guarded by lock */
 	pthread_mutex_t lock;
-	ProjectSet *set; /* NULL: nothing known yet */
-	bool loaded;	 /* from the database */
+	ProjectSet *set;   /* NULL: nothing known yet */
+	bool loaded;	   /* from the database */
+	int64_t loaded_ms; /* monotonic; when it was */
 	bool stopping;
 	bool wanted; /* a refresh was asked for */
 	SnapshotWaiter *waiters;
@@ -232,6 +233,18 @@ snapshot_loaded(Snapshot *snapshot)
 	return loaded;
 }
 
+double
+snapshot_age_s(Snapshot *snapshot)
+{
+	double age_s = -1;
+
+	pthread_mutex_lock(&snapshot->lock);
+	if (snapshot->loaded)
+		age_s = (double) (monotonic_ms() - snapshot->loaded_ms) / 1000;
+	pthread_mutex_unlock(&snapshot->lock);
+	return age_s;
+}
+
 /* ---- the thread ---------------------------------------------------------------------------------------------------
  */
 
@@ -304,6 +317,8 @@ use_projects(Snapshot *snapshot, ProjectSet *set, bool loaded)
 		log_info("project snapshot projects=%zu from=%s", set->count, loaded ? "database" : "disk");
 	snapshot->set = set;
 	snapshot->loaded = loaded;
+	if (loaded)
+		snapshot->loaded_ms = monotonic_ms();
 	memset(snapshot->missing, 0, sizeof(snapshot->missing));
 	pthread_mutex_unlock(&snapshot->lock);
 	atomic_store(&snapshot->largest_beacon, largest);

@@ -71,4 +71,7 @@ extern int64_t largest_beacon(Snapshot *snapshot);
 extern bool snapshot_loaded(Snapshot *snapshot);
 extern bool has_projects(Snapshot *snapshot);
 
+/* Seconds since the projects were read from the database, -1: not yet. */
+extern double snapshot_age_s(Snapshot *snapshot);
+
 #endif /* OPENREPLAY_SNAPSHOT_H */

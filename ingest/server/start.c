@@ -273,7 +273,7 @@ find_and_start(Request *request)
 	if (start->asked.user_uuid == NULL ||
 		!parse_uuid(start->asked.user_uuid, strlen(start->asked.user_uuid), start->user_uuid))
 		make_uuid(start->user_uuid);
-	find_place(request->server->geo, &request->client, &start->place);
+	find_place(request->server->geo, &request->address, &start->place);
 
 	if (continue_session(request))
 		answer_start(request);

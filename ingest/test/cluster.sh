@@ -7,7 +7,8 @@
 #   cluster_dir NAME                       makes and prints a directory that the servers' user can reach
 #   as_server COMMAND...                   runs a command as the user whom servers run as
 #   create_openreplay [DATABASE]           database with the extension and one project: sets PGDATABASE and PROJECT_KEY
-#   start_ingest DIR [KEY=VALUE...]        starts an ingest server on the cluster: sets INGEST_PID and INGEST_URL
+#   start_ingest DIR [KEY=VALUE...]        starts an ingest server on the cluster, with the file INGEST_CONFIG if that is set: sets
+#                                          INGEST_PID and INGEST_URL
 #   stop_ingest                            SIGTERM and wait
 #
 # PostgreSQL refuses to run as root, so root's servers run as SERVER_USER (postgres) and everybody else's as themselves.
@@ -125,7 +126,7 @@ start_ingest()
 	as_server rm -f "$dir/ingest/port"
 	"${AS_SERVER[@]}" env HTTP_HOST=127.0.0.1 HTTP_PORT="$INGEST_PORT" DATABASE_URL="host=$PGHOST port=$PGPORT user=$PGUSER dbname=$PGDATABASE" \
 		TOKEN_SECRET=a-secret-for-trials-only STATE_DIR="$dir/ingest" SERVER_NAME=trial UAPARSER_FILE="$dir/ingest/regexes.yaml" \
-		PORT_FILE="$dir/ingest/port" "$@" "$dir/ingest/openreplay-ingest" >> "$dir/ingest.log" 2>&1 3>&- &
+		PORT_FILE="$dir/ingest/port" "$@" "$dir/ingest/openreplay-ingest" ${INGEST_CONFIG:+--config "$INGEST_CONFIG"} >> "$dir/ingest.log" 2>&1 3>&- &
 	INGEST_PID=$!
 	local waited=0
 	until [ -s "$dir/ingest/port" ]; do

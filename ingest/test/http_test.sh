@@ -26,7 +26,7 @@ start_ingest "$dir" TOKEN_SECRET=$secret SPOOL_AFTER_MS=1000 || die "http_test.s
 
 # ---- health, preflight, unknown paths ---------------------------------------------------------------------------------
 
-for path in / /health /ingest/ /ingest /ingest/health //; do
+for path in / /ingest/ /ingest //; do
 	for method in GET POST PUT; do
 		ask $method $path
 		answers "$method $path" 200 ""
@@ -242,8 +242,14 @@ new_session
 random_bytes 2000000 "$work/most"
 random_bytes 2000001 "$work/more"
 random_bytes 30000000 "$work/far_more"
+random_bytes 1000001 "$work/much"
+post "$work/much"
+answers "a batch over the server's limit" 413 '{"error":"http: request body too large"}'
+ask POST /v1/web/start --data-binary '{"projectKey":"LargeProject"}'
+token=$(field token)
+session=$(field sessionID)
 post "$work/most"
-answers "the largest batch of the project with the largest limit" 200 ""
+answers "a batch of a project with a larger limit" 200 ""
 for over in more far_more; do
 	post "$work/$over" '' -H 'Expect:'
 	answers "batch over the limit ($over)" 413 '{"error":"http: request body too large"}'
@@ -565,8 +571,10 @@ same "SIGTERM: the last heartbeat is later than all batches" "$(sql -c "SELECT (
 stop_cluster "$dir" fast
 as_server mkdir "$dir/fresh"
 start_ingest "$dir" TOKEN_SECRET=$secret COMMIT_TIMEOUT_MS=500 SPOOL_AFTER_MS=100 "STATE_DIR=$dir/fresh" SERVER_NAME=fresh
+ask GET /
+answers "a new server that starts without a database is alive" 200
 ask GET /health
-answers "a new server that starts without a database is healthy" 200
+like "but not healthy, for it can store nothing" "$status $body" '503 {"status":"fail",*'
 start
 answers "but cannot know projects" 503 '{"error":"database is not available, try again"}'
 token=$first_token
@@ -608,6 +616,8 @@ refuses "a used state directory" "STATE_DIR is used by another"
 refuses "no state directory" 'STATE_DIR: cannot write to /nowhere' STATE_DIR=/nowhere
 refuses "a wrong port" 'HTTP_PORT: "80a" is not a whole number from 0 to 65535 (environment)' HTTP_PORT=80a
 refuses "two secrets" 'give either TOKEN_SECRET or TOKEN_SECRET_FILE' "TOKEN_SECRET_FILE=$work/config"
+refuses "a wrong quality" 'CANVAS_QUALITY: "best" is none of low, medium, high' CANVAS_QUALITY=best
+refuses "another wrong quality" 'MOBILE_QUALITY: "medium" is none of low, standard, high' MOBILE_QUALITY=medium
 refuses "a wrong level" 'LOG_LEVEL: "loud"' LOG_LEVEL=loud
 echo 'HTTP_PROT=1' >> "$work/config"
 refuses "a misspelt key" "unknown key HTTP_PROT (line 5 of $work/config)"

@@ -226,6 +226,11 @@ same "signals are kept on the session's lane" "$(sql -c "SELECT convert_from(ope
 	'{"test_id":31,"task_id":null,"status":"begin","timestamp":1760000000500,"duration":0,"answer":null}
 {"test_id":31,"task_id":41,"status":"done","timestamp":1760000000700,"duration":200,"answer":"the \"red\" one"}
 {"test_id":31,"task_id":42,"status":"skipped","timestamp":1760000000900,"duration":0,"answer":null}'
+sql -c "SELECT openreplay.process_batches()" > /dev/null
+same "and become rows" "$(sql -c "SELECT test_id, task_id, status, timestamp, duration, comment FROM public.ut_tests_signals WHERE session_id = $session ORDER BY timestamp")" \
+	'31||begin|1760000000500||
+31|41|done|1760000000700|200|the "red" one
+31|42|skipped|1760000000900||'
 wants_token GET /v1/web/uxt/upload-url
 tell /v1/web/uxt/upload-url
 answers "where to put the webcam's video" 500 '{"error":"no object storage is configured"}'
@@ -259,6 +264,10 @@ begin OtherProject
 waiting_token=$token
 new_session
 asked_token=$token
+new_session
+cut_token=$token
+new_session
+refused_token=$token
 stop_ingest
 serve
 token=$processed_token
@@ -283,13 +292,26 @@ answers "conditions of a project that nobody knows" 200 '{"conditions":[]}'
 tell /v1/web/conditions/72
 answers "conditions of a closed project" 200 '{"conditions":[]}'
 
+# lock_tables TABLES: somebody else has them, until unlock_tables
+lock_tables()
+{
+	sql -c "BEGIN" -c "LOCK TABLE $1" -c "SELECT pg_sleep(60)" > /dev/null 2>&1 &
+	locker=$!
+	local n
+	for n in $(seq 100); do
+		[ "$(sql -c "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'")" = 1 ] && return
+		sleep 0.05
+	done
+}
+
+unlock_tables()
+{
+	sql -c "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'" > /dev/null
+	wait "$locker"
+}
+
 # A database that is slow, or says no.
-sql -c "BEGIN" -c "LOCK TABLE public.sessions, public.feature_flags, public.ut_tests" -c "SELECT pg_sleep(4)" > /dev/null &
-locker=$!
-for n in $(seq 40); do
-	[ "$(sql -c "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'")" = 1 ] && break
-	sleep 0.05
-done
+lock_tables "public.sessions, public.feature_flags, public.ut_tests"
 token=$processed_token
 flags '{"country":"NL","metadata":{"plan":"10"}}'
 answers "flags while the database is slow" 200 '{"flags":[]}'
@@ -299,7 +321,37 @@ token=$asked_token
 tell /v1/web/tags
 answers "tags while the database is slow" 200 '{"tags":[]}'
 same "it is told not to go on" "$(sql -c "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'openreplay-ingest caller' AND state = 'active'")" 0
-wait "$locker"
+unlock_tables
+
+# Its connection ends while it is asked, or does not answer at all.
+lock_tables public.sessions
+curl -s -m 10 -H "Authorization: Bearer $cut_token" "$INGEST_URL/v1/web/tags" > "$work/told" &
+asker=$!
+for n in $(seq 100); do
+	sql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'openreplay-ingest caller' AND wait_event = 'relation'" > "$work/cut"
+	[ -s "$work/cut" ] && break
+	sleep 0.01
+done
+wait "$asker"
+same "tags when the connection is cut: cut, told" "$(cat "$work/cut" "$work/told")" $'t\n{"tags":[]}'
+unlock_tables
+token=$cut_token
+becomes "there is another connection soon" /v1/web/tags "{\"tags\":[$pay]}"
+hanging=$(sql -c "SELECT pid FROM pg_stat_activity WHERE application_name = 'openreplay-ingest caller'")
+kill -STOP "$hanging"
+token=$unrecorded_token
+for n in 1 2 3; do
+	tell /v1/web/tags
+	answers "tags when the connection hangs ($n)" 200 '{"tags":[]}'
+done
+kill -CONT "$hanging"
+for n in $(seq 60); do
+	tell /v1/web/tags
+	[ "$status" = 401 ] && break
+	sleep 0.05
+done
+answers "tags when the database is asked again" 401 '{"error":"no rows: the session is not known"}'
+token=$refused_token
 sql -c "ALTER FUNCTION openreplay.session_project(bigint) RENAME TO session_project_away"
 tell /v1/web/tags
 answers "tags when the database refuses" 500 '{"error":"internal error"}'
@@ -319,7 +371,7 @@ signal test '{"testId":31,"status":"done","timestamp":1760000001000}'
 answers "test signal without the database" 200 ""
 not_started '{"projectKey":"nobody"}'
 answers "not started of an unknown project without the database" 503 '{"error":"database is not available, try again"}'
-token=$asked_token
+token=$refused_token
 tell /v1/web/tags
 answers "tags of a known session without the database" 200 "{\"tags\":[$pay]}"
 tell /v1/web/conditions/70

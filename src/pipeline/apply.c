@@ -11,8 +11,6 @@
 #include "pipeline/events.h"
 #include "pipeline/json.h"
 
-/* Message times further ahead of the arrival than this are a wrong clock and move nothing. */
-#define MAX_AHEAD_MS INT64CONST(86400000)
 #define MAX_URL_BYTES 8192
 
 static WireString

@@ -9,13 +9,17 @@
 
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/numeric.h"
 
 #include "assets/url.h"
 #include "heuristics/identity.h"
 #include "pipeline/errors.h"
 #include "pipeline/events.h"
 #include "pipeline/issues.h"
+#include "pipeline/json.h"
 #include "pipeline/mobile_events.h"
 
 int64
@@ -294,10 +298,42 @@ write_custom_event_at(BatchContext *context, WireString name, WireString payload
 	suggest(context->pass, context->project->project_id, "CUSTOM", name);
 }
 
+/*
+ * When a custom event happened: at the message's time, unless the number or_timestamp in its payload tells another one
+ * since the session began.  No clock is a day ahead.
+ */
+static int64
+custom_event_time(BatchContext *context, const WireMessage *message, WireString payload)
+{
+	static const char member[] = "or_timestamp";
+	int64 time = message->timestamp;
+	MemoryContext old;
+	Jsonb *json;
+	JsonbValue *told = NULL;
+
+	if (payload.len == 0 || memmem(payload.data, payload.len, member, strlen(member)) == NULL)
+		return time;
+	old = MemoryContextSwitchTo(context->pass->entry_context);
+	json = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text_to_cstring(json_from_client(payload)))));
+	if (JB_ROOT_IS_OBJECT(json))
+		told = getKeyJsonValueFromContainer(&json->root, member, (int) strlen(member), NULL);
+	if (told != NULL && told->type == jbvNumeric)
+	{
+		double ms = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(told->val.numeric)));
+
+		if (ms >= (double) context->session->start_ms && ms <= (double) time + MAX_AHEAD_MS)
+			time = (int64) ms;
+	}
+	MemoryContextSwitchTo(old);
+	return time;
+}
+
 static void
 write_custom_event(BatchContext *context, const WireMessage *message, const WireValue *values)
 {
-	write_custom_event_at(context, values[CustomEvent_Name].s, values[CustomEvent_Payload].s, message->timestamp,
+	WireString payload = values[CustomEvent_Payload].s;
+
+	write_custom_event_at(context, values[CustomEvent_Name].s, payload, custom_event_time(context, message, payload),
 						  message_id(context, message));
 }
 

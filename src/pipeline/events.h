@@ -6,6 +6,9 @@
 
 #include "pipeline/pass.h"
 
+/* Times told by clients that are further ahead than this are those of a wrong clock and move nothing. */
+#define MAX_AHEAD_MS INT64CONST(86400000)
+
 /* The batch a message comes from. */
 typedef struct BatchContext
 {
