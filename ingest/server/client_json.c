@@ -127,7 +127,7 @@ client_member(const json_t *object, const char *name)
 	{
 		json_object_foreach((json_t *) object, key, value)
 		{
-			if (strcasecmp(key, name) == 0)
+			if (!json_is_null(value) && strcasecmp(key, name) == 0)
 				found = value;
 		}
 	}

@@ -172,19 +172,34 @@ begin_session(Request *request)
 		store_start(request);
 }
 
-/* True when the token asks for a session that may go on: one known to be of another project may not. */
 static bool
-continue_session(Request *request)
+has_valid_token(Request *request)
 {
 	Start *start = request->work;
 	const Settings *settings = &request->server->settings;
-	SessionFacts facts;
 
 	return start->asked.token != NULL && !start->asked.reset &&
 		   read_token(start->asked.token, strlen(start->asked.token), settings->token_secret,
-					  settings->token_secret_len, request->arrived_ms, &start->token) == TOKEN_VALID &&
-		   !(recall_session(request->server->sessions, start->token.session_id, &facts) &&
-			 facts.project_id != start->project.id);
+					  settings->token_secret_len, request->arrived_ms, &start->token) == TOKEN_VALID;
+}
+
+static void
+start_afresh(Request *request)
+{
+	if (lanes_server_id(request->server->lanes) < 0)
+		answer(request, ANSWER_NO_DATABASE); /* the very first start: no number for the ids yet */
+	else
+		begin_session(request);
+}
+
+/* A session that is known to be of another project does not go on with this one's key; any other one does. */
+static void
+continue_session(Request *request)
+{
+	if (request->lookup == SESSION_FOUND && request->session.project_id != ((Start *) request->work)->project.id)
+		start_afresh(request);
+	else
+		answer_start(request);
 }
 
 /* ---- who asks -----------------------------------------------------------------------------------------------------
@@ -275,12 +290,13 @@ find_and_start(Request *request)
 		make_uuid(start->user_uuid);
 	find_place(request->server->geo, &request->address, &start->place);
 
-	if (continue_session(request))
-		answer_start(request);
-	else if (lanes_server_id(request->server->lanes) < 0)
-		answer(request, ANSWER_NO_DATABASE); /* the very first start: no number for the ids yet */
+	if (has_valid_token(request))
+	{
+		request->token = start->token;
+		with_session(request, continue_session);
+	}
 	else
-		begin_session(request);
+		start_afresh(request);
 }
 
 void

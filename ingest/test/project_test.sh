@@ -270,6 +270,12 @@ new_session
 refused_token=$token
 stop_ingest
 serve
+begin OtherProject ",\"token\":\"$processed_token\""
+same "a session does not go on in another project, says the database" "$status $([ "$token" != "$processed_token" ] && echo new)" "200 new"
+begin "$PROJECT_KEY" ",\"token\":\"$processed_token\""
+same "but in its own" "$status $token" "200 $processed_token"
+begin "$PROJECT_KEY" ",\"token\":\"$unrecorded_token\""
+same "and so does one that nobody knows" "$status $token" "200 $unrecorded_token"
 token=$processed_token
 tell /v1/web/tags
 answers "tags of a session in the database" 200 "{\"tags\":[$pay]}"
@@ -312,6 +318,8 @@ unlock_tables()
 
 # A database that is slow, or says no.
 lock_tables "public.sessions, public.feature_flags, public.ut_tests"
+begin OtherProject ",\"token\":\"$refused_token\""
+same "a session goes on while the database is slow" "$status $token" "200 $refused_token"
 token=$processed_token
 flags '{"country":"NL","metadata":{"plan":"10"}}'
 answers "flags while the database is slow" 200 '{"flags":[]}'
@@ -388,6 +396,8 @@ tell /v1/web/conditions/1
 answers "conditions after a start without the database" 200 "$slow"
 tell /v1/mobile/conditions/73
 answers "conditions of an unknown project then" 200 '{"conditions":[]}'
+begin "$PROJECT_KEY" ",\"token\":\"$processed_token\""
+same "a session goes on then" "$status $token" "200 $processed_token"
 new_session
 tell /v1/web/tags
 answers "tags of a session that begins then" 200 "{\"tags\":[$pay]}"
