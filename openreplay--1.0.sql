@@ -2366,6 +2366,10 @@ BEGIN
 	IF to_regclass('openreplay.passes_lane_idx') IS NULL THEN
 		CREATE INDEX passes_lane_idx ON openreplay.passes (server_id, shard, seq);
 	END IF;
+	-- throughput of the last minute
+	IF to_regclass('openreplay.passes_time_idx') IS NULL THEN
+		CREATE INDEX passes_time_idx ON openreplay.passes (passed_at);
+	END IF;
 	COMMENT ON TABLE openreplay.passes IS
 		'One row per lane and pass: position and run history in one. Everything of the lane up to seq is in its tables.';
 	COMMENT ON COLUMN openreplay.passes.received_at IS 'of the entry with that seq: the lane''s clock';
@@ -2537,37 +2541,33 @@ BEGIN
 	IF to_regclass('openreplay.lanes') IS NULL THEN
 		CREATE VIEW openreplay.lanes AS
 			SELECT v.server_id, v.name, lane.shard::smallint AS shard, p.seq AS position, p.received_at AS clock,
-				   p.passed_at, n.waiting
+				   p.passed_at, greatest(coalesce(last.seq, 0) - coalesce(p.seq, 0), 0) AS waiting,
+				   next.received_at AS oldest_waiting
 			FROM openreplay.servers v
 			CROSS JOIN generate_series(0, 63) AS lane (shard)
 			LEFT JOIN LATERAL (
 				SELECT q.seq, q.received_at, q.passed_at FROM openreplay.passes q
 				WHERE q.server_id = v.server_id AND q.shard = lane.shard ORDER BY q.seq DESC LIMIT 1
 			) p ON true
-			CROSS JOIN LATERAL (
-				SELECT count(*) AS waiting FROM openreplay.batches b
+			LEFT JOIN LATERAL (
+				SELECT b.seq FROM openreplay.batches b
+				WHERE b.server_id = v.server_id AND b.shard = lane.shard
+				AND b.received_at >= coalesce(p.received_at, '-infinity') ORDER BY b.seq DESC LIMIT 1
+			) last ON true
+			LEFT JOIN LATERAL (
+				SELECT b.received_at FROM openreplay.batches b
 				WHERE b.server_id = v.server_id AND b.shard = lane.shard AND b.seq > coalesce(p.seq, 0)
-				AND b.received_at >= coalesce(p.received_at, '-infinity')
-			) n
-			WHERE p.seq IS NOT NULL OR n.waiting > 0;
+				AND b.received_at >= coalesce(p.received_at, '-infinity') ORDER BY b.seq LIMIT 1
+			) next ON true
+			WHERE p.seq IS NOT NULL OR last.seq IS NOT NULL;
 	END IF;
 	COMMENT ON VIEW openreplay.lanes IS
-		'How far the pipeline has come in each lane (server, shard): position, and how many entries wait behind it.';
+		'How far the pipeline has come in each lane (server, shard): position, how many entries wait behind it, when the oldest of them arrived. waiting is the distance of numbers: more than there are where the lane has gaps, 0 exactly when none waits.';
 
 	IF to_regclass('openreplay.status') IS NULL THEN
-		CREATE VIEW openreplay.status AS
-			SELECT openreplay.batches_waiting() AS batches_waiting,
-				   (SELECT count(*) FROM openreplay.live_sessions WHERE ended_at IS NULL) AS live_sessions,
-				   (SELECT count(*) FROM openreplay.parked_batches) AS batches_parked,
-				   (SELECT count(*) FROM openreplay.broken_batch_log) AS batches_broken,
-				   (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'openreplay worker'
-					AND datname = current_database()) AS workers,
-				   (SELECT running AND system_identifier = (pg_control_system()).system_identifier
-					AND database_oid = (SELECT oid FROM pg_database WHERE datname = current_database())
-					FROM openreplay.pipeline) AS running,
-				   (SELECT max(noted_at) FROM openreplay.heartbeats) AS last_heartbeat;
+		CREATE VIEW openreplay.status AS SELECT * FROM openreplay.read_status();
 	END IF;
-	COMMENT ON VIEW openreplay.status IS 'The pipeline at a glance, one row.';
+	COMMENT ON VIEW openreplay.status IS 'The pipeline at a glance, one row; see openreplay.read_status().';
 
 	GRANT INSERT ON openreplay.batches TO openreplay_ingest;
 	GRANT SELECT ON openreplay.batches, openreplay.passes, openreplay.live_sessions, openreplay.servers,
@@ -2593,16 +2593,6 @@ CREATE FUNCTION openreplay.end_sessions(clock timestamptz DEFAULT NULL) RETURNS 
 LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_end_sessions';
 COMMENT ON FUNCTION openreplay.end_sessions(timestamptz) IS
 	'Ends the sessions that have been silent for openreplay.session_timeout by their lanes'' clocks, in the shards no worker holds, and returns how many. With a clock given, that is the time to judge by; call process_batches() first.';
-
--- A function for its setting: 64 index look-ups a server look expensive to the planner, but compiling them takes seconds.
-CREATE FUNCTION openreplay.batches_waiting() RETURNS bigint
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
-AS $$
-BEGIN
-	RETURN (SELECT coalesce(sum(waiting), 0) FROM openreplay.lanes);
-END
-$$;
-COMMENT ON FUNCTION openreplay.batches_waiting() IS 'How many entries wait behind the positions of all lanes.';
 
 CREATE FUNCTION openreplay.expire_live_state() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -5062,7 +5052,141 @@ $$;
 COMMENT ON FUNCTION openreplay.session_clicks(bigint) IS
 	'Clicks of a session as its replay lists them, in the order of time: a series in rage is one row of type CLICKRAGE, with the count of its clicks. Each click is in events.clicks.';
 
--- ==== 12. Installation =============================================================================================
+-- ==== 12. Watching =================================================================================================
+
+-- Functions for their setting: 64 index look-ups a server look expensive to the planner, but compiling them takes seconds.
+CREATE FUNCTION openreplay.batches_waiting() RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
+AS $$
+BEGIN
+	RETURN (SELECT coalesce(sum(waiting), 0) FROM openreplay.lanes);
+END
+$$;
+COMMENT ON FUNCTION openreplay.batches_waiting() IS 'How many entries wait behind the positions of all lanes.';
+
+CREATE FUNCTION openreplay.read_status()
+RETURNS TABLE (running boolean, workers bigint, lanes_waiting bigint, batches_waiting bigint, oldest_waiting timestamptz, lag_ms bigint,
+	batches_per_second numeric, messages_per_second numeric, live_sessions bigint, batches_parked bigint, batches_broken bigint,
+	outbox_pending bigint, outbox_failed bigint, last_heartbeat timestamptz)
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1 SET search_path = pg_catalog, pg_temp SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+	most CONSTANT bigint := 100000;
+BEGIN
+	running := (SELECT p.running AND p.system_identifier = (pg_control_system()).system_identifier
+				AND p.database_oid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+				FROM openreplay.pipeline p);
+	workers := (SELECT count(*) FROM pg_stat_activity a WHERE a.backend_type = 'openreplay worker' AND a.datname = current_database());
+	SELECT count(*) FILTER (WHERE l.waiting > 0), coalesce(sum(l.waiting), 0), min(l.oldest_waiting)
+	INTO lanes_waiting, batches_waiting, oldest_waiting FROM openreplay.lanes l;
+	lag_ms := coalesce(greatest(extract(epoch FROM clock_timestamp() - oldest_waiting) * 1000, 0), 0)::bigint;
+	SELECT round(coalesce(sum(q.entries), 0) / 60.0, 1), round(coalesce(sum(q.messages), 0) / 60.0, 1)
+	INTO batches_per_second, messages_per_second FROM openreplay.passes q WHERE q.passed_at > now() - interval '1 minute';
+	live_sessions := (SELECT count(*) FROM openreplay.live_sessions l WHERE l.ended_at IS NULL);
+	batches_parked := (SELECT count(*) FROM (SELECT FROM openreplay.parked_batches LIMIT most) b);
+	batches_broken := (SELECT count(*) FROM (SELECT FROM openreplay.broken_batch_log LIMIT most) b);
+	outbox_pending := (SELECT count(*) FROM (SELECT FROM openreplay.outbox o WHERE NOT o.given_up LIMIT most) o);
+	outbox_failed := (SELECT count(*) FROM (SELECT FROM openreplay.outbox o WHERE o.given_up LIMIT most) o);
+	last_heartbeat := (SELECT max(h.noted_at) FROM openreplay.heartbeats h);
+	RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION openreplay.read_status() IS
+	'What the view openreplay.status shows. Workers run if running is true and there are some; lag_ms is the age of the oldest entry that waits (0: none); rates are of the last minute; parked, broken and outbox are counted to 100,000. Cheap enough for every second, whatever waits.';
+
+/*
+ * Event tables have no foreign keys; what they would say, and what only this design promises, is proved here. Each query
+ * gives an example of what is wrong, one a row.
+ */
+CREATE FUNCTION openreplay.check() RETURNS TABLE (problem text, place text, rows bigint, example text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
+AS $$
+DECLARE
+	rule record;
+BEGIN
+	FOR rule IN
+		SELECT 'rows of no session' AS problem, t::text AS place,
+			format('SELECT e.session_id FROM %s e WHERE NOT EXISTS (SELECT FROM public.sessions s WHERE s.session_id = e.session_id)', t) AS query
+		FROM openreplay.session_tables() t WHERE t <> 'public.sessions'::regclass
+		UNION ALL
+		SELECT * FROM (VALUES
+			('errors that nobody knows', 'events.errors',
+				'SELECT e.session_id FROM events.errors e WHERE NOT EXISTS (SELECT FROM public.errors d WHERE d.error_id = e.error_id)'),
+			('tags of no error', 'public.errors_tags',
+				'SELECT t.session_id FROM public.errors_tags t WHERE NOT EXISTS (SELECT FROM events.errors e
+				 WHERE e.session_id = t.session_id AND e.message_id = t.message_id AND e.error_id = t.error_id)'),
+			('issues that nobody knows', 'events_common.issues',
+				'SELECT e.session_id FROM events_common.issues e WHERE NOT EXISTS (SELECT FROM public.issues d WHERE d.issue_id = e.issue_id)'),
+			('crashes that nobody knows', 'events_common.crashes',
+				'SELECT e.session_id FROM events_common.crashes e WHERE NOT EXISTS (SELECT FROM public.crashes_ios d WHERE d.crash_ios_id = e.crash_ios_id)'),
+			('tags that nobody knows', 'events.tags',
+				'SELECT e.session_id FROM events.tags e WHERE NOT EXISTS (SELECT FROM public.tags d WHERE d.tag_id = e.tag_id)'),
+			('values twice', 'public.autocomplete',
+				'SELECT a.value FROM public.autocomplete a GROUP BY a.project_id, a.type, a.value HAVING count(*) > 1'),
+			('ended sessions whose counters are not their rows', 'public.sessions',
+				'SELECT s.session_id FROM public.sessions s, openreplay.session_counts(s.session_id, s.start_ts) n
+				 WHERE s.duration IS NOT NULL
+				 AND NOT EXISTS (SELECT FROM openreplay.live_sessions l WHERE l.session_id = s.session_id AND l.ended_at IS NULL)
+				 AND (s.pages_count, s.events_count, s.errors_count, s.issue_score, s.issue_types::text[])
+				 IS DISTINCT FROM (n.pages_count, n.events_count, n.errors_count, n.issue_score, n.issue_types)'),
+			('sessions that nobody will end', 'public.sessions',
+				'SELECT s.session_id FROM public.sessions s WHERE s.duration IS NULL
+				 AND NOT EXISTS (SELECT FROM openreplay.live_sessions l WHERE l.session_id = s.session_id)
+				 AND EXISTS (SELECT FROM openreplay.batches b WHERE b.session_id = s.session_id)'),
+			('months without bounds of start_ts', 'public.sessions',
+				'SELECT p.partition FROM openreplay.partitions_of(''public.sessions'') p WHERE NOT EXISTS (SELECT FROM pg_constraint c
+				 WHERE c.conrelid = p.partition AND c.conname = ''start_ts_in_month'' AND c.convalidated)'),
+			('indexes that are not valid', 'pg_index',
+				'SELECT i.indexrelid::regclass FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid WHERE NOT i.indisvalid
+				 AND c.relnamespace::regnamespace::text IN (''openreplay'', ''public'', ''events'', ''events_common'', ''events_ios'')'),
+			('entries that arrived before the one ahead of them', 'openreplay.batches',
+				'SELECT format(''server %s, shard %s, seq %s'', b.server_id, b.shard, b.seq) FROM (SELECT server_id, shard, seq, received_at,
+				 lag(received_at) OVER lane AS before, lag(seq) OVER lane AS ahead FROM openreplay.batches
+				 WINDOW lane AS (PARTITION BY server_id, shard ORDER BY seq)) b WHERE b.received_at < b.before OR b.seq = b.ahead'),
+			('entries in the lane of another shard', 'openreplay.batches',
+				'SELECT b.session_id FROM openreplay.batches b WHERE b.shard <> openreplay.shard_of(b.session_id)'),
+			('entries that were passed twice', 'openreplay.passes',
+				'SELECT format(''server %s, shard %s, seq %s'', p.server_id, p.shard, p.seq) FROM openreplay.passes p WHERE p.entries > 0
+				 GROUP BY p.server_id, p.shard, p.seq HAVING count(*) > 1'),
+			('states of no session', 'openreplay.live_sessions',
+				'SELECT l.session_id FROM openreplay.live_sessions l WHERE NOT EXISTS (SELECT FROM public.sessions s
+				 WHERE s.session_id = l.session_id AND s.project_id = l.project_id)'),
+			('states in another shard', 'openreplay.live_sessions',
+				'SELECT l.session_id FROM openreplay.live_sessions l WHERE l.shard <> openreplay.shard_of(l.session_id)'),
+			('parked although their session has started', 'openreplay.parked_batches',
+				'SELECT p.session_id FROM openreplay.parked_batches p JOIN openreplay.live_sessions l USING (session_id)'),
+			('parked without an entry', 'openreplay.parked_batches',
+				'SELECT p.session_id FROM openreplay.parked_batches p WHERE NOT EXISTS (SELECT FROM openreplay.batches b
+				 WHERE b.server_id = p.server_id AND b.shard = p.shard AND b.seq = p.seq AND b.received_at = p.received_at)'),
+			('deleted sessions that are there', 'openreplay.deleted_sessions',
+				'SELECT d.session_id FROM openreplay.deleted_sessions d WHERE EXISTS (SELECT FROM public.sessions s WHERE s.session_id = d.session_id)
+				 OR EXISTS (SELECT FROM openreplay.live_sessions l WHERE l.session_id = d.session_id)
+				 OR EXISTS (SELECT FROM openreplay.parked_batches p WHERE p.session_id = d.session_id)'),
+			('recordings of no session', 'openreplay.outbox',
+				'SELECT o.key FROM openreplay.outbox o WHERE o.kind = ''recording'' AND o.followed_by IS DISTINCT FROM ''remove''
+				 AND NOT EXISTS (SELECT FROM public.sessions s WHERE s.session_id = o.key::bigint)'),
+			('ended sessions whose recording nobody stores', 'openreplay.outbox',
+				'SELECT l.session_id FROM openreplay.live_sessions l WHERE l.ended_at IS NOT NULL
+				 AND NOT EXISTS (SELECT FROM openreplay.outbox o WHERE o.kind = ''recording'' AND o.key = l.session_id::text)
+				 AND NOT EXISTS (SELECT FROM openreplay.stored_recordings r WHERE r.session_id = l.session_id)'),
+			('claims of unknown uploaders', 'openreplay.outbox',
+				'SELECT o.claimed_by FROM openreplay.outbox o WHERE o.claimed_by IS NOT NULL
+				 AND NOT EXISTS (SELECT FROM openreplay.uploaders u WHERE u.worker = o.claimed_by)')
+		) AS r (problem, place, query)
+	LOOP
+		EXECUTE format('SELECT count(*), min(w.example::text) FROM (%s) AS w (example)', rule.query) INTO rows, example;
+		CONTINUE WHEN rows = 0;
+		problem := rule.problem;
+		place := rule.place;
+		RETURN NEXT;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION openreplay.check() IS
+	'What is wrong in this database, one row a problem, with an example (mostly a session id); nothing when all is well. Reads every table, so it takes its time; it may run beside everything else.';
+
+-- ==== 13. Installation =============================================================================================
 
 CREATE FUNCTION openreplay.release_members() RETURNS void
 LANGUAGE plpgsql AS $$
@@ -5158,7 +5282,7 @@ BEGIN
 END
 $$;
 
--- ==== 13. Who may call what ========================================================================================
+-- ==== 14. Who may call what ========================================================================================
 
 REVOKE ALL ON ALL ROUTINES IN SCHEMA openreplay FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.generate_api_key(integer), public.openreplay_version(),
@@ -5211,6 +5335,8 @@ GRANT EXECUTE ON FUNCTION openreplay.notifications(integer, integer), openreplay
 GRANT EXECUTE ON FUNCTION openreplay.view_notifications(integer, integer[], timestamptz, timestamptz), openreplay.view_announcements(integer),
 	openreplay.save_webhook(text, text, text, text, integer), openreplay.delete_webhook(integer), openreplay.check_alert(jsonb),
 	openreplay.save_alert(integer, jsonb, integer), openreplay.delete_alert(integer), openreplay.evaluate_alerts(timestamptz) TO openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.check() TO openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.read_status() TO openreplay_reader, openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.retention_of_projects(), openreplay.partitions_of(regclass), openreplay.why_batches_stay(regclass)
 	TO openreplay_reader, openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.set_retention(integer, integer), openreplay.reset_retention(integer),

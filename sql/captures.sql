@@ -133,7 +133,10 @@ WHERE (l.duration, l.pages_count, l.events_count, l.errors_count, l.issue_score,
 -- Autocomplete has each value once.
 SELECT type, count(*), count(DISTINCT value) FROM public.autocomplete WHERE project_id = :project_id GROUP BY 1 ORDER BY 1;
 
+-- The database agrees with itself, before and after all of it is deleted.
+SELECT * FROM openreplay.check();
 DELETE FROM public.projects WHERE project_id = :project_id;
 DELETE FROM openreplay.deleted_sessions;	-- its sessions may be sent again here
 SELECT count(*) AS rows_left FROM events.clicks JOIN capture USING (session_id);
 SELECT count(*) AS batches_left FROM openreplay.batches JOIN capture USING (session_id);
+SELECT * FROM openreplay.check();

@@ -450,6 +450,9 @@ check "the batches can be processed again elsewhere" process_undisturbed
 check "sessions end" end_all_sessions "$PGDATABASE"
 check "sessions end elsewhere" end_all_sessions undisturbed
 compare_tables
+for database in "$PGDATABASE" undisturbed; do
+	check_same "openreplay.check() in $database" "$(sql -d "$database" -c "SELECT * FROM openreplay.check()")" ""
+done
 check_same "sessions whose rows differ from their messages" "$(count_decoded)" ""
 echo "recognised as resent: $(sql -c "SELECT sum(duplicates) FROM openreplay.passes")"
 echo "rows: $(sql -c "SELECT (SELECT count(*) FROM public.sessions) || ' sessions, ' || (SELECT count(*) FROM events.clicks) || ' clicks, '
