@@ -2822,7 +2822,7 @@ CREATE FUNCTION openreplay.detect(session_id bigint, thresholds jsonb DEFAULT '{
 RETURNS TABLE (detector text, type text, "timestamp" bigint, message_id bigint, context_string text, payload jsonb, ignored boolean)
 LANGUAGE c STABLE STRICT ROWS 20 AS 'MODULE_PATHNAME', 'openreplay_detect';
 COMMENT ON FUNCTION openreplay.detect(bigint, jsonb) IS
-	'What detectors find in the stored batches of a session, in the order of finding, without writing anything; with thresholds, as {"click_rage.gap": 500}, what they would find by those. ignored: a tag of the project says that clicks on the element are no issues, so none is stored. Performance summaries have no type.';
+	'What detectors find in the stored batches of a session, in the order of finding, without writing anything; with thresholds, as {"click_rage.gap": 500}, what they would find by those. ignored: a tag of the project says that clicks on the element are no issues, so none is stored. Performance summaries have no type. Nothing is found where no batches are stored any more.';
 
 -- ==== 6. Recording =================================================================================================
 

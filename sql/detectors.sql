@@ -282,6 +282,21 @@ SELECT timestamp - :t0 AS stored FROM events_common.issues WHERE session_id = :s
 SELECT timestamp - :t0 AS shown FROM openreplay.session_issues(:sid + 5);
 
 --
+-- A batch that is sent again makes no rage of two clicks; and what two tabs tell at one time is not one series
+--
+SELECT pg_temp.start(:sid + n, 7412, '2024-11-23 15:00:00+00') IS NOT NULL AS started FROM generate_series(7, 8) n;
+SELECT openreplay.append_batch(:sid + 7, pg_temp.batch(0, 10, :t0, 'https://shop.acme.test/cart', 'tab-a', pg_temp.click('Pay'), pg_temp.at(:t0 + 100), pg_temp.click('Pay')),
+	'2024-11-23 15:00:05+00') IS NOT NULL AS appended FROM generate_series(1, 3);
+SELECT openreplay.append_batch(:sid + 8, pg_temp.batch(0, 10, :t0, 'https://shop.acme.test/cart', 'tab-a',
+	pg_temp.click('Pay'), pg_temp.at(:t0 + 100), pg_temp.click('Pay'), pg_temp.at(:t0 + 200), pg_temp.click('Pay')), '2024-11-23 15:00:05+00') IS NOT NULL AS first_tab,
+	openreplay.append_batch(:sid + 8, pg_temp.batch(0, 10, :t0 + 50, 'https://shop.acme.test/cart', 'tab-b',
+	pg_temp.click('Pay'), pg_temp.at(:t0 + 150), pg_temp.click('Pay'), pg_temp.at(:t0 + 5000), pg_temp.click('Pay')), '2024-11-23 15:00:05+00') IS NOT NULL AS second_tab;
+SELECT openreplay.end_sessions('2024-11-23 16:00:00+00') > 0 AS ended;
+SELECT e.session_id - :sid AS n, type, timestamp - :t0 AS ms, payload FROM events_common.issues e JOIN public.issues USING (issue_id)
+WHERE session_id IN (:sid + 7, :sid + 8) ORDER BY 1, 3, 2;
+SELECT timestamp - :t0 AS ms, message_id >> 48 AS tab, type, count FROM openreplay.session_clicks(:sid + 8);
+
+--
 -- What a batch tells before it tells any time makes no page and is judged by nobody
 --
 SELECT pg_temp.start(:sid + 6, 7412, '2024-11-23 15:00:00+00') IS NOT NULL AS started;
