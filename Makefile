@@ -17,6 +17,7 @@ PLAIN_SOURCES = $(filter-out %_test.c %_fuzz.c %_bench.c,$(wildcard $(addsuffix 
 MODULE_SOURCES = $(wildcard src/*.c src/session/*.c src/pipeline/*.c src/notify/*.c src/recording/*.c) src/flags/evaluate.c src/flags/tags.c
 COMMON_SOURCES = $(filter-out %_test.c,$(wildcard ingest/common/*.c))
 SERVER_SOURCES = $(filter-out %_test.c %_fuzz.c,$(wildcard ingest/server/*.c))
+UPLOADER_SOURCES = $(filter-out %_test.c %_fuzz.c,$(wildcard ingest/uploader/*.c))
 REPLAY_SOURCES = $(filter-out %_test.c,$(wildcard ingest/test/replay/*.c))
 UNIT_TESTS = $(wildcard src/*/*_test.c ingest/*/*_test.c)
 FUZZERS = $(wildcard src/*/*_fuzz.c ingest/*/*_fuzz.c)
@@ -25,6 +26,7 @@ PLAIN_OBJS = $(PLAIN_SOURCES:.c=.o)
 MODULE_OBJS = $(MODULE_SOURCES:.c=.o)
 COMMON_OBJS = $(COMMON_SOURCES:.c=.o)
 SERVER_OBJS = $(SERVER_SOURCES:.c=.o)
+UPLOADER_OBJS = $(UPLOADER_SOURCES:.c=.o)
 REPLAY_OBJS = $(REPLAY_SOURCES:.c=.o)
 # The database never parses user agents: that part, and its libraries, is the edge's alone.
 OBJS = $(MODULE_OBJS) $(filter-out src/visit/agent%,$(PLAIN_OBJS))
@@ -37,8 +39,8 @@ REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 REGRESS_OPTS = --inputdir=$(CURDIR) --outputdir=$(CURDIR)/build/regress
 export OPENREPLAY_CAPTURES = $(CURDIR)/build/captures
 
-EXTRA_CLEAN = build openreplay-ingest openreplay-replay \
-	$(PLAIN_OBJS) $(MODULE_OBJS) $(COMMON_OBJS) $(SERVER_OBJS) $(REPLAY_OBJS) $(DEPENDENCIES)
+EXTRA_CLEAN = build openreplay-ingest openreplay-uploader openreplay-replay \
+	$(PLAIN_OBJS) $(MODULE_OBJS) $(COMMON_OBJS) $(SERVER_OBJS) $(UPLOADER_OBJS) $(REPLAY_OBJS) $(DEPENDENCIES)
 
 PG_CONFIG ?= pg_config
 # Bitcode would need the very clang that built the server, for functions that gain nothing from inlining.
@@ -55,18 +57,21 @@ $(MODULE_OBJS): override CFLAGS += -Wall -Wextra -Werror -Wno-unused-parameter -
 # Strict and without PostgreSQL's include path: the compiler itself holds the border.
 EDGE_CPPFLAGS = -I$(CURDIR)/src -I$(CURDIR)/ingest -I$(shell $(PG_CONFIG) --includedir) -D_GNU_SOURCE \
 	-DOPENREPLAY_DATADIR='"$(datadir)/openreplay"'
-$(PLAIN_OBJS) $(COMMON_OBJS) $(SERVER_OBJS) $(REPLAY_OBJS): %.o: %.c
+$(PLAIN_OBJS) $(COMMON_OBJS) $(SERVER_OBJS) $(UPLOADER_OBJS) $(REPLAY_OBJS): %.o: %.c
 	$(CC) -O2 -g -fPIC -fno-omit-frame-pointer $(STRICT) $(EDGE_CPPFLAGS) -c -o $@ $<
 
-DEPENDENCIES = $(patsubst %.o,%.d,$(MODULE_OBJS) $(PLAIN_OBJS) $(COMMON_OBJS) $(SERVER_OBJS) $(REPLAY_OBJS))
+DEPENDENCIES = $(patsubst %.o,%.d,$(MODULE_OBJS) $(PLAIN_OBJS) $(COMMON_OBJS) $(SERVER_OBJS) $(UPLOADER_OBJS) $(REPLAY_OBJS))
 -include $(DEPENDENCIES)
 
 # ---- edge programs ----------------------------------------------------------------------------------------------------
 
-PROGRAMS = $(if $(SERVER_SOURCES),openreplay-ingest) $(if $(REPLAY_SOURCES),openreplay-replay)
+PROGRAMS = $(if $(SERVER_SOURCES),openreplay-ingest) $(if $(UPLOADER_SOURCES),openreplay-uploader) $(if $(REPLAY_SOURCES),openreplay-replay)
 all: $(PROGRAMS)
 
 openreplay-ingest: $(SERVER_OBJS) $(COMMON_OBJS) $(PLAIN_OBJS)
+	$(CC) -o $@ $^ $(LDFLAGS) $(EDGE_LIBS)
+
+openreplay-uploader: $(UPLOADER_OBJS) $(COMMON_OBJS) $(PLAIN_OBJS)
 	$(CC) -o $@ $^ $(LDFLAGS) $(EDGE_LIBS)
 
 openreplay-replay: $(REPLAY_OBJS) $(COMMON_OBJS) $(PLAIN_OBJS)
@@ -74,9 +79,10 @@ openreplay-replay: $(REPLAY_OBJS) $(COMMON_OBJS) $(PLAIN_OBJS)
 
 install: install-programs
 .PHONY: install-programs
-install-programs: openreplay-ingest
+install-programs: openreplay-ingest openreplay-uploader
 	$(MKDIR_P) '$(DESTDIR)$(bindir)' '$(DESTDIR)$(datadir)/openreplay'
 	$(INSTALL_PROGRAM) openreplay-ingest '$(DESTDIR)$(bindir)/openreplay-ingest'
+	$(INSTALL_PROGRAM) openreplay-uploader '$(DESTDIR)$(bindir)/openreplay-uploader'
 	$(INSTALL_DATA) data/uap-core/regexes.yaml '$(DESTDIR)$(datadir)/openreplay/regexes.yaml'
 
 build/captures: data/unpack.sh $(wildcard data/captures/*/*)

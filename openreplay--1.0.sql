@@ -2569,6 +2569,7 @@ BEGIN
 	END IF;
 	COMMENT ON VIEW openreplay.status IS 'The pipeline at a glance, one row; see openreplay.read_status().';
 
+	GRANT SELECT ON openreplay.batches TO openreplay_uploader;
 	GRANT INSERT ON openreplay.batches TO openreplay_ingest;
 	GRANT SELECT ON openreplay.batches, openreplay.passes, openreplay.live_sessions, openreplay.servers,
 		openreplay.heartbeats, openreplay.parked_batches, openreplay.deleted_sessions, openreplay.broken_batch_log, openreplay.pipeline,

@@ -215,6 +215,36 @@ finish(PGconn *conn, int64_t deadline_ms, const PqWait *wait, char *error, size_
 	return PQ_REFUSED;
 }
 
+bool
+pq_each_row(PGconn *conn, const char *sql, int nparams, const char *const *params, const PqWait *wait,
+			bool (*take)(void *argument, const PGresult *row), void *argument, char *error, size_t error_size)
+{
+	bool lost = false;
+	bool taking = true;
+	PGresult *result;
+
+	error[0] = '\0';
+	if (!PQsendQueryParams(conn, sql, nparams, NULL, params, NULL, NULL, 1) || !PQsetSingleRowMode(conn) ||
+		!flush(conn, monotonic_ms() + wait->timeout_ms, wait))
+	{
+		describe_loss(conn, error, error_size);
+		return false;
+	}
+	while ((result = next_result(conn, monotonic_ms() + wait->timeout_ms, wait, &lost)) != NULL)
+	{
+		if (PQresultStatus(result) == PGRES_SINGLE_TUPLE)
+			taking = taking && take(argument, result);
+		else if (PQresultStatus(result) != PGRES_TUPLES_OK && error[0] == '\0')
+			copy_result_error(result, error, error_size);
+		PQclear(result);
+		if (PQstatus(conn) == CONNECTION_BAD)
+			break;
+	}
+	if (lost)
+		describe_loss(conn, error, error_size);
+	return taking && error[0] == '\0';
+}
+
 PqOutcome
 pq_copy_begin(PGconn *conn, const char *sql, const PqWait *wait, char *error, size_t error_size)
 {

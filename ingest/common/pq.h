@@ -41,6 +41,15 @@ extern PGconn *pq_connect(const char *conninfo, const char *application, const P
 extern PGresult *pq_query(PGconn *conn, const char *sql, int nparams, const char *const *params, const PqWait *wait,
 						  char *error, size_t error_size);
 
+/*
+ * One SELECT whose rows come one by one and in binary form, so that nobody holds them all; the deadline is for each
+ * row. take gets each; once it returns false the others are read and dropped.  False with a message in error on any
+ * failure, with an empty one when take ended it.
+ */
+extern bool pq_each_row(PGconn *conn, const char *sql, int nparams, const char *const *params, const PqWait *wait,
+						bool (*take)(void *argument, const PGresult *row), void *argument, char *error,
+						size_t error_size);
+
 /* A COPY FROM STDIN in three steps; the transaction is the statement's own.  put and end may follow a failed put. */
 extern PqOutcome pq_copy_begin(PGconn *conn, const char *sql, const PqWait *wait, char *error, size_t error_size);
 extern bool pq_copy_put(PGconn *conn, const void *data, size_t len, size_t *unflushed, const PqWait *wait);

@@ -23,6 +23,7 @@ images   300 -      ingest/test/images_test.sh
 project  300 -      ingest/test/project_test.sh
 operation 300 -     ingest/test/operation_test.sh
 worker   300 -      ingest/test/worker_test.sh
+uploader 300 -      ingest/test/uploader_test.sh
 kills    300 -      ingest/test/kill_trial.sh --seconds 45 --kills 10
 disk     300 -      ingest/test/full_disk.sh
 browser  600 -      ingest/test/browser/run.sh

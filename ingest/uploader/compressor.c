@@ -1,0 +1,72 @@
+/*
+ * compressor.c - a zstd frame growing in memory
+ */
+#include "uploader/compressor.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zstd.h>
+
+#define FIRST_SIZE 65536
+
+void
+open_compressor(Compressor *compressor, int level, uint64_t size)
+{
+	*compressor = (Compressor){.context = ZSTD_createCCtx()};
+	compressor->failed = compressor->context == NULL ||
+						 ZSTD_isError(ZSTD_CCtx_setParameter(compressor->context, ZSTD_c_compressionLevel, level)) ||
+						 ZSTD_isError(ZSTD_CCtx_setParameter(compressor->context, ZSTD_c_checksumFlag, 1)) ||
+						 ZSTD_isError(ZSTD_CCtx_setPledgedSrcSize(compressor->context, size));
+}
+
+static void
+run(Compressor *compressor, const void *data, size_t len, ZSTD_EndDirective directive)
+{
+	ZSTD_inBuffer in = {data, len, 0};
+	size_t left = 1;
+
+	while (!compressor->failed && (in.pos < in.size || (directive == ZSTD_e_end && left > 0)))
+	{
+		ZSTD_outBuffer out;
+
+		if (compressor->size - compressor->len < 1024)
+		{
+			size_t size = compressor->size == 0 ? FIRST_SIZE : 2 * compressor->size;
+			uint8_t *larger = realloc(compressor->data, size);
+
+			if (larger == NULL)
+			{
+				compressor->failed = true;
+				return;
+			}
+			compressor->data = larger;
+			compressor->size = size;
+		}
+		out = (ZSTD_outBuffer){compressor->data, compressor->size, compressor->len};
+		left = ZSTD_compressStream2(compressor->context, &out, &in, directive);
+		compressor->len = out.pos;
+		if (ZSTD_isError(left))
+			compressor->failed = true;
+	}
+}
+
+void
+compress_bytes(Compressor *compressor, const void *data, size_t len)
+{
+	run(compressor, data, len, ZSTD_e_continue);
+}
+
+bool
+finish_compressor(Compressor *compressor)
+{
+	run(compressor, NULL, 0, ZSTD_e_end);
+	return !compressor->failed;
+}
+
+void
+close_compressor(Compressor *compressor)
+{
+	ZSTD_freeCCtx(compressor->context);
+	free(compressor->data);
+	*compressor = (Compressor){0};
+}

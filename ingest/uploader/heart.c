@@ -1,0 +1,98 @@
+/*
+ * heart.c - a beat for every worker, every BEAT_MS
+ *
+ * On a connection of its own: a worker may spend minutes on one recording, and what it holds is given to others after a
+ * minute without a beat.
+ */
+#include "uploader/heart.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/pq.h"
+
+#define BEAT_MS 15000
+#define BEAT_TIMEOUT_MS 5000
+#define ERROR_SIZE 512
+
+/* False when the connection is of no use any more. */
+static bool
+beat(const Heart *heart, PGconn *conn, const PqWait *wait)
+{
+	for (unsigned i = 0; i < heart->nworkers; i++)
+	{
+		const char *params[] = {heart->workers[i].name};
+		char error[ERROR_SIZE];
+		PGresult *result = pq_query(conn, "SELECT openreplay.beat_outbox($1)", 1, params, wait, error, sizeof(error));
+
+		PQclear(result);
+		if (result == NULL)
+		{
+			log_error("no beat worker=%s error=\"%s\"", heart->workers[i].name, error);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void
+write_metrics(const Heart *heart)
+{
+	const char *path = heart->uploader->settings->metrics_file;
+
+	if (path[0] != '\0' && !write_metrics_file(heart->uploader->metrics, path))
+		log_error("METRICS_FILE cannot be written file=%s error=\"%m\"", path);
+}
+
+static void *
+keep_beating(void *argument)
+{
+	Heart *heart = argument;
+	PqWait wait = {.timeout_ms = BEAT_TIMEOUT_MS};
+	PGconn *conn = NULL;
+	struct pollfd poll_fd = {heart->stop_fd, POLLIN, 0};
+
+	do
+	{
+		char error[ERROR_SIZE];
+
+		if (conn == NULL)
+			conn =
+				pq_connect(heart->uploader->settings->database_url, "openreplay-uploader", &wait, error, sizeof(error));
+		if (conn != NULL && !beat(heart, conn, &wait))
+		{
+			PQfinish(conn);
+			conn = NULL;
+		}
+		write_metrics(heart);
+	} while (poll(&poll_fd, 1, BEAT_MS) <= 0);
+	write_metrics(heart);
+	PQfinish(conn);
+	return NULL;
+}
+
+bool
+start_heart(Heart *heart, const Uploader *uploader, const Worker *workers, unsigned nworkers)
+{
+	*heart = (Heart){.uploader = uploader, .workers = workers, .nworkers = nworkers};
+	heart->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	heart->started = heart->stop_fd >= 0 && pthread_create(&heart->thread, NULL, keep_beating, heart) == 0;
+	return heart->started;
+}
+
+void
+stop_heart(Heart *heart)
+{
+	if (heart->started)
+	{
+		eventfd_write(heart->stop_fd, 1);
+		pthread_join(heart->thread, NULL);
+	}
+	if (heart->stop_fd > 0)
+		close(heart->stop_fd);
+	heart->started = false;
+}

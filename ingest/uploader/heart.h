@@ -1,0 +1,22 @@
+/*
+ * heart.h - tells the database that the workers live, and writes the metrics
+ */
+#ifndef OPENREPLAY_HEART_H
+#define OPENREPLAY_HEART_H
+
+#include "uploader/worker.h"
+
+typedef struct Heart
+{
+	const Uploader *uploader;
+	const Worker *workers;
+	unsigned nworkers;
+	int stop_fd; /* readable when it shall stop: after the workers, so that what they do last is theirs */
+	pthread_t thread;
+	bool started;
+} Heart;
+
+extern bool start_heart(Heart *heart, const Uploader *uploader, const Worker *workers, unsigned nworkers);
+extern void stop_heart(Heart *heart);
+
+#endif /* OPENREPLAY_HEART_H */

@@ -1,0 +1,45 @@
+/*
+ * job.h - one row of the outbox, and what does it
+ *
+ * A job may be done twice, also by two uploaders at once, and may be killed anywhere: it puts and removes whole objects
+ * and tells the database last.
+ */
+#ifndef OPENREPLAY_JOB_H
+#define OPENREPLAY_JOB_H
+
+#include <jansson.h>
+
+#include "common/pq.h"
+#include "uploader/compressor.h"
+#include "uploader/metrics.h"
+#include "uploader/session_data.h"
+#include "uploader/settings.h"
+#include "uploader/storage.h"
+#include "wire/recording_file.h"
+
+#define JOB_ERROR_SIZE 1024
+
+typedef struct Job
+{
+	const Settings *settings;
+	Storage *storage;
+	Metrics *metrics;
+	PGconn *conn;
+	PqWait wait;
+	const json_t *payload;
+	RecordingPlayer player;
+	char error[JOB_ERROR_SIZE];
+	bool permanent; /* trying again is useless */
+} Job;
+
+/* Each returns false with job->error set. */
+extern bool store_recording(Job *job);
+extern bool remove_recordings(Job *job);
+
+/* Packs a session's images; called by store_recording(). */
+extern bool store_images(Job *job, int64_t session_id, const SessionData *data);
+
+/* Puts what a compressor holds, under "<session>/<name>", and counts it. */
+extern bool put_object(Job *job, int64_t session_id, const char *name, Compressor *compressor, uint64_t uncompressed);
+
+#endif /* OPENREPLAY_JOB_H */

@@ -1,0 +1,42 @@
+/*
+ * metrics.c - counters as a file that Prometheus' node exporter collects
+ */
+#include "uploader/metrics.h"
+
+#include <errno.h>
+
+#include "common/buffer.h"
+#include "common/files.h"
+
+#define TEXT_MAX 65536
+
+static void
+put_counter(Buffer *text, const char *name, const char *help, unsigned long long value)
+{
+	put_format(text,
+			   "# HELP openreplay_uploader_%s %s\n# TYPE openreplay_uploader_%s counter\nopenreplay_uploader_%s %llu\n",
+			   name, help, name, name, value);
+}
+
+bool
+write_metrics_file(const Metrics *metrics, const char *path)
+{
+	Buffer text;
+	bool ok;
+
+	init_buffer(&text, TEXT_MAX);
+	put_counter(&text, "recordings_total", "Recordings stored.", GET_METRIC(metrics->recordings));
+	put_counter(&text, "batches_total", "Batches read for recordings.", GET_METRIC(metrics->batches));
+	put_counter(&text, "batch_bytes_total", "Bytes of these batches, inflated.", GET_METRIC(metrics->batch_bytes));
+	put_counter(&text, "files_total", "Files stored.", GET_METRIC(metrics->files));
+	put_counter(&text, "file_bytes_total", "Bytes of these files before compression.", GET_METRIC(metrics->file_bytes));
+	put_counter(&text, "stored_bytes_total", "Bytes stored.", GET_METRIC(metrics->stored_bytes));
+	put_counter(&text, "removals_total", "Sessions whose objects were removed.", GET_METRIC(metrics->removals));
+	put_counter(&text, "failures_total", "Tries that failed.", GET_METRIC(metrics->failures));
+	put_counter(&text, "broken_total", "Batches and messages left out as unreadable.", GET_METRIC(metrics->broken));
+	put_counter(&text, "cut_recordings_total", "Recordings cut at a size limit.", GET_METRIC(metrics->cut));
+	errno = ENOMEM;
+	ok = !text.failed && write_small_file(path, text.data);
+	free_buffer(&text);
+	return ok;
+}

@@ -1,0 +1,31 @@
+/*
+ * metrics.h - what has been done since the start
+ */
+#ifndef OPENREPLAY_UPLOADER_METRICS_H
+#define OPENREPLAY_UPLOADER_METRICS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct Metrics
+{
+	atomic_uint_fast64_t recordings; /* stored */
+	atomic_uint_fast64_t batches;	 /* read for them */
+	atomic_uint_fast64_t batch_bytes;
+	atomic_uint_fast64_t files; /* stored */
+	atomic_uint_fast64_t file_bytes;
+	atomic_uint_fast64_t stored_bytes;
+	atomic_uint_fast64_t removals; /* sessions whose objects were removed */
+	atomic_uint_fast64_t failures; /* tries that will be repeated, or were given up */
+	atomic_uint_fast64_t broken;   /* batches and messages left out as unreadable */
+	atomic_uint_fast64_t cut;	   /* sessions of which not everything was stored, because of a size limit */
+} Metrics;
+
+#define ADD_METRIC(counter, value) atomic_fetch_add_explicit(&(counter), (value), memory_order_relaxed)
+#define GET_METRIC(counter) ((unsigned long long) atomic_load_explicit(&(counter), memory_order_relaxed))
+
+/* In Prometheus' text format, as a whole; false with errno. */
+extern bool write_metrics_file(const Metrics *metrics, const char *path);
+
+#endif /* OPENREPLAY_UPLOADER_METRICS_H */

@@ -1,0 +1,38 @@
+/*
+ * tar.c - the header of an archive's entry
+ */
+#include "uploader/tar.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NAME_SIZE 100
+
+const uint8_t tar_zeros[TAR_END_SIZE];
+
+void
+make_tar_header(uint8_t header[TAR_BLOCK_SIZE], const char *name, size_t size, int64_t mtime_s)
+{
+	size_t name_len = strlen(name);
+	unsigned sum = 0;
+	char number[24];
+
+	memset(header, 0, TAR_BLOCK_SIZE);
+	memcpy(header, name, name_len < NAME_SIZE ? name_len : NAME_SIZE - 1);
+	memcpy(header + 100, "0000644", 7);
+	memcpy(header + 108, "0000000", 7);
+	memcpy(header + 116, "0000000", 7);
+	snprintf(number, sizeof(number), "%011llo", (unsigned long long) size);
+	memcpy(header + 124, number, 11);
+	snprintf(number, sizeof(number), "%011llo",
+			 (unsigned long long) (mtime_s < 0 || mtime_s > INT64_C(077777777777) ? 0 : mtime_s));
+	memcpy(header + 136, number, 11);
+	memset(header + 148, ' ', 8); /* the sum is taken with blanks in its place */
+	header[156] = '0';			  /* an ordinary file */
+	memcpy(header + 257, "ustar", 6);
+	memcpy(header + 263, "00", 2);
+	for (int i = 0; i < TAR_BLOCK_SIZE; i++)
+		sum += header[i];
+	snprintf(number, sizeof(number), "%06o", sum);
+	memcpy(header + 148, number, 7);
+}

@@ -1,0 +1,245 @@
+/*
+ * worker.c - claim, do, tell
+ *
+ * The claim commits before anything is done and the end is told after everything was, so a worker that is killed in
+ * between leaves a row that another gets when this one has been silent for long enough.  A worker that has lost its
+ * connection does not know what it holds, and so puts back whatever is claimed under its name before it goes on.
+ */
+#include "uploader/worker.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "uploader/job.h"
+
+#define IDLE_MS 5000 /* between two looks when nothing is announced: retries come due by time */
+#define RECONNECT_MS 1000
+#define ERROR_SIZE 512
+
+static const struct
+{
+	const char *kind;
+	bool (*run)(Job *job);
+} kinds[] = {
+	{"remove", remove_recordings},
+	{"recording", store_recording},
+};
+#define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
+#define KIND_ARRAY "{remove,recording}"
+
+static bool
+is_stopping(const Uploader *uploader)
+{
+	return atomic_load(&uploader->stopping);
+}
+
+/* Sleeps unless stopping. */
+static void
+rest(const Uploader *uploader, int ms)
+{
+	struct pollfd poll_fd = {uploader->wake_fd, POLLIN, 0};
+
+	poll(&poll_fd, 1, ms);
+}
+
+/* A statement about this worker; logs its failure.  To be cleared. */
+static PGresult *
+ask(Worker *worker, Job *job, const char *sql, int nparams, const char *const *params)
+{
+	char error[ERROR_SIZE];
+	PGresult *result = pq_query(job->conn, sql, nparams, params, &job->wait, error, sizeof(error));
+
+	if (result == NULL)
+		log_error("the database refused worker=%s statement=\"%.60s\" error=\"%s\"", worker->name, sql, error);
+	return result;
+}
+
+static bool
+connect_worker(Worker *worker, Job *job)
+{
+	const char *params[] = {worker->name};
+	char error[ERROR_SIZE];
+	PGresult *result;
+
+	job->conn = pq_connect(job->settings->database_url, "openreplay-uploader", &job->wait, error, sizeof(error));
+	if (job->conn == NULL)
+	{
+		log_error("cannot connect to the database error=\"%s\"", error);
+		return false;
+	}
+	result = ask(worker, job, "LISTEN openreplay_outbox", 0, NULL);
+	PQclear(result);
+	if (result != NULL)
+	{
+		result = ask(worker, job, "SELECT openreplay.release_outbox($1)", 1, params);
+		PQclear(result);
+	}
+	if (result != NULL)
+		return true;
+	PQfinish(job->conn);
+	job->conn = NULL;
+	return false;
+}
+
+/* Tells the database how a job ended; false when that did not get through. */
+static bool
+tell(Worker *worker, Job *job, const char *id, bool done)
+{
+	const char *params[] = {id, worker->name, job->error, job->permanent ? "true" : "false"};
+	PGresult *result =
+		done ? ask(worker, job, "SELECT openreplay.finish_outbox($1::bigint, $2)", 2, params)
+			 : ask(worker, job, "SELECT openreplay.fail_outbox($1::bigint, $2, $3, $4::boolean)", 4, params);
+	bool told = result != NULL;
+
+	if (told && PQgetvalue(result, 0, 0)[0] != 't')
+		log_warning("somebody else has what was done here worker=%s id=%s", worker->name, id);
+	PQclear(result);
+	return told;
+}
+
+static bool
+run_job(Job *job, const char *kind, const char *payload)
+{
+	json_error_t json_error;
+	json_t *document = json_loads(payload, 0, &json_error);
+	bool done = false;
+
+	job->payload = document;
+	job->permanent = false;
+	job->error[0] = '\0';
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		if (strcmp(kinds[i].kind, kind) == 0)
+			done = kinds[i].run(job);
+	json_decref(document);
+	job->payload = NULL;
+	return done;
+}
+
+/* One row of the outbox, claimed already; false when the connection is of no use any more. */
+static bool
+do_claimed(Worker *worker, Job *job, const PGresult *claimed)
+{
+	const char *id = PQgetvalue(claimed, 0, 0);
+	const char *kind = PQgetvalue(claimed, 0, 1);
+	int64_t began_us = monotonic_us();
+	bool done;
+
+	job->player = strcmp(PQgetvalue(claimed, 0, 4), "1.20") == 0 ? RECORDING_PLAYER_1_20 : RECORDING_PLAYER_1_27;
+	done = run_job(job, kind, PQgetvalue(claimed, 0, 2));
+	if (done)
+		log_debug("done id=%s kind=%s ms=%" PRId64, id, kind, (monotonic_us() - began_us) / 1000);
+	else
+	{
+		ADD_METRIC(job->metrics->failures, 1);
+		log_error("failed id=%s kind=%s attempt=%s error=\"%s\"", id, kind, PQgetvalue(claimed, 0, 3), job->error);
+	}
+	return PQstatus(job->conn) == CONNECTION_OK && PQtransactionStatus(job->conn) == PQTRANS_IDLE &&
+		   tell(worker, job, id, done);
+}
+
+/* Does what is there; false when the connection is of no use any more. */
+static bool
+empty_outbox(Worker *worker, Job *job)
+{
+	const char *params[] = {worker->name, KIND_ARRAY};
+
+	while (!is_stopping(worker->uploader))
+	{
+		PGresult *claimed = ask(worker, job,
+								"SELECT outbox_id, kind, payload, attempts,"
+								" coalesce(current_setting('openreplay.player', true), '')"
+								" FROM openreplay.claim_outbox($1, $2::text[], 1)",
+								2, params);
+		bool usable = claimed != NULL;
+		bool empty = usable && PQntuples(claimed) == 0;
+
+		if (usable && !empty)
+			usable = do_claimed(worker, job, claimed);
+		PQclear(claimed);
+		if (!usable || empty)
+			return usable;
+	}
+	return true;
+}
+
+/* Until there may be something to do: an announcement, a time, or the end. */
+static bool
+await_work(Worker *worker, Job *job)
+{
+	PGnotify *notify;
+
+	if (!pq_await_input(job->conn, worker->uploader->wake_fd, IDLE_MS))
+		return false;
+	while ((notify = PQnotifies(job->conn)) != NULL)
+		PQfreemem(notify);
+	return true;
+}
+
+static void
+disconnect(Worker *worker, Job *job, bool usable)
+{
+	const char *params[] = {worker->name};
+
+	if (job->conn == NULL)
+		return;
+	if (usable)
+		PQclear(ask(worker, job, "SELECT openreplay.release_outbox($1)", 1, params));
+	PQfinish(job->conn);
+	job->conn = NULL;
+}
+
+static void *
+work(void *argument)
+{
+	Worker *worker = argument;
+	Uploader *uploader = worker->uploader;
+	Job job = {
+		.settings = uploader->settings,
+		.storage = uploader->storage,
+		.metrics = uploader->metrics,
+		.wait = {.timeout_ms = uploader->settings->database_timeout_s * 1000},
+	};
+	bool usable = true;
+
+	while (!is_stopping(uploader))
+	{
+		usable = job.conn != NULL || connect_worker(worker, &job);
+		usable = usable && empty_outbox(worker, &job);
+		if (uploader->once)
+		{
+			worker->unreachable = !usable;
+			break;
+		}
+		if (usable)
+			usable = await_work(worker, &job);
+		if (!usable)
+		{
+			disconnect(worker, &job, false);
+			rest(uploader, RECONNECT_MS);
+		}
+	}
+	disconnect(worker, &job, usable);
+	return NULL;
+}
+
+bool
+start_worker(Worker *worker, Uploader *uploader, unsigned number)
+{
+	*worker = (Worker){.uploader = uploader};
+	snprintf(worker->name, sizeof(worker->name), "%s/%u", uploader->settings->uploader_name, number);
+	worker->started = pthread_create(&worker->thread, NULL, work, worker) == 0;
+	return worker->started;
+}
+
+void
+join_worker(Worker *worker)
+{
+	if (worker->started)
+		pthread_join(worker->thread, NULL);
+	worker->started = false;
+}
