@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "server/client_json.h"
 #include "visit/visit.h"
@@ -99,23 +98,8 @@ static const Field *const fields_of[] = {
 static void
 set_text(const Field *field, const json_t *value, StartRequest *start)
 {
-	char **text = (char **) ((char *) start + field->offset);
-	size_t len = json_string_length(value);
-	char digits[32];
-
-	free(*text);
-	*text = NULL;
-	if (json_is_string(value))
-	{
-		*text = malloc(3 * len + 1);
-		if (*text != NULL)
-			clean_text(json_string_value(value), len, (size_t) field->max, *text);
-	}
-	else if (field->type == FIELD_LABEL && json_is_number(value))
-	{
-		snprintf(digits, sizeof(digits), "%.15g", json_number_value(value));
-		*text = strdup(digits);
-	}
+	if (json_is_string(value) || (field->type == FIELD_LABEL && json_is_number(value)))
+		*(char **) ((char *) start + field->offset) = client_text(value, (size_t) field->max);
 }
 
 /* Rounded, and kept within what JavaScript counts exactly. */
@@ -157,24 +141,13 @@ set_field(const Field *field, const json_t *value, StartRequest *start)
 	}
 }
 
-/* Keys in any letter case first, then exact ones, which so win. */
 static void
-set_fields(const Field *fields, json_t *object, StartRequest *start)
+set_fields(const Field *fields, const json_t *object, StartRequest *start)
 {
-	const char *key;
-	json_t *value;
-
-	json_object_foreach(object, key, value)
-	{
-		for (const Field *field = fields; field->name != NULL; field++)
-		{
-			if (strcasecmp(key, field->name) == 0)
-				set_field(field, value, start);
-		}
-	}
 	for (const Field *field = fields; field->name != NULL; field++)
 	{
-		value = json_object_get(object, field->name);
+		const json_t *value = client_member(object, field->name);
+
 		if (value != NULL)
 			set_field(field, value, start);
 	}

@@ -19,7 +19,8 @@ typedef struct Upload
 	FileVisitor visit;
 	void *context;
 	UploadedFile file;
-	uint8_t *bytes; /* room for the whole body, and so for any part of it */
+	uint8_t *bytes;
+	size_t room; /* the whole body's, and so any part's of it */
 	size_t size;
 	bool in_file;
 	bool stopped;
@@ -79,6 +80,8 @@ take_piece(void *argument, enum MHD_ValueKind kind, const char *key, const char 
 		copy_name(upload->file.field, key);
 		copy_name(upload->file.name, filename != NULL ? base_name(filename) : NULL);
 	}
+	if (size > upload->room - upload->size)
+		return MHD_NO;
 	if (upload->in_file && size > 0)
 	{
 		memcpy(upload->bytes + upload->size, data, size);
@@ -129,7 +132,7 @@ parse_upload(Request *request, const uint8_t *body, size_t len, Upload *upload)
 UploadState
 read_upload(Request *request, const uint8_t *body, size_t len, FileVisitor visit, void *context)
 {
-	Upload upload = {.visit = visit, .context = context};
+	Upload upload = {.visit = visit, .context = context, .room = len};
 	UploadState state = UPLOAD_STOPPED;
 
 	if (!is_multipart(request))
