@@ -35,6 +35,7 @@ struct Caller
 	pthread_t thread;
 	int wake_fd;
 	atomic_bool connected;
+	atomic_ullong finished[CALL_OUTCOMES];
 
 	/* guarded by lock */
 	pthread_mutex_t lock;
@@ -62,8 +63,9 @@ complain(Caller *caller, const char *what, const char *error)
 }
 
 static void
-finish_call(Call *call, CallOutcome outcome)
+finish_call(Caller *caller, Call *call, CallOutcome outcome)
 {
+	atomic_fetch_add_explicit(&caller->finished[outcome], 1, memory_order_relaxed);
 	call->outcome = outcome;
 	call->wake(call); /* it may be gone now */
 }
@@ -100,13 +102,23 @@ queue_call(Caller *caller, Call *call)
 	if (queued)
 		wake_thread(caller);
 	else
-		finish_call(call, CALL_UNAVAILABLE);
+		finish_call(caller, call, CALL_UNAVAILABLE);
 }
 
 bool
 caller_connected(Caller *caller)
 {
 	return atomic_load(&caller->connected);
+}
+
+void
+read_call_gauges(Caller *caller, CallGauges *gauges)
+{
+	pthread_mutex_lock(&caller->lock);
+	gauges->waiting = caller->waiting;
+	pthread_mutex_unlock(&caller->lock);
+	for (int i = 0; i < CALL_OUTCOMES; i++)
+		gauges->finished[i] = atomic_load_explicit(&caller->finished[i], memory_order_relaxed);
 }
 
 /* ---- the thread ---------------------------------------------------------------------------------------------------
@@ -143,14 +155,14 @@ take_calls(Caller *caller, bool all)
 }
 
 static void
-finish_calls(Call *calls, CallOutcome outcome)
+finish_calls(Caller *caller, Call *calls, CallOutcome outcome)
 {
 	while (calls != NULL)
 	{
 		Call *call = calls;
 
 		calls = call->next;
-		finish_call(call, outcome);
+		finish_call(caller, call, outcome);
 	}
 }
 
@@ -164,9 +176,9 @@ tell_late_ones(void *argument)
 	if (call != NULL && monotonic_ms() >= call->deadline_ms)
 	{
 		caller->current = NULL;
-		finish_call(call, CALL_TOO_LATE);
+		finish_call(caller, call, CALL_TOO_LATE);
 	}
-	finish_calls(take_calls(caller, false), CALL_TOO_LATE);
+	finish_calls(caller, take_calls(caller, false), CALL_TOO_LATE);
 }
 
 static void
@@ -175,7 +187,7 @@ disconnect(Caller *caller)
 	atomic_store(&caller->connected, false);
 	PQfinish(caller->conn);
 	caller->conn = NULL;
-	finish_calls(take_calls(caller, true), CALL_UNAVAILABLE);
+	finish_calls(caller, take_calls(caller, true), CALL_UNAVAILABLE);
 }
 
 static void
@@ -273,7 +285,7 @@ serve(Caller *caller, Call *call)
 
 		if (outcome == CALL_REFUSED && strncmp(call->sqlstate, "P0", 2) != 0)
 			complain(caller, "the database refused a call", call->sqlstate);
-		finish_call(call, outcome);
+		finish_call(caller, call, outcome);
 	}
 	PQclear(result);
 	/* A statement that did not come to its end leaves its connection in the middle of something. */
@@ -342,7 +354,7 @@ run_caller(void *argument)
 		while (caller->conn != NULL && (call = take_first(caller)) != NULL)
 		{
 			if (monotonic_ms() >= call->deadline_ms)
-				finish_call(call, CALL_TOO_LATE);
+				finish_call(caller, call, CALL_TOO_LATE);
 			else
 				serve(caller, call);
 		}

@@ -9,6 +9,7 @@
 #define OPENREPLAY_CALLER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "server/settings.h"
@@ -22,6 +23,8 @@ typedef enum CallOutcome
 	CALL_UNAVAILABLE, /* it is away, or too many calls wait for it */
 	CALL_TOO_LATE	  /* not answered within the limit */
 } CallOutcome;
+
+#define CALL_OUTCOMES (CALL_TOO_LATE + 1)
 
 /* Who calls, embedded in the caller's own struct; wake is called once, from the thread or from queue_call(). */
 typedef struct Call
@@ -53,5 +56,13 @@ extern void close_caller(Caller *caller);
 extern void queue_call(Caller *caller, Call *call);
 
 extern bool caller_connected(Caller *caller);
+
+typedef struct CallGauges
+{
+	size_t waiting;
+	uint64_t finished[CALL_OUTCOMES]; /* since the start, by outcome */
+} CallGauges;
+
+extern void read_call_gauges(Caller *caller, CallGauges *gauges);
 
 #endif /* OPENREPLAY_CALLER_H */

@@ -267,6 +267,20 @@ take_session_bytes(Sessions *sessions, uint64_t session_id, size_t bytes, size_t
 	return taken;
 }
 
+size_t
+count_sessions(Sessions *sessions)
+{
+	size_t count = 0;
+
+	for (int i = 0; i < VISIT_SHARDS; i++)
+	{
+		pthread_mutex_lock(&sessions->shards[i].lock);
+		count += sessions->shards[i].count;
+		pthread_mutex_unlock(&sessions->shards[i].lock);
+	}
+	return count;
+}
+
 Sessions *
 open_sessions(size_t max)
 {

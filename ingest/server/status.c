@@ -104,6 +104,21 @@ write_spool(Buffer *text, Server *server)
 	write_gauge(text, "spool_age_seconds", "How long ago the oldest entry in the spool was received.", spool.age_s);
 }
 
+static void
+write_calls(Buffer *text, Caller *caller)
+{
+	static const char *const outcomes[] = {
+		[CALL_DONE] = "done", [CALL_REFUSED] = "refused", [CALL_UNAVAILABLE] = "unavailable", [CALL_TOO_LATE] = "late"};
+	CallGauges gauges;
+
+	read_call_gauges(caller, &gauges);
+	write_gauge(text, "calls_waiting", "SQL functions to be called for requests.", (double) gauges.waiting);
+	write_head(text, "calls_total", "counter", "SQL functions called for requests.");
+	for (int i = 0; i < CALL_OUTCOMES; i++)
+		put_format(text, "openreplay_ingest_calls_total{outcome=\"%s\"} %llu\n", outcomes[i],
+				   (unsigned long long) gauges.finished[i]);
+}
+
 void
 show_metrics(Request *request, const uint8_t *body, size_t len)
 {
@@ -127,6 +142,9 @@ show_metrics(Request *request, const uint8_t *body, size_t len)
 	write_metrics(&text, names);
 	write_lanes(&text, server->lanes);
 	write_spool(&text, server);
+	write_calls(&text, server->caller);
+	write_gauge(&text, "sessions_remembered", "Sessions whose project is known without asking the database.",
+				(double) count_sessions(server->sessions));
 	write_gauge(&text, "memory_bytes", "Bytes held for clients.", (double) memory_taken());
 	write_gauge(&text, "memory_limit_bytes", "MEMORY_LIMIT.", (double) server->settings.memory_limit);
 	write_gauge(&text, "connections", "Open connections.", connections_open(server->connections));

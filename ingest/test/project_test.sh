@@ -408,6 +408,7 @@ drained
 same "the signal is there once the database is" "$(sql -c "SELECT count(*) FROM openreplay.batches WHERE kind = 'u' AND convert_from(openreplay.decompress_body(body), 'UTF8') LIKE '%1760000001000%'")" 1
 flags '{"country":"NL","metadata":{"plan":"10"}}'
 answers "and flags are on again" 200 "{\"flags\": [$new_nav]}"
+like "metrics: sessions and calls" "$(gauge sessions_remembered) $(gauge calls_waiting) $(gauge 'calls_total{outcome="done"}') $(gauge 'calls_total{outcome="unavailable"}')" '[1-9]* 0 [1-9]* [0-9]*'
 same "no secret is in the log" "$(grep -cE "$secret|$processed_token" "$dir/ingest.log")" 0
 
 tell_result
