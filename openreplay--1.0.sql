@@ -4637,6 +4637,8 @@ DECLARE
 	total integer := 0;
 	deleted integer;
 	before bigint;
+	-- what a month is about to take along need not be deleted row by row
+	since bigint := coalesce((SELECT max(m.end_id) FROM openreplay.expired_months() m), 0);
 BEGIN
 	FOR project IN SELECT r.project_id, r.keep_days FROM openreplay.retention_of_projects() r WHERE r.keep_days IS NOT NULL
 	LOOP
@@ -4644,7 +4646,7 @@ BEGIN
 		before := openreplay.session_id_at(now() - project.keep_days * interval '1 day');
 		DELETE FROM public.sessions s WHERE s.session_id IN (
 			SELECT t.session_id FROM public.sessions t
-			WHERE t.project_id = project.project_id AND t.session_id < before
+			WHERE t.project_id = project.project_id AND t.session_id >= since AND t.session_id < before
 				AND NOT EXISTS (SELECT FROM public.user_favorite_sessions f WHERE f.session_id = t.session_id)
 				AND NOT EXISTS (SELECT FROM openreplay.live_sessions l WHERE l.session_id = t.session_id)
 			ORDER BY t.session_id LIMIT most - total FOR UPDATE);
@@ -4655,7 +4657,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION openreplay.delete_expired_sessions(integer) IS
-	'Deletes at most so many sessions that are older than their project''s retention, but no favourites. Returns how many.';
+	'Deletes at most so many sessions that are older than their project''s retention, but no favourites and none of a month that goes as a whole. Returns how many.';
 
 -- ---- months ----
 

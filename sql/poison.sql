@@ -57,4 +57,11 @@ SELECT openreplay.process_batches();
 SELECT label FROM events.clicks WHERE session_id = :sid ORDER BY message_id;
 SELECT count(*) AS broken FROM openreplay.broken_batches WHERE session_id = :sid;
 
+-- A pass takes 64 MiB of what is sent and no more: the sixth of these waits for the next one.
+SELECT max(seq) AS position FROM openreplay.passes WHERE server_id = 0 AND shard = openreplay.shard_of(:sid) \gset
+SELECT count(openreplay.append_batch(:sid, convert_to(repeat(n::text, 15000000), 'UTF8'), timestamptz :'start' + interval '10 seconds')) AS appended
+FROM generate_series(1, 6) n;
+SELECT openreplay.process_batches();
+SELECT entries FROM openreplay.passes WHERE server_id = 0 AND shard = openreplay.shard_of(:sid) AND seq > :position ORDER BY seq;
+
 DELETE FROM public.projects WHERE project_id = :project_id;

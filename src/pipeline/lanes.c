@@ -146,6 +146,17 @@ copy_entries(Pass *pass, int *count)
 	return entries;
 }
 
+/* Where an entry's lane is among the lanes. */
+static int
+place_of(const Lanes *lanes, const Entry *entry)
+{
+	int place = 0;
+
+	while (lanes->lanes[place].server_id != entry->server_id || lanes->lanes[place].shard != entry->shard)
+		place++;
+	return place;
+}
+
 void
 read_entries(Pass *pass, int limit)
 {
@@ -187,15 +198,16 @@ read_entries(Pass *pass, int limit)
 					 arguments, NULL, false, 0);
 	pass->entries = copy_entries(pass, &pass->nentries);
 
-	/* the next pass begins where this one had to stop */
+	/* the next pass begins behind the lane where this one had to stop */
 	if (pass->nentries == limit)
-	{
-		const Entry *last = &pass->entries[pass->nentries - 1];
+		lanes->first = (place_of(lanes, &pass->entries[pass->nentries - 1]) + 1) % lanes->count;
+}
 
-		for (int i = 0; i < lanes->count; i++)
-			if (lanes->lanes[i].server_id == last->server_id && lanes->lanes[i].shard == last->shard)
-				lanes->first = (i + 1) % lanes->count;
-	}
+void
+leave_entries(Pass *pass, int from)
+{
+	pass->pipeline->lanes.first = place_of(&pass->pipeline->lanes, &pass->entries[from]);
+	pass->nentries = from;
 }
 
 Entry *

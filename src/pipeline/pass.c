@@ -25,7 +25,10 @@
 
 #include "pipeline/pass.h"
 
-#define PASS_ENTRIES 1000					  /* at most, so that a pass stays below a second */
+/* A pass ends before the entry that would be one too many: a transaction stays short and its rows fit in memory. */
+#define PASS_ENTRIES 1000
+#define PASS_BYTES ((size_t) 64 * 1024 * 1024)
+#define PASS_MS 1000
 #define MAX_INFLATED_BYTES (64 * 1024 * 1024) /* the server's own cap is lower */
 #define KEPT_BUFFER_BYTES (8 * 1024 * 1024)
 
@@ -63,6 +66,7 @@ inflate_entry(Pass *pass, const Entry *entry, const uint8 **data, size_t *len, c
 		*reason = "the stored body cannot be inflated";
 		return false;
 	}
+	pass->inflated_bytes += result;
 	*data = pass->buffer;
 	*len = result;
 	return true;
@@ -332,6 +336,18 @@ finish_pass(Pass *pass)
 	delete_discarded(pass);
 }
 
+static bool
+is_full(const Pass *pass, const instr_time *start)
+{
+	instr_time elapsed;
+
+	if (pass->inflated_bytes >= PASS_BYTES)
+		return true;
+	INSTR_TIME_SET_CURRENT(elapsed);
+	INSTR_TIME_SUBTRACT(elapsed, *start);
+	return INSTR_TIME_GET_MILLISEC(elapsed) >= PASS_MS;
+}
+
 static void
 pass_over(Pass *pass, int limit)
 {
@@ -346,7 +362,10 @@ pass_over(Pass *pass, int limit)
 	for (int i = 0; i < pass->nentries; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		process_entry(pass, &pass->entries[i]);
+		if (i > 0 && is_full(pass, &start))
+			leave_entries(pass, i);
+		else
+			process_entry(pass, &pass->entries[i]);
 	}
 	finish_pass(pass);
 	INSTR_TIME_SET_CURRENT(elapsed);

@@ -134,6 +134,7 @@ typedef struct Pass
 	int touched_size;
 	uint8 *buffer; /* inflated body */
 	size_t buffer_size;
+	size_t inflated_bytes; /* of all entries */
 	int64 entries_done;
 	int64 rows_written;
 	int64 rows_known;
@@ -149,6 +150,9 @@ extern Lane *lane_of(Pipeline *pipeline, int32 server_id, int16 shard);
 
 /* Reads up to limit entries behind the lanes' positions, lanes in turns; in lane order. */
 extern void read_entries(Pass *pass, int limit);
+
+/* Ends the pass before one of its entries; its lane is the first of the next pass. */
+extern void leave_entries(Pass *pass, int from);
 
 /* Entries of sessions whose batches are not all in their checkpoint: those of each session after it. */
 extern Entry *read_entries_of(Pass *pass, const int64 *session_ids, int count, bool from_parked, int *nentries);
