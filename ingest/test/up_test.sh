@@ -121,8 +121,8 @@ said "says that nothing was changed" "nothing was changed"
 same "up again wrote no file" "$(kept_files)" "$before"
 same "the demo was sent once" "$(value "SELECT count(*) FROM public.sessions")" 1
 same "secrets are the owner's alone" \
-	"$(cd "$dir" && stat -c '%a %n' . socket password pgpass token-secret ingest.conf | tr '\n' ' ')" \
-	"700 . 700 socket 600 password 600 pgpass 600 token-secret 600 ingest.conf "
+	"$(cd "$dir" && stat -c '%a %n' . socket storage password pgpass token-secret ingest.conf uploader.conf | tr '\n' ' ')" \
+	"700 . 700 socket 700 storage 600 password 600 pgpass 600 token-secret 600 ingest.conf 600 uploader.conf "
 check "status" "$openreplay" status --dir "$dir"
 said "status tells of workers" "workers     1 of 1"
 
@@ -147,14 +147,27 @@ same "psql passes input" "$(echo "SELECT 1 + 1;" | "$openreplay" psql --dir "$di
 check "logs" "$openreplay" logs --dir "$dir"
 said "logs have both servers" "database system is ready"
 
+# ---- the demo's recording, once it is over
+value "SELECT openreplay.queue_recordings(array_agg(session_id)) FROM public.sessions" > /dev/null
+stored()
+{
+	local waited=0
+	until [ -n "$(find "$dir/storage/mobs" -name dom.mobs 2> /dev/null)" ] || [ $((waited += 1)) -gt 100 ]; do
+		sleep 0.1
+	done
+	[ "$(find "$dir/storage/mobs" -name dom.mobs | wc -l)" -gt 0 ]
+}
+check "the uploader stores" stored
+
 # ---- repaired
 
 key=$(value "SELECT project_key FROM public.projects")
 from_env env > "$work/env"
-kill -KILL "$(cat "$dir/ingest/pid")"
-check "up after kill -9 of the ingest server" up --no-demo
+kill -KILL "$(cat "$dir/ingest/pid")" "$(cat "$dir/uploader/pid")"
+check "up after kill -9 of the ingest server and the uploader" up --no-demo
 said "up started it again" "ingest      started"
-kill -KILL "$(head -n 1 "$dir/data/postmaster.pid")" "$(cat "$dir/ingest/pid")"
+said "and the uploader" "uploader    started"
+kill -KILL "$(head -n 1 "$dir/data/postmaster.pid")" "$(cat "$dir/ingest/pid")" "$(cat "$dir/uploader/pid")"
 sleep 1
 same "status tells that nothing runs" "$(exit_code "$openreplay" status --dir "$dir")" 3
 check "up after kill -9 of all" up --no-demo
@@ -180,7 +193,7 @@ kill "$listener"
 listener=
 same "the key is the same" "$(value "SELECT project_key FROM public.projects")" "$key"
 check "everything runs" "$openreplay" status --dir "$dir"
-servers="$(cat "$dir/ingest/pid") $(head -n 1 "$dir/data/postmaster.pid")"
+servers="$(cat "$dir/ingest/pid") $(cat "$dir/uploader/pid") $(head -n 1 "$dir/data/postmaster.pid")"
 check "down --purge" "$openreplay" down --dir "$dir" --purge
 check "nothing is left" [ ! -e "$dir" ]
 # those that nobody has taken notice of yet are no servers any more
