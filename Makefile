@@ -77,13 +77,20 @@ openreplay-uploader: $(UPLOADER_OBJS) $(COMMON_OBJS) $(PLAIN_OBJS)
 openreplay-replay: $(REPLAY_OBJS) $(COMMON_OBJS) $(PLAIN_OBJS)
 	$(CC) -o $@ $^ $(LDFLAGS) $(EDGE_LIBS)
 
+SERVICE = build/openreplay-ingest.service
+$(SERVICE): ingest/server/openreplay-ingest.service
+	@mkdir -p $(@D)
+	sed 's|@bindir@|$(bindir)|' $< > $@
+all: $(SERVICE)
+
 install: install-programs
 .PHONY: install-programs
-install-programs: openreplay-ingest openreplay-uploader
+install-programs: openreplay-ingest openreplay-uploader $(SERVICE)
 	$(MKDIR_P) '$(DESTDIR)$(bindir)' '$(DESTDIR)$(datadir)/openreplay'
 	$(INSTALL_PROGRAM) openreplay-ingest '$(DESTDIR)$(bindir)/openreplay-ingest'
 	$(INSTALL_PROGRAM) openreplay-uploader '$(DESTDIR)$(bindir)/openreplay-uploader'
 	$(INSTALL_DATA) data/uap-core/regexes.yaml '$(DESTDIR)$(datadir)/openreplay/regexes.yaml'
+	$(INSTALL_DATA) $(SERVICE) '$(DESTDIR)$(datadir)/openreplay/openreplay-ingest.service'
 
 build/captures: data/unpack.sh $(wildcard data/captures/*/*)
 	data/unpack.sh $@
@@ -97,7 +104,7 @@ SANITIZE = -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sani
 UNIT_PROGRAMS = $(patsubst %.c,build/unit/%,$(UNIT_TESTS))
 UNIT_OBJS = $(patsubst %.c,build/unit/%.o,$(PLAIN_SOURCES) $(COMMON_SOURCES))
 FUZZ_PROGRAMS = $(patsubst %.c,build/fuzz/%,$(FUZZERS))
-FUZZ_OBJS = $(patsubst %.c,build/fuzz/%.o,$(PLAIN_SOURCES))
+FUZZ_OBJS = $(patsubst %.c,build/fuzz/%.o,$(PLAIN_SOURCES) $(COMMON_SOURCES) $(filter-out %/main.c,$(SERVER_SOURCES)))
 .SECONDARY: $(UNIT_OBJS) $(FUZZ_OBJS) $(addsuffix .o,$(UNIT_PROGRAMS) $(FUZZ_PROGRAMS))
 -include $(patsubst %.o,%.d,$(UNIT_OBJS) $(FUZZ_OBJS) $(addsuffix .o,$(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)))
 
@@ -114,8 +121,12 @@ check-unit: $(UNIT_PROGRAMS)
 build/fuzz/%.o: %.c
 	@mkdir -p $(@D)
 	@clang $(SANITIZE) -fsanitize=fuzzer-no-link -std=gnu11 -MMD -MP $(EDGE_CPPFLAGS) -c -o $@ $<
-$(FUZZ_PROGRAMS): build/fuzz/%: build/fuzz/%.o $(FUZZ_OBJS)
-	@clang $(SANITIZE) -fsanitize=fuzzer -o $@ $^ -lcrypto -lpcre2-8 -lyaml -lz -ljansson -lpthread
+# An archive, from which a target gets what it needs and no second copy of a source that it includes.
+build/fuzz/objects.a: $(FUZZ_OBJS)
+	@rm -f $@
+	@ar rcs $@ $^
+$(FUZZ_PROGRAMS): build/fuzz/%: build/fuzz/%.o build/fuzz/objects.a
+	@clang $(SANITIZE) -fsanitize=fuzzer -o $@ $^ $(EDGE_LIBS)
 fuzz: $(FUZZ_PROGRAMS)
 
 build/bench/%: %.c $(PLAIN_OBJS)

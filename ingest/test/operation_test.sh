@@ -3,7 +3,7 @@
 # operation_test.sh - what an operator relies on: who is asked for, what nobody may take, what the server tells of itself
 #
 # A private cluster with a real ingest server on it. First whom requests come from and where that is; then clients that are
-# slow, greedy or too many; then metrics, health, logs and SIGHUP; last several servers on one database.
+# slow, greedy or too many; then metrics, health, logs, SIGHUP and the service; last several servers on one database.
 # Prints "operation: N passed, M failed".
 set -u
 test_name=operation
@@ -268,6 +268,12 @@ done
 stop_ingest
 same "no secret, token, key, body or query in the log" "$(grep -cE "$secret|another secret|$token|$PROJECT_KEY|$marker" "$dir/ingest.log")" 0
 like "though it was written with all details" "$(wc -l < "$dir/ingest.log")" '[1-9][0-9]*'
+
+# ---- the service ------------------------------------------------------------------------------------------------------
+
+unit=$("${PG_CONFIG:-pg_config}" --sharedir)/openreplay/openreplay-ingest.service
+same "systemd finds nothing wrong with the unit" "$(systemd-analyze verify "$unit" 2>&1; echo $?)" 0
+like "which runs what is installed" "$(grep ^ExecStart= "$unit")" "ExecStart=$PG_BIN/openreplay-ingest --config *"
 
 # ---- several servers --------------------------------------------------------------------------------------------------
 
