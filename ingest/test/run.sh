@@ -14,7 +14,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 tests='
 lint     300 -      make lint
 unit     600 -      make -s check-unit
-fuzz     300 -      ingest/test/fuzz.sh 20
+fuzz     600 -      ingest/test/fuzz.sh 10
 regress  600 server make installcheck
 restore  600 server ingest/test/restore.sh
 readers  300 server ingest/test/readers_test.sh
@@ -38,7 +38,7 @@ pass    1800 -      ingest/test/pass_bench.sh
 '
 soaks='
 chaos   1800 -      ingest/test/kill_trial.sh --seconds 240 --kills 30 --rate half --visitors 400
-fuzz    7200 -      ingest/test/fuzz.sh 600
+fuzz   14400 -      ingest/test/fuzz.sh 600
 '
 
 passed=0
