@@ -115,6 +115,10 @@ check "every table is filled" sql $source -f "$here/restore_fill.sql"
 check "no product table is empty" is $source "
 	SELECT count(*) FROM openreplay.product_tables() AS name
 	WHERE (xpath('/row/n/text()', query_to_xml('SELECT count(*) AS n FROM ' || name, false, true, '')))[1]::text = '0'" 0
+check "no table of the engine is empty" is $source "
+	SELECT string_agg(c.relname, ' ' ORDER BY c.relname) FROM pg_class c
+	WHERE c.relnamespace = 'openreplay'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+		AND (xpath('/row/n/text()', query_to_xml('SELECT count(*) AS n FROM ' || c.oid::regclass, false, true, '')))[1]::text = '0'" ""
 check "nothing but functions belongs to the extension" is $source "
 	SELECT count(*) FROM pg_depend
 	WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND classid <> 'pg_proc'::regclass
@@ -148,6 +152,11 @@ check "sequences go on" is $target \
 check "a session takes its events along" is $target "
 	DELETE FROM public.sessions WHERE openreplay.session_time(session_id) < '2020-03-01';
 	SELECT count(*) FROM events_common.customs" 2
+check "the outbox goes on" is $target "
+	UPDATE openreplay.uploaders SET heartbeat = 'epoch';
+	SELECT count(*) FROM openreplay.claim_outbox('after the restore', '{recording,remove,hook}', 10)" 2
+check "check() finds what the fill has left open, the same in the copy" is $target "
+	SELECT count(*) FROM openreplay.check() WHERE place NOT IN ('openreplay.parked_batches', 'events.tags', 'public.sessions')" 0
 check "new months attach" is $target "SELECT openreplay.ensure_session_partitions('2021-01-01', 0) > 0" t
 
 target=openreplay_restore_parallel

@@ -118,3 +118,28 @@ SELECT openreplay.register_server('restore') AS server \gset
 SELECT openreplay.heartbeat(:server, now());
 INSERT INTO openreplay.batches (seq, session_id, received_at, server_id, size_bytes, shard, kind, body)
 	VALUES (1, :new_session, now(), :server, 4, openreplay.shard_of(:new_session), 'w', '\x28b52ffd');
+
+-- what must leave, in all its states; what is stored, deleted, parked, and how long all of it is kept
+SELECT openreplay.queue_recordings(ARRAY[:march_session, :new_session]);
+SELECT count(*) FROM openreplay.claim_outbox('restore', '{recording}', 2);
+SELECT openreplay.finish_outbox(outbox_id, 'restore') FROM openreplay.outbox WHERE key = :'march_session';
+SELECT openreplay.queue_recordings(ARRAY[:new_session]);
+SELECT openreplay.queue_outbox('hook', '{"n": 1}');
+SELECT count(*) FROM openreplay.claim_outbox('restore', '{hook}', 1);
+SELECT openreplay.fail_outbox(outbox_id, 'restore', 'Überlast', true) FROM openreplay.outbox WHERE kind = 'hook';
+SELECT openreplay.queue_removal(ARRAY[1, 2]);
+INSERT INTO openreplay.deleted_sessions (session_id, expires_at) VALUES (:new_session + 1, now() + interval '1 hour');
+INSERT INTO openreplay.parked_batches (session_id, server_id, shard, seq, received_at)
+	SELECT session_id, server_id, shard, seq, received_at FROM openreplay.batches;
+SELECT openreplay.set_retention(90), openreplay.set_retention(NULL, 1);
+
+-- what the pipeline keeps of live sessions, its passes, what it could not read; users as sites tell of them
+INSERT INTO openreplay.live_sessions (session_id, last_received_at, last_message_ms, expires_at, project_id, shard, state)
+	VALUES (:new_session, now(), 1, now() + interval '1 hour', 1, openreplay.shard_of(:new_session), '\x00ff');
+INSERT INTO openreplay.passes (seq, received_at, messages, bytes, server_id, entries, duplicates, broken, parked, dropped, rows_written,
+	rows_known, elapsed_ms, shard) VALUES (1, now(), 5000000000, 1, :server, 1, 0, 1, 0, 0, 1, 0, 0.25, openreplay.shard_of(:new_session));
+INSERT INTO openreplay.broken_batch_log (received_at, session_id, seq, server_id, messages_kept, shard, kind, reason, body)
+	VALUES (now(), :new_session, 1, :server, 0, openreplay.shard_of(:new_session), 'w', 'no zstd frame', '\x28b52ffd');
+SELECT openreplay.change_user(1, 'someone', 'set_property', '{"email": "x@example.com", "visits": 12345678901234567}', now());
+INSERT INTO openreplay.user_devices VALUES (1, public.gen_random_uuid(), 'someone', now());
+INSERT INTO openreplay.alert_runs VALUES (1, now(), 12.50, true, true, NULL);
