@@ -264,6 +264,21 @@ export async function checkIdentity(report, visit) {
 	report.same('autocomplete of user ids', offered.map(({ value }) => value), [facts.CUSTOMER, facts.GUEST]);
 }
 
+// ---- the canvas --------------------------------------------------------------------------------------------------------
+
+export async function hasImages(session) {
+	return (await row(`SELECT EXISTS (SELECT FROM openreplay.images(${session})) AS here`)).here;
+}
+
+// The images of the canvas belong to the one recording that its CanvasNode message tells of, and are WebP.
+export async function checkCanvas(report, visitor, visit) {
+	const found = await row(`
+		SELECT count(*) > 0 AS images, coalesce(bool_and(kind = 'c' AND name ~ ('^' || r.recording_id || '_[0-9]+[.]webp$')
+			AND substring(body FROM 9 FOR 4) = 'WEBP'), true) AS webp
+		FROM openreplay.images(${visit.session}) LEFT JOIN events.canvas_recordings r ON r.session_id = ${visit.session}`);
+	report.same('images of the canvas', found, { images: Boolean(visitor.tracker.drawsCanvases), webp: true });
+}
+
 // ---- what was acknowledged ---------------------------------------------------------------------------------------------
 
 // A batch is known by its size here: each that was answered 200 must be stored, as often as it was answered.

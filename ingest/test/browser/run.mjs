@@ -36,11 +36,11 @@ const NEW = {
 };
 const TRACKERS = {
 	9: { ...OLD, version: '9.0.14', tellsNoScreen: true, tellsNoPlace: true, tellsCallsAsMade: true, asksForFlags: true },
-	14: { ...OLD, version: '14.0.14' },
-	16: { ...OLD, version: '16.4.10', selector: (id, isField) => (isField ? '' : `#${id}`) },
-	17: { ...NEW, version: '17.2.11', selector: (id, isField) => (isField ? '' : `#${id}`), idsFirst: true },
-	18: { ...NEW, version: '18.2.0' },
-	19: { ...NEW, version: '19.0.1' },
+	14: { ...OLD, version: '14.0.14', drawsCanvases: true },
+	16: { ...OLD, version: '16.4.10', drawsCanvases: true, selector: (id, isField) => (isField ? '' : `#${id}`) },
+	17: { ...NEW, version: '17.2.11', drawsCanvases: true, selector: (id, isField) => (isField ? '' : `#${id}`), idsFirst: true },
+	18: { ...NEW, version: '18.2.0', drawsCanvases: true },
+	19: { ...NEW, version: '19.0.1', drawsCanvases: true },
 };
 
 async function createProject(name, session_ms) {
@@ -62,7 +62,7 @@ async function visitShop(browser, tracker, script, report) {
 		visit.cartTimings = await visits.signIn(visitor, visit.session, checks.hasEvents);
 		const onThanks = await visits.follow(visitor, 'thanks', 'Check out');
 		report.same('the tracker records one session on all pages', [onCart, onThanks], [visit.session, visit.session]);
-		await visits.praiseAndLeave(visitor, visit.session, checks.hasEvents);
+		await visits.praiseAndLeave(visitor, visit.session, checks.hasEvents, checks.hasImages);
 		report.same('sessions of the project', await checks.sessionsOf(visit.projectId), [visit.session]);
 
 		await checks.checkSession(report, visitor, visit);
@@ -73,6 +73,7 @@ async function visitShop(browser, tracker, script, report) {
 		await checks.checkErrors(report, visitor, visit);
 		await checks.checkCustoms(report, visit);
 		await checks.checkIdentity(report, visit);
+		await checks.checkCanvas(report, visitor, visit);
 		await checks.checkAcknowledged(report, visitor, visit.session);
 		await checks.checkLiveCounters(report, visit.session, { clicks: visit.clicks, inputs: visitor.inputs.length, errors: 1 });
 		report.same('statuses of batches', [...new Set(visitor.answers.map(({ status }) => status))], [200]);

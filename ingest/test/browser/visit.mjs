@@ -221,8 +221,12 @@ export async function signIn(visitor, session, hasEvents) {
 	return timings;
 }
 
-export async function praiseAndLeave(visitor, session, hasEvents) {
+// hasImages(session): whether images of the page's canvas have arrived, from a tracker that records canvases.
+export async function praiseAndLeave(visitor, session, hasEvents, hasImages) {
 	await click(visitor, 'praise', 'Five stars');
+	if (visitor.tracker.drawsCanvases) {
+		await until(() => hasImages(session), 20000);
+	}
 	await lookAwayUntil(visitor, 'the click on "Five stars"', () => hasEvents(session, 'Five stars'));
 	await shutWindow(visitor);
 }

@@ -18,6 +18,18 @@ window.started = tracker.start(
 	location.pathname === '/shop' ? { userID: facts.GUEST, metadata: { plan: facts.PLAN } } : undefined,
 );
 
+// A canvas is recorded as images, so it has to move.
+const canvas = document.querySelector('canvas');
+let drawn = 0;
+if (canvas) {
+	setInterval(() => {
+		const context = canvas.getContext('2d');
+		drawn += 1;
+		context.fillStyle = `hsl(${(drawn * 7) % 360} 80% 50%)`;
+		context.fillRect(0, 0, canvas.width, canvas.height);
+	}, 40);
+}
+
 const deeds = {
 	fill: () => tracker.event(facts.FILLED.name, facts.FILLED.payload),
 	stock: () => fetch(`${facts.STOCK.path}?${facts.STOCK.query}`),
