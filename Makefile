@@ -115,7 +115,10 @@ $(UNIT_PROGRAMS): build/unit/%: build/unit/%.o $(UNIT_OBJS)
 	@$(CC) $(SANITIZE) -o $@ $^ $(EDGE_LIBS)
 
 .PHONY: check-unit fuzz format lint
-check-unit: $(UNIT_PROGRAMS)
+build/test_device.yaml: data/uap-core/tests/test_device.yaml.gz
+	@mkdir -p $(@D)
+	@gzip -dc $< > $@
+check-unit: $(UNIT_PROGRAMS) build/test_device.yaml
 	@set -e; for program in $(UNIT_PROGRAMS); do $$program; done
 
 build/fuzz/%.o: %.c
