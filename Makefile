@@ -5,6 +5,7 @@
 #   make installcheck   pg_regress against a running server that preloads the extension (./openreplay test starts one)
 #   make check-unit     plain C unit tests, under ASan and UBSan
 #   make fuzz           libFuzzer targets (clang)
+#   make build/injection/openreplay.so   the extension as a test wants it that lets it die at chosen steps
 #   make format lint    .clang-format applied / checked, folder rules checked
 
 EXTENSION = control/openreplay
@@ -62,6 +63,16 @@ $(PLAIN_OBJS) $(COMMON_OBJS) $(SERVER_OBJS) $(UPLOADER_OBJS) $(REPLAY_OBJS): %.o
 
 DEPENDENCIES = $(patsubst %.o,%.d,$(MODULE_OBJS) $(PLAIN_OBJS) $(COMMON_OBJS) $(SERVER_OBJS) $(UPLOADER_OBJS) $(REPLAY_OBJS))
 -include $(DEPENDENCIES)
+
+# The module with the steps at which ingest/test/differential_test.sh lets it die.
+INJECTION_OBJS = $(patsubst %.c,build/injection/%.o,$(MODULE_SOURCES))
+$(INJECTION_OBJS): override CFLAGS += -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare
+build/injection/%.o: %.c
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(CPPFLAGS) -DOPENREPLAY_INJECTION -c -o $@ $<
+build/injection/openreplay.so: $(INJECTION_OBJS) $(filter-out src/visit/agent%,$(PLAIN_OBJS))
+	@$(CC) -shared -o $@ $^ $(LDFLAGS) $(SHLIB_LINK)
+-include $(INJECTION_OBJS:.o=.d)
 
 # ---- edge programs ----------------------------------------------------------------------------------------------------
 

@@ -2481,7 +2481,7 @@ BEGIN
 		);
 	END IF;
 	COMMENT ON TABLE openreplay.user_devices IS
-		'Who was last identified on a device: with it, sessions of the same sessions.user_uuid that were anonymous can be told to be theirs.';
+		'Who was last identified on a device, and when: with it, sessions of the same sessions.user_uuid that were anonymous can be told to be theirs.';
 
 	-- ---- this installation ----
 

@@ -238,9 +238,6 @@ WHERE session_id BETWEEN :sid AND :sid + 4 ORDER BY 1;
 --
 SELECT openreplay.session_id_at('2024-11-23 15:00:00+00') + 100 AS app \gset
 SELECT pg_temp.start(:app, 7412, '2024-11-23 15:00:00+00', '{"platform": "ios", "user_device_type": "mobile"}') IS NOT NULL AS started;
-CREATE FUNCTION pg_temp.tap(at bigint, label text) RETURNS bytea LANGUAGE sql AS $$
-	SELECT '\x64'::bytea || pg_temp.uint(at) || pg_temp.uint(4) || pg_temp.str(label) || pg_temp.uint(1) || pg_temp.uint(2)
-$$;
 CREATE FUNCTION pg_temp.metric(at bigint, name text, value bigint) RETURNS bytea LANGUAGE sql AS $$
 	SELECT '\x66'::bytea || pg_temp.uint(at) || pg_temp.uint(4) || pg_temp.str(name) || pg_temp.uint(value)
 $$;

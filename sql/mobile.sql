@@ -13,19 +13,6 @@ INSERT INTO public.projects (name, active, platform, metadata_2) VALUES ('mobile
 \set start '2024-11-10 15:00:00+00'
 SELECT pg_temp.session_in_quiet_lane(:'start') AS sid \gset
 
--- Mobile messages have no sizes; their time and the length of the rest come first.
-CREATE FUNCTION pg_temp.mobile(type int, at bigint, VARIADIC fields bytea[]) RETURNS bytea LANGUAGE sql AS $$
-	SELECT set_byte('\x00', 0, type) || pg_temp.uint(at) || pg_temp.uint(length(body)) || body
-	FROM (SELECT coalesce(string_agg(f, '' ORDER BY i), '') AS body FROM unnest(fields) WITH ORDINALITY AS x (f, i)) b
-$$;
-CREATE FUNCTION pg_temp.mobile_batch(first_index bigint, at bigint, VARIADIC messages bytea[]) RETURNS bytea LANGUAGE sql AS $$
-	SELECT pg_temp.mobile(107, at, pg_temp.uint(first_index))
-		|| (SELECT coalesce(string_agg(m, '' ORDER BY i), '') FROM unnest(messages) WITH ORDINALITY AS x (m, i))
-$$;
-CREATE FUNCTION pg_temp.tap(at bigint, label text) RETURNS bytea LANGUAGE sql AS $$
-	SELECT pg_temp.mobile(100, at, pg_temp.str(label), pg_temp.uint(10), pg_temp.uint(20))
-$$;
-
 SELECT pg_temp.start(:sid, :project_id, :'start', '{"platform": "ios", "user_os": "IOS", "user_os_version": "17.5",
 	"user_browser": "", "user_browser_version": "", "user_device": "iPhone 14 Pro", "user_device_type": "mobile",
 	"tracker_version": "1.0.13", "rev_id": "42"}') IS NOT NULL AS started;

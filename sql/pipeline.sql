@@ -163,6 +163,15 @@ SELECT openreplay.process_batches();
 SELECT label FROM events.clicks WHERE session_id = :orphan;
 SELECT count(*) AS parked FROM openreplay.parked_batches WHERE session_id = :orphan;
 
+-- also when both come in one pass
+SELECT :orphan + 1000 AS orphan \gset
+SELECT openreplay.append_batch(:orphan, pg_temp.batch(0, 0, :t0 + 2000100, 'https://shop.example.com/', 'tab-z', pg_temp.click('Just before')), '2024-11-23 15:00:05+00') IS NOT NULL AS appended;
+SELECT pg_temp.start(:orphan, :project_id, '2024-11-23 15:00:00+00') IS NOT NULL AS started;
+SELECT openreplay.append_batch(:orphan, pg_temp.batch(0, 10, :t0 + 2000200, 'https://shop.example.com/', 'tab-z', pg_temp.click('Just after')), '2024-11-23 15:00:06+00') IS NOT NULL AS appended;
+SELECT openreplay.process_batches();
+SELECT label FROM events.clicks WHERE session_id = :orphan ORDER BY message_id;
+SELECT count(*) AS parked FROM openreplay.parked_batches WHERE session_id = :orphan;
+
 --
 -- Where the visitor came from is what the first page said, also when its row is written after that of a later navigation,
 -- because it waits for its timings

@@ -14,6 +14,7 @@
 
 #include "notify/notify.h"
 #include "openreplay.h"
+#include "pipeline/injection.h"
 #include "pipeline/wake.h"
 #include "visit/visit.h"
 #include "wire/recording_file.h"
@@ -87,6 +88,10 @@ _PG_init(void)
 							"The age at which batches are dropped, whether their recordings are stored or not.",
 							"-1 drops them when their recordings are stored.", &keep_batches_min, -1, -1,
 							10 * 365 * 24 * 60, PGC_SIGHUP, GUC_UNIT_MIN, NULL, NULL, NULL);
+
+#ifdef OPENREPLAY_INJECTION
+	define_injection_settings();
+#endif
 
 	if (!process_shared_preload_libraries_in_progress)
 	{

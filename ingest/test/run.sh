@@ -27,6 +27,7 @@ worker   300 -      ingest/test/worker_test.sh
 uploader 300 -      ingest/test/uploader_test.sh
 kills    300 -      ingest/test/kill_trial.sh --seconds 45 --kills 10
 disk     300 -      ingest/test/full_disk.sh
+differential 300 -  ingest/test/differential_test.sh 10
 browser  600 -      ingest/test/browser/run.sh
 up       600 -      ingest/test/up_test.sh
 '
@@ -39,6 +40,7 @@ pass    1800 -      ingest/test/pass_bench.sh
 soaks='
 chaos   1800 -      ingest/test/kill_trial.sh --seconds 240 --kills 30 --rate half --visitors 400
 fuzz   14400 -      ingest/test/fuzz.sh 600
+differential 3600 - ingest/test/differential_test.sh 1
 '
 
 passed=0

@@ -46,6 +46,18 @@ CREATE FUNCTION pg_temp.start(id bigint, project_id int, at timestamptz, more js
 		'screen_height', 1080, 'user_agent', 'UA', 'delay_ms', 137,
 		'expires_ms', (extract(epoch FROM at) * 1000)::bigint + 7200000) || more)::text, 'UTF8'), at, 's')
 $$;
+-- Mobile messages have no sizes; their time and the length of the rest come first.
+CREATE FUNCTION pg_temp.mobile(type int, at bigint, VARIADIC fields bytea[]) RETURNS bytea LANGUAGE sql AS $$
+	SELECT set_byte('\x00', 0, type) || pg_temp.uint(at) || pg_temp.uint(length(body)) || body
+	FROM (SELECT coalesce(string_agg(f, '' ORDER BY i), '') AS body FROM unnest(fields) WITH ORDINALITY AS x (f, i)) b
+$$;
+CREATE FUNCTION pg_temp.mobile_batch(first_index bigint, at bigint, VARIADIC messages bytea[]) RETURNS bytea LANGUAGE sql AS $$
+	SELECT pg_temp.mobile(107, at, pg_temp.uint(first_index))
+		|| (SELECT coalesce(string_agg(m, '' ORDER BY i), '') FROM unnest(messages) WITH ORDINALITY AS x (m, i))
+$$;
+CREATE FUNCTION pg_temp.tap(at bigint, label text) RETURNS bytea LANGUAGE sql AS $$
+	SELECT pg_temp.mobile(100, at, pg_temp.str(label), pg_temp.uint(10), pg_temp.uint(20))
+$$;
 -- An id of a session of a time, whose lane has nothing later in it: append_batch() keeps the times it is given there.
 CREATE FUNCTION pg_temp.session_in_quiet_lane(at timestamptz) RETURNS bigint LANGUAGE sql AS $$
 	SELECT min(id) FROM generate_series(openreplay.session_id_at(at), openreplay.session_id_at(at) + 1000) AS id

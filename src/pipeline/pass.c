@@ -23,10 +23,13 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
+#include "pipeline/injection.h"
 #include "pipeline/pass.h"
 
 /* A pass ends before the entry that would be one too many: a transaction stays short and its rows fit in memory. */
+#ifndef PASS_ENTRIES
 #define PASS_ENTRIES 1000
+#endif
 #define PASS_BYTES ((size_t) 64 * 1024 * 1024)
 #define PASS_MS 1000
 #define MAX_INFLATED_BYTES (64 * 1024 * 1024) /* the server's own cap is lower */
@@ -124,17 +127,7 @@ drop(Pass *pass, const Entry *entry, Lane *lane)
 	lane->dropped++;
 }
 
-static void
-park(Pass *pass, const Entry *entry, Lane *lane)
-{
-	lane->parked++;
-	row_start(pass->rows, ROWS_PARKED);
-	put_int64(pass->rows, entry->session_id);
-	put_int32(pass->rows, entry->server_id);
-	put_int16(pass->rows, entry->shard);
-	put_int64(pass->rows, entry->seq);
-	put_timestamp(pass->rows, entry->received_at);
-}
+/* ---- entries that came before their session ---- */
 
 static void
 process_or_park(Pass *pass, const Entry *entry)
@@ -144,10 +137,10 @@ process_or_park(Pass *pass, const Entry *entry)
 	if (session != NULL)
 		apply_entry(pass, session, entry, true);
 	else
-		park(pass, entry, lane_of(pass->pipeline, entry->server_id, entry->shard));
+		pass->parked[pass->nparked++] = entry;
 }
 
-/* What came before the session's start entry did. */
+/* What came before the session's start entry did, in passes before and in this one. */
 static void
 process_parked(Pass *pass, int64 session_id)
 {
@@ -156,7 +149,38 @@ process_parked(Pass *pass, int64 session_id)
 
 	for (int i = 0; i < nentries; i++)
 		process_or_park(pass, &entries[i]);
+	for (int i = 0; i < pass->nparked; i++)
+	{
+		const Entry *entry = pass->parked[i];
+
+		if (entry == NULL || entry->session_id != session_id)
+			continue;
+		pass->parked[i] = NULL;
+		process_or_park(pass, entry);
+	}
 }
+
+static void
+put_parked(Pass *pass)
+{
+	for (int i = 0; i < pass->nparked; i++)
+	{
+		const Entry *entry = pass->parked[i];
+
+		if (entry == NULL)
+			continue;
+		lane_of(pass->pipeline, entry->server_id, entry->shard)->parked++;
+		row_start(pass->rows, ROWS_PARKED);
+		put_int64(pass->rows, entry->session_id);
+		put_int32(pass->rows, entry->server_id);
+		put_int16(pass->rows, entry->shard);
+		put_int64(pass->rows, entry->seq);
+		put_timestamp(pass->rows, entry->received_at);
+	}
+	pass->nparked = 0;
+}
+
+/* ---- one entry ---- */
 
 static void
 process_entry(Pass *pass, const Entry *entry)
@@ -332,8 +356,10 @@ finish_pass(Pass *pass)
 {
 	put_identities(pass);
 	put_checkpoints(pass);
+	put_parked(pass);
 	write_rows(pass->rows, &pass->rows_written, &pass->rows_known);
 	delete_discarded(pass);
+	CRASH_POINT("discarded");
 }
 
 static bool
@@ -358,7 +384,10 @@ pass_over(Pass *pass, int limit)
 	read_entries(pass, limit);
 	if (pass->nentries == 0)
 		return;
+	CRASH_POINT("read");
+	pass->parked = MemoryContextAlloc(pass->context, pass->nentries * sizeof(Entry *));
 	prepare_sessions_of_pass(pass);
+	CRASH_POINT("prepared");
 	for (int i = 0; i < pass->nentries; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -366,6 +395,7 @@ pass_over(Pass *pass, int limit)
 			leave_entries(pass, i);
 		else
 			process_entry(pass, &pass->entries[i]);
+		CRASH_POINT("applied");
 	}
 	finish_pass(pass);
 	INSTR_TIME_SET_CURRENT(elapsed);

@@ -125,6 +125,8 @@ typedef struct Pass
 	int64 month_end_id;
 	Entry *entries;
 	int nentries;
+	const Entry **parked; /* of this pass: their session has not started; NULL where it has meanwhile */
+	int nparked;
 	Entry *discarded; /* rows to delete: duplicates, of deleted sessions, put aside */
 	int ndiscarded;
 	int64 *deleted; /* sessions with a tombstone that have entries in this pass, in order */

@@ -16,6 +16,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "pipeline/injection.h"
 #include "pipeline/json.h"
 #include "pipeline/rows.h"
 #include "visit/visit.h"
@@ -328,7 +329,7 @@ static const TableSpec tables[ROW_TABLES] = {
 					  " FROM %s JOIN public.sessions s ON s.session_id = r.session_id"
 					  " ORDER BY s.project_id, s.user_uuid, r.number DESC"
 					  " ON CONFLICT (project_id, user_uuid) DO UPDATE SET user_id = excluded.user_id,"
-					  " linked_at = excluded.linked_at WHERE d.user_id <> excluded.user_id",
+					  " linked_at = greatest(d.linked_at, excluded.linked_at)",
 		 .columns = {{"number", INT8OID}, {"session_id", INT8OID}, {"user_id", TEXTOID}, {"at", TIMESTAMPTZOID}}},
 
 	[ROWS_AUTOCOMPLETE] = {"public.autocomplete", .order = "project_id, type, value",
@@ -729,6 +730,7 @@ write_rows(Rows *rows, int64 *written, int64 *known)
 		if (t->count == 0)
 			continue;
 		n = write_table(rows, table);
+		CRASH_POINT("written");
 		if (tables[table].is_event)
 		{
 			*written += n;

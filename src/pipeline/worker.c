@@ -31,6 +31,7 @@
 #include "utils/timestamp.h"
 
 #include "openreplay.h"
+#include "pipeline/injection.h"
 #include "pipeline/pass.h"
 #include "pipeline/shards.h"
 #include "pipeline/wake.h"
@@ -56,8 +57,10 @@ begin_transaction(const char *activity)
 static void
 commit_transaction(void)
 {
+	CRASH_POINT("committing");
 	PopActiveSnapshot();
 	CommitTransactionCommand();
+	CRASH_POINT("committed");
 	pgstat_report_stat(false);
 	pgstat_report_activity(STATE_IDLE, NULL);
 }

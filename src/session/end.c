@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "openreplay.h"
+#include "pipeline/injection.h"
 #include "pipeline/pass.h"
 
 #define WRITER_SILENCE "60 seconds"
@@ -180,6 +181,7 @@ end_sessions(Pass *pass, const int64 *ids, int count)
 	finish_pass(pass); /* counters are counted from what is written */
 	if (nended > 0)
 		close_sessions(ended, durations, nended);
+	CRASH_POINT("ended");
 	pass->entries_done = nended;
 }
 
