@@ -87,7 +87,6 @@ queue_call(Caller *caller, Call *call)
 	call->next = NULL;
 	call->value = NULL;
 	call->sqlstate[0] = '\0';
-	call->error[0] = '\0';
 	call->deadline_ms = monotonic_ms() + call->limit_ms;
 
 	pthread_mutex_lock(&caller->lock);
@@ -206,31 +205,34 @@ connect_caller(Caller *caller)
 
 /* One statement; NULL with its error, after which there may be no connection any more. */
 static PGresult *
-ask(Caller *caller, const Call *call, const char *sql, int nparameters, const char *const *parameters, char *error)
+ask(Caller *caller, int64_t limit_ms, const char *sql, int nparameters, const char *const *parameters, char *error)
 {
-	PqWait wait = {call->limit_ms + HANGING_MS, tell_late_ones, caller};
+	PqWait wait = {limit_ms + HANGING_MS, tell_late_ones, caller};
 
 	return pq_query(caller->conn, sql, nparameters, parameters, &wait, error, ERROR_SIZE);
 }
 
+/* Makes the current call, which may be gone once something was waited for. */
 static PGresult *
-make_call(Caller *caller, const Call *call, char *error)
+make_call(Caller *caller, char *error)
 {
+	int64_t limit_ms = caller->current->limit_ms;
 	char limit[64];
 	PGresult *result;
 
-	if (caller->limit_ms != call->limit_ms)
+	if (caller->limit_ms != limit_ms)
 	{
-		snprintf(limit, sizeof(limit), "SET statement_timeout = %lld", (long long) call->limit_ms);
-		result = ask(caller, call, limit, 0, NULL, error);
+		snprintf(limit, sizeof(limit), "SET statement_timeout = %lld", (long long) limit_ms);
+		result = ask(caller, limit_ms, limit, 0, NULL, error);
 		if (result == NULL)
 			return NULL;
 		PQclear(result);
-		caller->limit_ms = call->limit_ms;
+		caller->limit_ms = limit_ms;
 		if (caller->current == NULL)
 			return NULL;
 	}
-	return ask(caller, call, call->sql, call->nparameters, call->parameters, error);
+	return ask(caller, limit_ms, caller->current->sql, caller->current->nparameters, caller->current->parameters,
+			   error);
 }
 
 /* Puts the value where the waiter finds it. */
@@ -260,7 +262,6 @@ take_error(Call *call, const char *error)
 		return CALL_UNAVAILABLE;
 	memcpy(call->sqlstate, error, 5);
 	call->sqlstate[5] = '\0';
-	snprintf(call->error, sizeof(call->error), "%s", error + 6 + strspn(error + 6, " "));
 	for (size_t i = 0; i < sizeof(away) / sizeof(away[0]); i++)
 	{
 		if (strncmp(call->sqlstate, away[i], strlen(away[i])) == 0)
@@ -276,14 +277,15 @@ serve(Caller *caller, Call *call)
 	PGresult *result;
 
 	caller->current = call;
-	result = make_call(caller, call, error);
+	result = make_call(caller, error);
 	call = caller->current;
 	caller->current = NULL;
 	if (call != NULL)
 	{
 		CallOutcome outcome = result != NULL ? take_value(call, result) : take_error(call, error);
 
-		if (outcome == CALL_REFUSED && strncmp(call->sqlstate, "P0", 2) != 0)
+		/* class 28 is what a client may not, which is no news */
+		if (outcome == CALL_REFUSED && strncmp(call->sqlstate, "28", 2) != 0)
 			complain(caller, "the database refused a call", call->sqlstate);
 		finish_call(caller, call, outcome);
 	}

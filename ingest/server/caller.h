@@ -40,8 +40,7 @@ typedef struct Call
 	/* after wake */
 	CallOutcome outcome;
 	char sqlstate[6];
-	char error[128]; /* its message */
-	char *value;	 /* of the first row and column, to be freed; NULL for no row or SQL's NULL */
+	char *value; /* of the first row and column, to be freed; NULL for no row or SQL's NULL */
 } Call;
 
 typedef struct Caller Caller;

@@ -98,7 +98,10 @@ read_metadata(const json_t *given)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *) given, key, value) set_text(metadata, key, value);
+	json_object_foreach((json_t *) given, key, value)
+	{
+		set_text(metadata, key, value);
+	}
 	return metadata;
 }
 

@@ -345,6 +345,8 @@ same "tags when the connection is cut: cut, told" "$(cat "$work/cut" "$work/told
 unlock_tables
 token=$cut_token
 becomes "there is another connection soon" /v1/web/tags "{\"tags\":[$pay]}"
+tell /v1/web/uxt/test/31 # has another limit, so that the next call begins by setting its own
+answers "a usability test over the new connection" 200
 hanging=$(sql -c "SELECT pid FROM pg_stat_activity WHERE application_name = 'openreplay-ingest caller'")
 kill -STOP "$hanging"
 token=$unrecorded_token
