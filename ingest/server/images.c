@@ -84,10 +84,23 @@ add_frames(Images *images, const ImageName *recording, const uint8_t *data, size
 /* ---- the entry ----------------------------------------------------------------------------------------------------
  */
 
+/* Whoever is told to send again shall not be counted twice: phones ask for as long as an outage lasts. */
+static void
+tell_busy(Request *request)
+{
+	const size_t *bytes = request->work;
+
+	give_session_bytes(request->server->sessions, request->token.session_id, *bytes);
+	answer(request, ANSWER_BUSY);
+}
+
 static void
 after_commit(Request *request)
 {
-	answer(request, request->lane_waiter.committed ? ANSWER_OK : ANSWER_BUSY);
+	if (request->lane_waiter.committed)
+		answer(request, ANSWER_OK);
+	else
+		tell_busy(request);
 }
 
 static void
@@ -95,27 +108,30 @@ store_images(Request *request, Images *images, char kind)
 {
 	const Settings *settings = &request->server->settings;
 	uint64_t session_id = request->token.session_id;
+	size_t *bytes = malloc(sizeof(*bytes));
 	const void *frame;
 	size_t frame_len;
 	Entry *entry = NULL;
 
-	if (images->count == 0)
+	if (bytes == NULL)
 	{
-		answer(request, ANSWER_OK);
+		answer(request, ANSWER_BUSY);
 		return;
 	}
-	if (!take_session_bytes(request->server->sessions, session_id, images->records.len,
-							(size_t) settings->session_images_limit))
+	*bytes = images->records.len;
+	request->work = bytes;
+	request->free_work = free;
+	if (!take_session_bytes(request->server->sessions, session_id, *bytes, (size_t) settings->session_images_limit))
 	{
 		answer(request, ANSWER_TOO_MANY_IMAGES);
 		return;
 	}
-	if (pack_body(images->records.data, images->records.len, &frame, &frame_len))
-		entry = make_entry(session_id, kind, (uint32_t) images->records.len, frame, frame_len);
+	if (pack_body(images->records.data, *bytes, &frame, &frame_len))
+		entry = make_entry(session_id, kind, (uint32_t) *bytes, frame, frame_len);
 	if (entry != NULL)
 		store_entries(request, &entry, 1, after_commit);
 	else
-		answer(request, ANSWER_BUSY);
+		tell_busy(request);
 }
 
 /* Reads the upload and stores what the visitor made of its files. */
@@ -128,7 +144,10 @@ take_images(Request *request, const uint8_t *body, size_t len, FileVisitor visit
 	switch (read_upload(request, body, len, visit, &images))
 	{
 		case UPLOAD_READ:
-			store_images(request, &images, kind);
+			if (images.count > 0)
+				store_images(request, &images, kind);
+			else
+				answer(request, ANSWER_OK);
 			break;
 		case UPLOAD_NOT_MULTIPART:
 			answer(request, ANSWER_NOT_MULTIPART);

@@ -267,6 +267,20 @@ take_session_bytes(Sessions *sessions, uint64_t session_id, size_t bytes, size_t
 	return taken;
 }
 
+void
+give_session_bytes(Sessions *sessions, uint64_t session_id, size_t bytes)
+{
+	Shard *shard = shard_of(sessions, session_id);
+	KnownSession *session;
+
+	pthread_mutex_lock(&shard->lock);
+	session = find_session(shard, session_id);
+	/* it may have been forgotten and counted anew meanwhile */
+	if (session != NULL)
+		session->bytes -= bytes < session->bytes ? bytes : session->bytes;
+	pthread_mutex_unlock(&shard->lock);
+}
+
 size_t
 count_sessions(Sessions *sessions)
 {

@@ -46,6 +46,9 @@ extern bool recall_session(Sessions *sessions, uint64_t session_id, SessionFacts
  */
 extern bool take_session_bytes(Sessions *sessions, uint64_t session_id, size_t bytes, size_t limit);
 
+/* Takes counted bytes back that were not stored after all. */
+extern void give_session_bytes(Sessions *sessions, uint64_t session_id, size_t bytes);
+
 extern size_t count_sessions(Sessions *sessions);
 
 #endif /* OPENREPLAY_SESSIONS_H */

@@ -133,6 +133,15 @@ check_bytes(void)
 	/* a lower limit since */
 	CHECK(!take_session_bytes(sessions, id_of(1), 0, 50));
 
+	/* what was not stored does not count */
+	give_session_bytes(sessions, id_of(1), 30);
+	CHECK(!take_session_bytes(sessions, id_of(1), 31, 100));
+	CHECK(take_session_bytes(sessions, id_of(1), 30, 100));
+	give_session_bytes(sessions, id_of(1), SIZE_MAX);
+	CHECK(take_session_bytes(sessions, id_of(1), 100, 100));
+	give_session_bytes(sessions, id_of(7), 1);
+	CHECK(take_session_bytes(sessions, id_of(7), 100, 100));
+
 	/* a session of another server is counted too, and then gets its facts */
 	CHECK(take_session_bytes(sessions, id_of(2), 60, 100));
 	CHECK(!recall_session(sessions, id_of(2), &facts));

@@ -53,7 +53,7 @@ static const ConfigKey keys[] = {
 	{"MOBILE_QUALITY", CONFIG_TEXT, AT(mobile_quality), "low", 0, 0},
 	{"MOBILE_FPS", CONFIG_INT, AT(mobile_fps), "1", 1, 60},
 	{"FRAMES_SUPPORT", CONFIG_BOOL, AT(frames_support), "false", 0, 0},
-	{"SESSION_IMAGES_LIMIT", CONFIG_INT, AT(session_images_limit), "1000000000", 0, INT64_C(1) << 40},
+	{"SESSION_IMAGES_LIMIT", CONFIG_INT, AT(session_images_limit), "250000000", 0, INT64_C(1) << 40},
 	{"FILE_SIZE_LIMIT", CONFIG_INT, AT(file_size_limit), "10000000", 1000, 50000000},
 	{"LOG_LEVEL", CONFIG_TEXT, AT(log_level_name), "info", 0, 0},
 };

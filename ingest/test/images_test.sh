@@ -222,10 +222,14 @@ same "what was below it is there" "$(shown)" "c 1_1_1.webp 9999000, c 1_1_2.webp
 
 stop_cluster "$dir" fast
 stop_ingest
-start_ingest "$dir" TOKEN_SECRET=$secret SPOOL_AFTER_MS=300 COMMIT_TIMEOUT_MS=1000 SPOOL_LIMIT=300000 RECORD_CANVAS=false CANVAS_QUALITY=high CANVAS_FPS=3 FRAMES_SUPPORT=true
+start_ingest "$dir" TOKEN_SECRET=$secret SPOOL_AFTER_MS=300 COMMIT_TIMEOUT_MS=1000 SPOOL_LIMIT=300000 SESSION_IMAGES_LIMIT=25000000 RECORD_CANVAS=false CANVAS_QUALITY=high CANVAS_FPS=3 FRAMES_SUPPORT=true
 new_session
 same "what trackers are told is a setting" "$(field canvasEnabled) $(field canvasQuality) $(field canvasFPS) $(field framesSupport)" "false high 3 true"
 send $web -F "snapshot=@$work/large;filename=1_1_1.webp"
 answers "neither database nor room in the spool" 503 "{\"error\":\"can't save message, try again\"}"
+for n in 1 2 3; do
+	send $web -F "snapshot=@$work/large;filename=1_1_1.webp"
+done
+answers "and again: what is not stored does not count" 503 "{\"error\":\"can't save message, try again\"}"
 
 tell_result
