@@ -47,6 +47,34 @@ SELECT openreplay.process_batches();
 SELECT label, normalized_x, normalized_y FROM events.clicks WHERE session_id = :newer ORDER BY message_id;
 
 --
+-- What counts: a custom event is a row, an issue and its occurrence, a suggestion and 100 points, and no event of the session; a
+-- click without label is nothing; an input is an event each time it changes; an anonymous id is not the user's; a broken payload
+-- costs itself
+--
+SELECT :sid + 2000000 AS counted \gset
+SELECT pg_temp.start(:counted, :project_id, :'start', '{"user_id": "u-7"}') IS NOT NULL AS started;
+CREATE FUNCTION pg_temp.counts(id bigint) RETURNS TABLE (events int, score bigint, customs text, issues bigint, occurrences bigint, suggested text)
+LANGUAGE sql AS $$
+	SELECT s.events_count, s.issue_score - s.start_ts / 1000,
+		(SELECT string_agg(name || ' ' || level, ', ' ORDER BY seq_index) FROM events_common.customs WHERE session_id = id),
+		(SELECT count(DISTINCT issue_id) FROM events_common.issues WHERE session_id = id),
+		(SELECT count(*) FROM events_common.issues WHERE session_id = id),
+		(SELECT string_agg(value, ', ' ORDER BY value) FROM public.autocomplete a WHERE a.project_id = s.project_id AND a.type = 'CUSTOM')
+	FROM openreplay.sessions s WHERE session_id = id
+$$;
+SELECT openreplay.append_batch(:counted, pg_temp.batch(0, 0, :t0, 'https://shop.example.com/a', 'tab-a', pg_temp.custom('signup', '{"step":1}')), :'start') IS NOT NULL AS appended;
+SELECT openreplay.process_batches();
+SELECT * FROM pg_temp.counts(:counted);
+SELECT openreplay.append_batch(:counted, pg_temp.batch(0, 10, :t0, 'https://shop.example.com/a', 'tab-a', pg_temp.click(''),
+	pg_temp.msg(112, pg_temp.uint(9), pg_temp.str(''), '\x00', pg_temp.str('E-mail'), pg_temp.int(1), pg_temp.int(2)),
+	pg_temp.msg(112, pg_temp.uint(9), pg_temp.str(''), '\x00', pg_temp.str('E-mail'), pg_temp.int(3), pg_temp.int(4)),
+	pg_temp.msg(29, pg_temp.str('anon-7')),
+	pg_temp.custom('broken', '{"step'), pg_temp.msg(27, pg_temp.str('nul'), pg_temp.str('\x227800'::bytea)), pg_temp.custom('last', '{}')), :'start') IS NOT NULL AS appended;
+SELECT openreplay.process_batches();
+SELECT * FROM pg_temp.counts(:counted);
+SELECT user_id, user_anonymous_id FROM public.sessions WHERE session_id = :counted;
+
+--
 -- Requests: any status, any method, sizes beyond columns; what is no URL makes no row; bodies only when the project keeps them
 --
 SELECT openreplay.append_batch(:sid, pg_temp.batch(0, 100, :t0 + 1000, 'https://shop.example.com/a', 'tab-a',

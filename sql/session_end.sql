@@ -12,7 +12,7 @@ DELETE FROM openreplay.outbox;
 INSERT INTO public.projects (name, active) VALUES ('session end', true) RETURNING project_id \gset
 \set t0 1732460400000
 \set start '2024-11-24 15:00:00+00'
-SELECT openreplay.session_id_at(:'start') AS sid \gset
+SELECT pg_temp.session_in_quiet_lane(:'start') AS sid \gset
 CREATE FUNCTION pg_temp.state(id bigint) RETURNS TABLE (is_live boolean, duration int, pages int, events int, stored_duration int)
 LANGUAGE sql AS $$
 	SELECT v.is_live, v.duration, v.pages_count, v.events_count, s.duration
@@ -71,7 +71,7 @@ SELECT is_live FROM pg_temp.state(:sid);
 DELETE FROM openreplay.heartbeats;
 
 -- A page view waits for its timings; at the end it is shown as it is. Vitals that come after its row update the row.
-SELECT openreplay.session_id_at('2024-11-24 17:00:00+00') AS sid \gset
+SELECT pg_temp.session_in_quiet_lane('2024-11-24 17:00:00+00') AS sid \gset
 \set t1 1732467600000
 SELECT pg_temp.start(:sid, :project_id, '2024-11-24 17:00:00+00') IS NOT NULL AS started;
 SELECT openreplay.append_batch(:sid, pg_temp.batch(0, 0, :t1, 'https://shop.example.com/', 'tab-a',
@@ -97,6 +97,7 @@ SELECT pg_temp.start(:sid + n, :project_id, '2024-11-24 19:00:00+00') IS NOT NUL
 SELECT openreplay.append_batch(:sid, pg_temp.batch(0, 0, 86400000, 'https://shop.example.com/', 'tab-a', pg_temp.click('1970')), '2024-11-24 19:00:01+00') IS NOT NULL AS behind,
 	   openreplay.append_batch(:sid + 1, pg_temp.batch(0, 0, 4102444800000, 'https://shop.example.com/', 'tab-a', pg_temp.click('2100')), '2024-11-24 19:00:01+00') IS NOT NULL AS ahead;
 SELECT openreplay.end_sessions(now() + interval '1 day') >= 3 AS ended;	-- lanes may have received later things
-SELECT session_id - :sid AS n, duration, events_count FROM public.sessions WHERE session_id BETWEEN :sid AND :sid + 2 ORDER BY 1;
+SELECT session_id - :sid AS n, duration, events_count, (SELECT count(*) FROM openreplay.outbox o WHERE o.key = s.session_id::text) AS queued
+FROM public.sessions s WHERE session_id BETWEEN :sid AND :sid + 2 ORDER BY 1;
 
 DELETE FROM public.projects WHERE project_id = :project_id;
