@@ -197,5 +197,6 @@ make_room data
 check_recovered "WAL"
 
 check "no batch is parked or broken" until_is 0 sql -c "SELECT batches_parked + batches_broken FROM openreplay.status"
+check "openreplay.check() finds nothing wrong" until_is "" sql -c "SELECT * FROM openreplay.check()"
 echo "disk: $passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -70,16 +70,31 @@ figure()
 	esac
 }
 
+# What the server has in memory now, in MB.
+resident()
+{
+	awk '/^VmRSS/ { print int($2 / 1024) }' "/proc/$INGEST_PID/status"
+}
+
 # measure LABEL RATE: the runs, then a line of medians; the median rate is left in median_rate
 measure()
 {
-	local label=$1 rate=$2 n name line="" resident
+	local label=$1 rate=$2 n name bench_pid code memory=
 	for ((n = 1; n <= runs; n++)); do
 		forget_batches
 		"$replay" bench --url "$INGEST_URL" --key "$PROJECT_KEY" --size "$size" --connections "$connections" --rate "$rate" \
 			--seconds "$seconds" --captures "$PROJECT_ROOT/data/captures" \
-			--pids "postgres=$(head -n 1 "$dir/data/postmaster.pid"),ingest=$INGEST_PID" > "$work/run.$n" 2>&1
-		[ $? = 0 ] || { cat "$work/run.$n" >&2; tail -n 5 "$dir/ingest.log" >&2; exit 1; }
+			--pids "postgres=$(head -n 1 "$dir/data/postmaster.pid"),ingest=$INGEST_PID" > "$work/run.$n" 2>&1 &
+		bench_pid=$!
+		# A second after the start, when all buffers are in use; in the middle; at the end.
+		sleep 1
+		memory+=" $(resident)"
+		sleep $((seconds / 2 - 1))
+		memory+="-$(resident)"
+		wait "$bench_pid"
+		code=$?
+		memory+="-$(resident)"
+		[ "$code" = 0 ] || { cat "$work/run.$n" >&2; tail -n 5 "$dir/ingest.log" >&2; exit 1; }
 		sed "s|^|    $label $n: |" "$work/run.$n"
 		if [ "$3" = with_workers ]; then
 			wait_until_processed "$label $n"
@@ -88,10 +103,9 @@ measure()
 	for name in rate p50 p99 postgres ingest replay others; do
 		printf -v "median_$name" '%s' "$(for ((n = 1; n <= runs; n++)); do figure $name "$work/run.$n"; done | median)"
 	done
-	resident=$(awk '/^VmHWM/ { print int($2 / 1024) }' "/proc/$INGEST_PID/status")
 	# shellcheck disable=SC2154
 	echo "$label: $median_rate batches/s, p50 $median_p50 ms, p99 $median_p99 ms; CPU s per million batches: postgres $median_postgres," \
-		"ingest $median_ingest, generator $median_replay; ingest server at most $resident MB;" \
+		"ingest $median_ingest, generator $median_replay; ingest server's MB at the start, in the middle, at the end:$memory;" \
 		"everybody else took $median_others CPU s of $seconds s a run"
 }
 

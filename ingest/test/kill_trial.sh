@@ -22,7 +22,8 @@
 #   - no start was answered with an error, and one without an answer was sent while its server was dead;
 #   - the stored batches are processed again from nothing, by one process that nobody disturbs, in a second database: every
 #     event table must hold the same rows as the disturbed one, no more and no fewer;
-#   - the rows of some sessions are counted against their decoded messages.
+#   - the rows of some sessions are counted against their decoded messages;
+#   - openreplay.check() finds nothing wrong.
 # --rate half first measures how many batches a second are taken and processed on this machine, undisturbed, and sends half.
 # Prints "kill: N passed, M failed". --keep leaves the directory with logs and cluster for a look.
 set -u
@@ -454,6 +455,7 @@ for database in "$PGDATABASE" undisturbed; do
 	check_same "openreplay.check() in $database" "$(sql -d "$database" -c "SELECT * FROM openreplay.check()")" ""
 done
 check_same "sessions whose rows differ from their messages" "$(count_decoded)" ""
+check_same "what openreplay.check() says" "$(sql -c "TABLE openreplay.check()" 2>&1)" ""
 echo "recognised as resent: $(sql -c "SELECT sum(duplicates) FROM openreplay.passes")"
 echo "rows: $(sql -c "SELECT (SELECT count(*) FROM public.sessions) || ' sessions, ' || (SELECT count(*) FROM events.clicks) || ' clicks, '
 	|| (SELECT count(*) FROM events.pages) || ' pages, ' || (SELECT count(*) FROM events_common.requests) || ' requests'")"

@@ -28,6 +28,7 @@ uploader 300 -      ingest/test/uploader_test.sh
 kills    300 -      ingest/test/kill_trial.sh --seconds 45 --kills 10
 disk     300 -      ingest/test/full_disk.sh
 differential 300 -  ingest/test/differential_test.sh 10
+snapshot 300 -      ingest/test/visible_bench.sh --seconds 20 --rate 200 --snapshot
 browser  600 -      ingest/test/browser/run.sh
 up       600 -      ingest/test/up_test.sh
 '
@@ -36,9 +37,11 @@ wire     900 -      build/bench/src/wire/wire_bench data/captures
 flags    300 -      ingest/test/flags_bench.sh
 ingest  1800 -      ingest/test/ingest_bench.sh
 pass    1800 -      ingest/test/pass_bench.sh
+visible  600 -      ingest/test/visible_bench.sh
 '
 soaks='
 chaos   1800 -      ingest/test/kill_trial.sh --seconds 240 --kills 30 --rate half --visitors 400
+snapshot 3600 -     ingest/test/visible_bench.sh --seconds 600 --snapshot
 fuzz   14400 -      ingest/test/fuzz.sh 600
 differential 3600 - ingest/test/differential_test.sh 1
 '
