@@ -78,6 +78,10 @@ begin_cluster()
 		"openreplay.workers = $workers" "track_commit_timestamp = on" "shared_buffers = 256MB" "max_wal_size = 4GB" \
 		"autovacuum_naptime = 5s" || exit 1
 	create_openreplay || die "visible_bench.sh: CREATE EXTENSION openreplay failed: run make install first"
+	# The launcher looks for new databases every few seconds; that is not what is measured.
+	until [ "$(sql -c "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'openreplay worker'")" = "$workers" ]; do
+		sleep 0.1
+	done
 	start_ingest "$dir" || exit 1
 }
 
