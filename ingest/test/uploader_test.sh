@@ -226,9 +226,11 @@ says()
 {
 	env -i PATH="$PATH" "$@" "$dir/openreplay-uploader" --once 2>&1 > /dev/null | sed 's/^[^ ]* //'
 }
-like "no directory" "$(says)" "error configuration: STORAGE_DIR is missing*"
+like "no storage" "$(says)" "error configuration: give either STORAGE_DIR, * or AWS_ACCESS_KEY_ID *"
+like "half of a key" "$(says AWS_ACCESS_KEY_ID=a)" "error configuration: AWS_SECRET_ACCESS_KEY or AWS_SECRET_ACCESS_KEY_FILE is missing"
+like "an endpoint without a scheme" "$(says AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b AWS_ENDPOINT=host)" "error configuration: AWS_ENDPOINT: host begins with neither*"
 like "a relative one" "$(says STORAGE_DIR=here)" "error configuration: STORAGE_DIR: here does not begin with a slash"
-like "one that is not there" "$(says STORAGE_DIR="$work/nowhere")" "error STORAGE_DIR cannot be used error=\"cannot make $work/nowhere/.partial: No such file or directory\""
+like "one that is not there" "$(says STORAGE_DIR="$work/nowhere")" "error the storage cannot be used error=\"cannot make $work/nowhere/.partial: No such file or directory\""
 like "no database" "$(says STORAGE_DIR="$work" DATABASE_URL="host=$work")" "error cannot connect to the database*"
 
 tell_result

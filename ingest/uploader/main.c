@@ -23,8 +23,8 @@ show_usage(void)
 		 "\n"
 		 "  openreplay-uploader [--config FILE] [--once]\n"
 		 "\n"
-		 "FILE has KEY=VALUE lines; the same keys in the environment win.  Required: STORAGE_DIR.  All keys are\n"
-		 "described in ingest/uploader/README.md.\n"
+		 "FILE has KEY=VALUE lines; the same keys in the environment win.  Required: STORAGE_DIR, or\n"
+		 "AWS_ACCESS_KEY_ID and what goes with it.  All keys are described in ingest/uploader/README.md.\n"
 		 "\n"
 		 "--once does what there is to do and ends: exit code 0 if all of it succeeded.  SIGTERM ends after the\n"
 		 "recordings under way.");
@@ -46,7 +46,9 @@ await_end(Uploader *uploader, const sigset_t *signals)
 	if (uploader->once)
 		return;
 	log_info("ready name=%s workers=%lld storage=%s", uploader->settings->uploader_name,
-			 (long long) uploader->settings->workers, uploader->settings->storage_dir);
+			 (long long) uploader->settings->workers,
+			 uploader->settings->storage_dir[0] != '\0' ? uploader->settings->storage_dir
+														: uploader->settings->bucket_name);
 	sigwait(signals, &number);
 	log_info("stopping");
 	stop_workers(uploader);
@@ -153,7 +155,7 @@ main(int argc, char **argv)
 	uploader.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	uploader.storage = open_storage(&settings, error, sizeof(error));
 	if (uploader.storage == NULL)
-		log_error("STORAGE_DIR cannot be used error=\"%s\"", error);
+		log_error("the storage cannot be used error=\"%s\"", error);
 	ok = uploader.storage != NULL && uploader.wake_fd >= 0 && run(&uploader, &signals);
 	close_storage(uploader.storage);
 	if (uploader.once && ok)

@@ -3,12 +3,16 @@
  */
 #include "uploader/settings.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/config.h"
+#include "common/files.h"
+
+#define SECRET_MAX 4096
 
 #define AT(field) offsetof(Settings, field)
 
@@ -23,6 +27,16 @@ static const ConfigKey keys[] = {
 	{"COMPRESSION_LEVEL", CONFIG_INT, AT(compression_level), "3", 1, 19},
 	{"STORAGE_DIR", CONFIG_TEXT, AT(storage_dir), "", 0, 0},
 	{"BUCKET_NAME", CONFIG_TEXT, AT(bucket_name), "mobs", 0, 0},
+	{"AWS_ENDPOINT", CONFIG_TEXT, AT(aws_endpoint), "", 0, 0},
+	{"AWS_REGION", CONFIG_TEXT, AT(aws_region), "us-east-1", 0, 0},
+	{"AWS_ACCESS_KEY_ID", CONFIG_TEXT, AT(aws_access_key_id), "", 0, 0},
+	{"AWS_SECRET_ACCESS_KEY", CONFIG_TEXT, AT(aws_secret_access_key), "", 0, 0},
+	{"AWS_SECRET_ACCESS_KEY_FILE", CONFIG_TEXT, AT(aws_secret_access_key_file), "", 0, 0},
+	{"AWS_SESSION_TOKEN", CONFIG_TEXT, AT(aws_session_token), "", 0, 0},
+	{"S3_ADDRESSING", CONFIG_TEXT, AT(s3_addressing), "auto", 0, 0},
+	{"S3_PART_SIZE", CONFIG_INT, AT(s3_part_size), "16777216", 5242880, 1073741824},
+	{"S3_TIMEOUT", CONFIG_SECONDS, AT(s3_timeout_s), "300", 1, 86400},
+	{"AWS_SKIP_SSL_VALIDATION", CONFIG_BOOL, AT(skip_ssl_validation), "false", 0, 0},
 	{"METRICS_FILE", CONFIG_TEXT, AT(metrics_file), "", 0, 0},
 	{"LOG_LEVEL", CONFIG_TEXT, AT(log_level_name), "info", 0, 0},
 };
@@ -50,6 +64,69 @@ make_name(Settings *settings)
 }
 
 static bool
+check_directory(const Settings *settings, char *error, size_t error_size)
+{
+	if (settings->storage_dir[0] == '/')
+		return true;
+	snprintf(error, error_size, "STORAGE_DIR: %s does not begin with a slash", settings->storage_dir);
+	return false;
+}
+
+static bool
+read_secret(Settings *settings, char *error, size_t error_size)
+{
+	char *content;
+	size_t len;
+
+	if (settings->aws_secret_access_key_file[0] == '\0')
+		return true;
+	content = read_small_file(settings->aws_secret_access_key_file, SECRET_MAX, &len);
+	if (content == NULL)
+	{
+		snprintf(error, error_size, "AWS_SECRET_ACCESS_KEY_FILE: cannot read %s: %s",
+				 settings->aws_secret_access_key_file, strerror(errno));
+		return false;
+	}
+	content[strcspn(content, "\r\n")] = '\0';
+	free(settings->aws_secret_access_key);
+	settings->aws_secret_access_key = content;
+	return true;
+}
+
+static bool
+check_s3(Settings *settings, char *error, size_t error_size)
+{
+	if (settings->aws_access_key_id[0] == '\0')
+	{
+		snprintf(error, error_size,
+				 "give either STORAGE_DIR, the directory where recordings are kept, or"
+				 " AWS_ACCESS_KEY_ID and what goes with it, for an S3-compatible storage");
+		return false;
+	}
+	if (!read_secret(settings, error, error_size))
+		return false;
+	if (settings->aws_secret_access_key[0] == '\0')
+	{
+		snprintf(error, error_size, "AWS_SECRET_ACCESS_KEY or AWS_SECRET_ACCESS_KEY_FILE is missing");
+		return false;
+	}
+	if (strcmp(settings->s3_addressing, "auto") != 0 && strcmp(settings->s3_addressing, "path") != 0 &&
+		strcmp(settings->s3_addressing, "virtual") != 0)
+	{
+		snprintf(error, error_size, "S3_ADDRESSING: \"%s\" is none of auto, path, virtual", settings->s3_addressing);
+		return false;
+	}
+	if (settings->aws_endpoint[0] != '\0' && strncmp(settings->aws_endpoint, "http://", 7) != 0 &&
+		strncmp(settings->aws_endpoint, "https://", 8) != 0)
+	{
+		snprintf(error, error_size, "AWS_ENDPOINT: %s begins with neither http:// nor https://",
+				 settings->aws_endpoint);
+		return false;
+	}
+	return true;
+}
+
+static bool
 complete_settings(Settings *settings, char *error, size_t error_size)
 {
 	if (!parse_log_level(settings->log_level_name, &settings->log_level))
@@ -58,16 +135,9 @@ complete_settings(Settings *settings, char *error, size_t error_size)
 				 settings->log_level_name);
 		return false;
 	}
-	if (settings->storage_dir[0] == '\0')
-	{
-		snprintf(error, error_size, "STORAGE_DIR is missing: the directory where recordings are kept");
+	if (settings->storage_dir[0] == '\0' ? !check_s3(settings, error, error_size)
+										 : !check_directory(settings, error, error_size))
 		return false;
-	}
-	if (settings->storage_dir[0] != '/')
-	{
-		snprintf(error, error_size, "STORAGE_DIR: %s does not begin with a slash", settings->storage_dir);
-		return false;
-	}
 	if (settings->bucket_name[0] == '\0' || settings->bucket_name[0] == '.' ||
 		strchr(settings->bucket_name, '/') != NULL)
 	{

@@ -26,8 +26,18 @@ typedef struct Settings
 	int64_t compression_level;
 
 	/* storage */
-	char *storage_dir;
+	char *storage_dir; /* "": S3 */
 	char *bucket_name;
+	char *aws_endpoint; /* "": Amazon's */
+	char *aws_region;
+	char *aws_access_key_id;
+	char *aws_secret_access_key; /* after load_settings() also when it came from the file */
+	char *aws_secret_access_key_file;
+	char *aws_session_token;
+	char *s3_addressing;  /* path, virtual; auto: path where an endpoint is given */
+	int64_t s3_part_size; /* larger objects are sent in parts of so many bytes */
+	int64_t s3_timeout_s; /* for a request */
+	bool skip_ssl_validation;
 
 	char *metrics_file;
 	char *log_level_name;

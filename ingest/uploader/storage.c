@@ -1,159 +1,35 @@
 /*
- * storage.c - objects as files of a directory
- *
- * STORAGE_DIR/<bucket>/<key>.  A file is written under another name in STORAGE_DIR/.partial, fsynced, renamed to its
- * place, and the directory fsynced: whoever reads sees the old object or the new one.  What a killed uploader left in
- * .partial is removed when the next one starts and finds it old.
+ * storage.c - chooses where objects go
  */
 #include "uploader/storage.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "common/log.h"
-
-#define PATH_SIZE 4096
-#define PARTIAL ".partial"
-#define ABANDONED_S 86400 /* no put takes a day */
+#include "uploader/storage_driver.h"
 
 struct Storage
 {
-	char *dir;
-	char *bucket;
-	char *name; /* of the uploader, so that two never write one partial file */
-	atomic_uint_fast64_t written;
+	const StorageDriver *driver;
+	void *state;
 };
-
-/* ---- paths ---- */
-
-static bool
-make_path(char *path, char *error, size_t error_size, const char *format, ...)
-{
-	va_list arguments;
-	int len;
-
-	va_start(arguments, format);
-	len = vsnprintf(path, PATH_SIZE, format, arguments);
-	va_end(arguments);
-	if (len >= 0 && len < PATH_SIZE)
-		return true;
-	snprintf(error, error_size, "a path of more than %d bytes", PATH_SIZE);
-	return false;
-}
-
-static bool
-fail(char *error, size_t error_size, const char *what, const char *path)
-{
-	int saved_errno = errno;
-
-	snprintf(error, error_size, "cannot %s %s: %s", what, path, strerror(saved_errno));
-	return false;
-}
-
-static bool
-sync_directory(const char *path, char *error, size_t error_size)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && fsync(fd) == 0;
-
-	if (!ok)
-		fail(error, error_size, "fsync", path);
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
-/* Makes a directory whose parent is there, durably. */
-static bool
-make_directory(char *path, char *error, size_t error_size)
-{
-	char *slash;
-	bool ok;
-
-	if (mkdir(path, 0750) != 0)
-		return errno == EEXIST || fail(error, error_size, "make", path);
-	slash = strrchr(path, '/');
-	*slash = '\0';
-	ok = sync_directory(path, error, error_size);
-	*slash = '/';
-	return ok;
-}
-
-/* Makes the directories of a path from behind STORAGE_DIR on, which itself has to be there. */
-static bool
-make_directories(const Storage *storage, char *path, char *error, size_t error_size)
-{
-	for (char *slash = strchr(path + strlen(storage->dir) + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/'))
-	{
-		bool ok;
-
-		*slash = '\0';
-		ok = make_directory(path, error, error_size);
-		*slash = '/';
-		if (!ok)
-			return false;
-	}
-	return true;
-}
-
-/* ---- opening ---- */
-
-static void
-remove_abandoned(const Storage *storage)
-{
-	char path[PATH_SIZE];
-	char ignored[256];
-	time_t now = time(NULL);
-	struct dirent *entry;
-	DIR *dir;
-
-	if (!make_path(path, ignored, sizeof(ignored), "%s/" PARTIAL, storage->dir) || (dir = opendir(path)) == NULL)
-		return;
-	while ((entry = readdir(dir)) != NULL)
-	{
-		struct stat status;
-
-		if (fstatat(dirfd(dir), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode) &&
-			now - status.st_mtime > ABANDONED_S && unlinkat(dirfd(dir), entry->d_name, 0) == 0)
-			log_info("removed an abandoned file name=%s", entry->d_name);
-	}
-	closedir(dir);
-}
 
 Storage *
 open_storage(const Settings *settings, char *error, size_t error_size)
 {
 	Storage *storage = calloc(1, sizeof(Storage));
-	char path[PATH_SIZE];
-	size_t len;
 
-	snprintf(error, error_size, "out of memory");
-	if (storage == NULL || (storage->dir = strdup(settings->storage_dir)) == NULL ||
-		(storage->bucket = strdup(settings->bucket_name)) == NULL ||
-		(storage->name = strdup(settings->uploader_name)) == NULL)
+	if (storage == NULL)
 	{
-		close_storage(storage);
+		snprintf(error, error_size, "out of memory");
 		return NULL;
 	}
-	for (len = strlen(storage->dir); len > 1 && storage->dir[len - 1] == '/'; len--)
-		storage->dir[len - 1] = '\0';
-	if (!make_path(path, error, error_size, "%s/" PARTIAL, storage->dir) || !make_directory(path, error, error_size))
-	{
-		close_storage(storage);
-		return NULL;
-	}
-	remove_abandoned(storage);
-	return storage;
+	storage->driver = settings->storage_dir[0] != '\0' ? &directory_driver : &s3_driver;
+	storage->state = storage->driver->open(settings, error, error_size);
+	if (storage->state != NULL)
+		return storage;
+	free(storage);
+	return NULL;
 }
 
 void
@@ -161,89 +37,18 @@ close_storage(Storage *storage)
 {
 	if (storage == NULL)
 		return;
-	free(storage->dir);
-	free(storage->bucket);
-	free(storage->name);
+	storage->driver->close(storage->state);
 	free(storage);
-}
-
-/* ---- objects ---- */
-
-static bool
-write_file(const char *path, const StorageObject *object, char *error, size_t error_size)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-	const char *data = object->data;
-	size_t left = object->len;
-	bool ok = fd >= 0;
-
-	while (ok && left > 0)
-	{
-		ssize_t written = write(fd, data, left);
-
-		if (written > 0)
-		{
-			data += written;
-			left -= (size_t) written;
-		}
-		else
-			ok = written < 0 && errno == EINTR;
-	}
-	ok = ok && fsync(fd) == 0;
-	if (!ok)
-		fail(error, error_size, "write", path);
-	if (fd >= 0 && close(fd) != 0 && ok)
-		ok = fail(error, error_size, "close", path);
-	return ok;
 }
 
 bool
 storage_put(Storage *storage, const StorageObject *object, char *error, size_t error_size)
 {
-	char partial[PATH_SIZE];
-	char path[PATH_SIZE];
-	uint64_t number = atomic_fetch_add(&storage->written, 1);
-	bool ok;
-
-	if (!make_path(path, error, error_size, "%s/%s/%s", storage->dir, storage->bucket, object->key) ||
-		!make_path(partial, error, error_size, "%s/" PARTIAL "/%s.%" PRIu64, storage->dir, storage->name, number) ||
-		!make_directories(storage, path, error, error_size))
-		return false;
-	ok = write_file(partial, object, error, error_size);
-	if (ok && rename(partial, path) != 0)
-		ok = fail(error, error_size, "rename a file to", path);
-	if (!ok)
-	{
-		unlink(partial);
-		return false;
-	}
-	*strrchr(path, '/') = '\0';
-	return sync_directory(path, error, error_size);
+	return storage->driver->put(storage->state, object, error, error_size);
 }
 
 bool
 storage_remove_folder(Storage *storage, const char *folder, char *error, size_t error_size)
 {
-	char path[PATH_SIZE];
-	struct dirent *entry;
-	bool ok = true;
-	DIR *dir;
-
-	if (!make_path(path, error, error_size, "%s/%s/%s", storage->dir, storage->bucket, folder))
-		return false;
-	dir = opendir(path);
-	if (dir == NULL)
-		return errno == ENOENT || fail(error, error_size, "open", path);
-	while (ok && (entry = readdir(dir)) != NULL)
-	{
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		if (unlinkat(dirfd(dir), entry->d_name, 0) != 0 && errno != ENOENT)
-			ok = fail(error, error_size, "remove a file of", path);
-	}
-	closedir(dir);
-	/* another uploader may be doing the same */
-	if (ok && rmdir(path) != 0 && errno != ENOENT && errno != ENOTEMPTY)
-		ok = fail(error, error_size, "remove", path);
-	return ok;
+	return storage->driver->remove_folder(storage->state, folder, error, error_size);
 }

@@ -1,0 +1,252 @@
+#!/usr/bin/env bash
+#
+# run.sh - recordings go to an S3 server that verifies signatures, and get there whatever it does
+#
+# Prints "storage: N passed, M failed".
+set -u
+test_name=storage
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$here/../http.sh"
+
+command -v npm > /dev/null || die "run.sh: no npm here: install Debian's nodejs and npm"
+# npm notes in node_modules what it installed; an older note than the lock file means other versions.
+installed=$here/node_modules/.package-lock.json
+if [ ! -e "$installed" ] || [ "$here/package-lock.json" -nt "$installed" ]; then
+	[ -w "$here" ] || die "run.sh: $here/node_modules is missing, and $(id -un) cannot write there"
+	(cd "$here" && npm ci --no-audit --no-fund --loglevel=error) || die "run.sh: npm could not install the server"
+	touch "$installed"
+fi
+
+s3_pid=
+stop_s3()
+{
+	[ -z "$s3_pid" ] || { kill -KILL "$s3_pid" 2> /dev/null; wait "$s3_pid" 2> /dev/null; }
+	s3_pid=
+}
+stop_all()
+{
+	stop_s3
+	clean_up
+}
+trap stop_all EXIT
+
+s3_secret='a/secret+of=the_test'
+# start_s3 [DIRECTORY]: sets s3_port
+start_s3()
+{
+	node "$here/s3.mjs" "${1:-$work/s3}" "$s3_secret" > "$work/s3.out" 2>&1 &
+	s3_pid=$!
+	local n
+	for n in $(seq 100); do
+		s3_port=$(sed -n 's/^port //p' "$work/s3.out")
+		[ -n "$s3_port" ] && return
+		sleep 0.1
+	done
+	cat "$work/s3.out"
+	die "run.sh: the S3 server does not start"
+}
+
+# faults JSON: what shall happen to the next requests
+faults()
+{
+	curl -s -o /dev/null -X PUT --data-binary "$1" "http://127.0.0.1:$s3_port/-/faults"
+}
+
+# requests: what came since it was last asked, in one line
+requests()
+{
+	curl -s "http://127.0.0.1:$s3_port/-/requests" | tr '\n' ' ' | sed 's/ *$//'
+}
+
+# s3 METHOD PATH [CURL_ARGUMENT...]: a signed request, as anybody else would make it
+s3()
+{
+	local method=$1 path=$2
+	shift 2
+	curl -s --aws-sigv4 aws:amz:us-test-1:s3 --user "S3RVER:$s3_secret" -X "$method" \
+		-H "x-amz-content-sha256: $(printf '' | sha256sum | cut -d' ' -f1)" "$@" "http://127.0.0.1:$s3_port$path"
+}
+
+# upload [KEY=VALUE...]: runs one, its words in $work/log, its summary in $summary
+upload()
+{
+	summary=$(as_server env "DATABASE_URL=host=$PGHOST port=$PGPORT user=uploader dbname=$PGDATABASE" \
+		AWS_ENDPOINT="http://127.0.0.1:$s3_port" AWS_REGION=us-test-1 AWS_ACCESS_KEY_ID=S3RVER \
+		AWS_SECRET_ACCESS_KEY_FILE="$dir/s3-secret" LOG_LEVEL=debug "$@" "$dir/openreplay-uploader" --once 2> "$work/log")
+	code=$?
+}
+
+# again [SESSION]: queues a recording, or all
+again()
+{
+	sql -c "DELETE FROM openreplay.outbox" -c "SELECT openreplay.queue_recordings(array_agg(session_id)) FROM public.sessions
+		WHERE session_id = ${1:-session_id}" > /dev/null
+}
+
+# whole SESSION: how many of its files are not the bytes of openreplay.recording()
+whole()
+{
+	local file wrong=0
+	for file in dom.mobs dom.mobe devtools.mob; do
+		s3 GET "/mobs/$1/$file" > "$work/got"
+		install -m 644 "$work/got" "$dir/got"
+		[ "$(sql -c "SELECT openreplay.decompress_body(pg_read_binary_file('$dir/got')) = openreplay.recording($1, '$file')")" = t ] || wrong=$((wrong + 1))
+	done
+	echo $wrong
+}
+
+make -s -C "$PROJECT_ROOT" build/captures || die "run.sh: cannot unpack the recordings"
+export OPENREPLAY_CAPTURES=$PROJECT_ROOT/build/captures
+start_cluster "$dir" "$port" "shared_preload_libraries = 'openreplay'" "openreplay.database = 'no database'" "fsync = off" \
+	|| die "run.sh: cannot start a cluster"
+create_openreplay || die "run.sh: cannot create the extension (make install?)"
+sql -c "CREATE ROLE uploader LOGIN IN ROLE openreplay_uploader"
+install -m 755 "$PROJECT_ROOT/openreplay-uploader" "$dir/openreplay-uploader"
+echo "$s3_secret" | as_server sh -c 'umask 077; cat > "$0"' "$dir/s3-secret"
+{
+	cat "$PROJECT_ROOT/sql/include/captures.sql"
+	for name in s1-browse-short s2-checkout-full s5-heavy-dom; do
+		echo "SELECT pg_temp.append_capture('$name', 1);"
+	done
+} | (cd "$PROJECT_ROOT" && sql > /dev/null)
+sql -c "SELECT openreplay.process_batches()" -c "SELECT openreplay.end_sessions(now())" > /dev/null
+sessions=$(sql -c "SELECT session_id FROM public.sessions ORDER BY 1")
+session=${sessions%%$'\n'*}
+start_s3
+
+# ---- it works ----
+
+upload
+same "all goes well" "$code" 0
+like "three recordings" "$summary" "stored 3 recordings in 9 files*; removed 0; 0 failed"
+same "with no request too many" "$(requests)" "$(printf 'PUT 200 %.0s' $(seq 9) | sed 's/ $//')"
+for each in $sessions; do
+	same "session $each" "$(whole "$each")" 0
+done
+headers=$(s3 HEAD "/mobs/$session/dom.mobs" -I | tr -d '\r')
+like "its type" "$headers" *"content-type: application/octet-stream"*
+like "how long it may be kept" "$headers" *"cache-control: max-age=3600, private"*
+same "no encoding, which browsers would undo" "$(grep -ci '^content-encoding' <<< "$headers")" 0
+again "$session"
+upload S3_ADDRESSING=virtual AWS_ENDPOINT="http://s3.localhost:$s3_port/"
+same "by the bucket's own host name" "$code|$(whole "$session")" "0|0"
+again "$session"
+upload AWS_SESSION_TOKEN=a/token+of=a-session
+same "with a session token" "$code|$(whole "$session")" "0|0"
+
+# ---- what can never work is told at once ----
+
+requests > /dev/null
+again "$session"
+upload AWS_SECRET_ACCESS_KEY_FILE= AWS_SECRET_ACCESS_KEY=a-wrong-secret
+same "a wrong secret" "$code|$(sql -c "SELECT to_be_retried, last_error FROM openreplay.outbox_status")" \
+	"1|1|the storage answered PUT $session/devtools.mob with 403 SignatureDoesNotMatch: The request signature we calculated does not match the signature you provided."
+same "is tried once" "$(requests)" "PUT 403"
+same "and not told to anybody" "$(grep -c a-wrong-secret "$work/log")" 0
+again "$session"
+upload AWS_ACCESS_KEY_ID=nobody
+like "a wrong key" "$(sql -c "SELECT last_error FROM openreplay.outbox_status")" "*403 InvalidAccessKeyId*"
+again "$session"
+upload AWS_REGION=elsewhere
+like "a wrong region" "$(sql -c "SELECT last_error FROM openreplay.outbox_status")" "*400 AuthorizationHeaderMalformed*"
+again "$session"
+upload BUCKET_NAME=nowhere
+like "a bucket that is not there" "$(sql -c "SELECT last_error FROM openreplay.outbox_status")" "*404 NoSuchBucket*"
+sql -c "SELECT openreplay.retry_outbox()" > /dev/null
+upload
+same "put right, it is stored" "$code|$(sql -c "SELECT count(*) FROM openreplay.outbox")" "0|0"
+
+# ---- what passes is waited for ----
+
+requests > /dev/null
+for fault in 503 500 429 '"cut"' '"cut answer"'; do
+	again "$session"
+	faults "[\"pass\", $fault, $fault]"
+	upload
+	same "$fault twice" "$code|$(whole "$session")" "0|0"
+done
+again "$session"
+faults '["hang"]'
+upload S3_TIMEOUT=1
+same "no answer" "$code|$(whole "$session")" "0|0"
+again "$session"
+faults '[503, 503, 503, 503, 503, 503, 503, 503]'
+requests > /dev/null
+upload
+like "for ever is too long" "$(sql -c "SELECT to_be_retried, last_error FROM openreplay.outbox_status")" "1|*with 503 SlowDown: as ordered"
+same "four tries" "$(requests)" "PUT 503 PUT 503 PUT 503 PUT 503"
+faults '[]'
+
+# ---- the server is killed in the middle, and comes back ----
+
+s3 DELETE "/mobs/$session/dom.mobs"
+sql -c "SELECT openreplay.retry_outbox()" > /dev/null
+faults '["pass", "hang"]'
+upload S3_TIMEOUT=20 &
+upload_pid=$!
+for n in $(seq 100); do
+	[ "$(requests)" = "PUT 200 PUT hang" ] && break
+	sleep 0.1
+	grep -q . "$work/s3.out" || break
+done
+sleep 1
+stop_s3
+wait "$upload_pid"
+like "the server is gone" "$(sql -c "SELECT to_be_retried, last_error FROM openreplay.outbox_status")" "1|no answer of the storage to PUT $session/dom.mobe:*"
+start_s3
+same "what was not told stored is not there" "$(s3 HEAD "/mobs/$session/dom.mobs" -I -o /dev/null -w '%{http_code}')" 404
+sql -c "SELECT openreplay.retry_outbox()" > /dev/null
+upload
+same "it is back" "$code|$(whole "$session")" "0|0"
+
+# ---- large objects go in parts ----
+
+# noise does not compress
+sql -c "CREATE FUNCTION pg_temp.little_endian(n integer) RETURNS bytea LANGUAGE sql AS \$\$
+		SELECT set_byte(set_byte(set_byte(set_byte('\\x00000000', 0, n & 255), 1, n >> 8 & 255), 2, n >> 16 & 255), 3, n >> 24) \$\$" \
+	-c "CREATE TABLE noise AS SELECT string_agg(gen_random_bytes(1024), '') AS bytes FROM generate_series(1, 11500)" \
+	-c "SELECT openreplay.append_batch($session, '\\x1f00'::bytea || convert_to('1760000000000_1_1760000001000.png', 'UTF8') || pg_temp.little_endian(length(bytes)) || bytes, now(), 'c') FROM noise" \
+	> /dev/null 2> "$work/noise"
+sql -c "SELECT length(bytes) FROM noise" > /dev/null || cat "$work/noise"
+name=1760000000000_1_1760000001000.png
+sql -c "UPDATE openreplay.batches SET body = openreplay.compress_body(set_byte('\\x0000', 0, ${#name}) || substring(openreplay.decompress_body(body) FROM 3))
+	WHERE session_id = $session AND kind = 'c'"
+parts()
+{
+	s3 GET "/mobs/$session/1760000000000_1.tar.zst" > "$work/got"
+	install -m 644 "$work/got" "$dir/got"
+	sql -c "SELECT substring(openreplay.decompress_body(pg_read_binary_file('$dir/got')) FROM 513 FOR length(bytes)) = bytes FROM noise"
+}
+requests > /dev/null
+again "$session"
+upload S3_PART_SIZE=5242880
+same "three parts" "$code|$(requests)" "0|PUT 200 PUT 200 PUT 200 POST 200 PUT 200 PUT 200 PUT 200 POST 200"
+same "are one object" "$(parts)" t
+s3 DELETE "/mobs/$session/1760000000000_1.tar.zst"
+again "$session"
+faults '["pass", "pass", "pass", 500, "pass", "cut", "pass", "pass", "cut answer"]'
+upload S3_PART_SIZE=5242880
+same "with faults" "$code|$(parts)" "0|t"
+s3 DELETE "/mobs/$session/1760000000000_1.tar.zst"
+requests > /dev/null
+again "$session"
+faults '["pass", "pass", "pass", "pass", "pass", 500, 500, 500, 500]'
+upload S3_PART_SIZE=5242880
+# s3rver does not know that request
+same "parts of a failed upload are given up" "$code|$(requests)" \
+	"1|PUT 200 PUT 200 PUT 200 POST 200 PUT 200 PUT 500 PUT 500 PUT 500 PUT 500 DELETE 405"
+same "and nothing is there" "$(s3 HEAD "/mobs/$session/1760000000000_1.tar.zst" -I -o /dev/null -w '%{http_code}')" 404
+sql -c "SELECT openreplay.retry_outbox()" > /dev/null
+upload S3_PART_SIZE=5242880
+same "later it is" "$code|$(parts)" "0|t"
+
+# ---- deleting ----
+
+sql -c "DELETE FROM public.sessions WHERE session_id = $session"
+faults '["pass", "pass", 503, "cut answer"]'
+upload
+like "a deleted session" "$code|$summary" "0|*removed 1; 0 failed"
+same "leaves nothing" "$(s3 GET "/mobs?list-type=2&prefix=$session%2F" | grep -c '<Key>')" 0
+same "and the others are there" "$(whole "${sessions##*$'\n'}")" 0
+
+tell_result
