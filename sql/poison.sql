@@ -41,6 +41,21 @@ SELECT openreplay.append_batch(session_id, (SELECT pg_temp.batch(0, 20, :t0 + 20
 SELECT openreplay.process_batches();
 SELECT label FROM events.clicks WHERE session_id = :sid ORDER BY message_id;
 
+-- What waits for a session is tried one by one as well: neither its start nor its neighbours pay for the one.
+CREATE TRIGGER refuse_poison BEFORE INSERT ON events.clicks FOR EACH ROW WHEN (NEW.label = 'Poison')
+	EXECUTE FUNCTION public.refuse_poison();
+SELECT openreplay.append_batch(:sid + 2, pg_temp.batch(0, n * 10, :t0 + n * 1000, 'https://shop.example.com/', 'tab-a',
+	pg_temp.click(CASE n WHEN 2 THEN 'Poison' ELSE 'Early ' || n END)), timestamptz :'start' + n * interval '1 second') IS NOT NULL AS appended
+FROM generate_series(1, 3) n;
+SELECT openreplay.process_batches();
+SELECT pg_temp.start(:sid + 2, :project_id, :'start') IS NOT NULL AS started;
+SELECT openreplay.append_batch(:sid + 2, pg_temp.batch(0, 40, :t0 + 4000, 'https://shop.example.com/', 'tab-a', pg_temp.click('On time')), timestamptz :'start' + interval '10 seconds') IS NOT NULL AS appended;
+SELECT openreplay.process_batches();
+SELECT label FROM events.clicks WHERE session_id = :sid + 2 ORDER BY message_id;
+SELECT kind, reason FROM openreplay.broken_batches WHERE session_id = :sid + 2;
+SELECT count(*) AS parked FROM openreplay.parked_batches WHERE session_id = :sid + 2;
+DROP TRIGGER refuse_poison ON events.clicks;
+
 -- A fault of the moment is nobody's fault: the statement fails, and nothing is put aside.
 CREATE OR REPLACE FUNCTION public.refuse_poison() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -2,8 +2,7 @@
  * pass.c - one pass: what waits in the lanes becomes rows, in one transaction
  *
  * Rows, positions and checkpoints commit together, so a batch takes effect exactly once, whenever we are killed.  A
- * pass runs in a subtransaction: when some entry makes it fail, everything is undone, entries are tried one by one, and
- * the one that fails alone is put aside as broken with the error's text; its neighbours lose nothing.
+ * pass runs in a subtransaction: when some entry makes it fail, everything is undone, and isolate.c finds the one.
  */
 #include "postgres.h"
 
@@ -98,8 +97,7 @@ report_broken(Pass *pass, const Entry *entry, const char *reason, int messages_k
 	put_bytes(pass->rows, VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body));
 }
 
-/* The entry's row goes, so that no other reader needs to know why it must not be read. */
-static void
+void
 discard(Pass *pass, const Entry *entry)
 {
 	if (pass->discarded == NULL)
@@ -127,59 +125,6 @@ drop(Pass *pass, const Entry *entry, Lane *lane)
 	lane->dropped++;
 }
 
-/* ---- entries that came before their session ---- */
-
-static void
-process_or_park(Pass *pass, const Entry *entry)
-{
-	LiveSession *session = find_live_session(pass->pipeline->sessions, entry->session_id);
-
-	if (session != NULL)
-		apply_entry(pass, session, entry, true);
-	else
-		pass->parked[pass->nparked++] = entry;
-}
-
-/* What came before the session's start entry did, in passes before and in this one. */
-static void
-process_parked(Pass *pass, int64 session_id)
-{
-	int nentries;
-	Entry *entries = read_entries_of(pass, &session_id, 1, true, &nentries);
-
-	for (int i = 0; i < nentries; i++)
-		process_or_park(pass, &entries[i]);
-	for (int i = 0; i < pass->nparked; i++)
-	{
-		const Entry *entry = pass->parked[i];
-
-		if (entry == NULL || entry->session_id != session_id)
-			continue;
-		pass->parked[i] = NULL;
-		process_or_park(pass, entry);
-	}
-}
-
-static void
-put_parked(Pass *pass)
-{
-	for (int i = 0; i < pass->nparked; i++)
-	{
-		const Entry *entry = pass->parked[i];
-
-		if (entry == NULL)
-			continue;
-		lane_of(pass->pipeline, entry->server_id, entry->shard)->parked++;
-		row_start(pass->rows, ROWS_PARKED);
-		put_int64(pass->rows, entry->session_id);
-		put_int32(pass->rows, entry->server_id);
-		put_int16(pass->rows, entry->shard);
-		put_int64(pass->rows, entry->seq);
-		put_timestamp(pass->rows, entry->received_at);
-	}
-	pass->nparked = 0;
-}
-
 /* ---- one entry ---- */
 
 static void
@@ -199,10 +144,12 @@ process_entry(Pass *pass, const Entry *entry)
 	switch (entry->kind)
 	{
 		case ENTRY_START:
-			if (start_session(pass, entry, &reason))
-				process_parked(pass, entry->session_id);
-			else
+			if (!start_session(pass, entry, &reason))
 				report_broken(pass, entry, reason, 0);
+			else if (pass->pipeline->leave_parked)
+				pass->pipeline->started = entry->session_id;
+			else
+				process_parked(pass, entry->session_id);
 			break;
 		case ENTRY_WEB:
 		case ENTRY_MOBILE:
@@ -310,7 +257,7 @@ delete_discarded(Pass *pass)
 	SPI_execute_plan(plan, arguments, NULL, false, 0);
 }
 
-static void
+void
 put_positions(Pass *pass, double elapsed_ms)
 {
 	Lanes *lanes = &pass->pipeline->lanes;
@@ -374,9 +321,10 @@ is_full(const Pass *pass, const instr_time *start)
 	return INSTR_TIME_GET_MILLISEC(elapsed) >= PASS_MS;
 }
 
-static void
-pass_over(Pass *pass, int limit)
+void
+ordinary_work(Pass *pass, const void *arg)
 {
+	int limit = *(const int *) arg;
 	instr_time start;
 	instr_time elapsed;
 
@@ -405,31 +353,6 @@ pass_over(Pass *pass, int limit)
 	pass->entries_done = pass->nentries;
 }
 
-/*
- * Puts the next entry aside: it is kept with the broken ones and no longer among the batches, where it would make the
- * session's state fail too whenever it is derived again.
- */
-static void
-put_aside(Pass *pass, const char *reason)
-{
-	read_entries(pass, 1);
-	if (pass->nentries == 1)
-	{
-		Entry *entry = &pass->entries[0];
-		Lane *lane = lane_of(pass->pipeline, entry->server_id, entry->shard);
-
-		lane->entries++;
-		lane->seq = entry->seq;
-		lane->received_at = Max(lane->received_at, entry->received_at);
-		report_broken(pass, entry, reason, 0);
-		put_positions(pass, 0);
-		write_rows(pass->rows, &pass->rows_written, &pass->rows_known);
-		discard(pass, entry);
-		delete_discarded(pass);
-		pass->entries_done = 1;
-	}
-}
-
 /* Faults of the moment, not of an entry: the same pass may succeed later. */
 static bool
 is_transient(int sqlerrcode)
@@ -447,23 +370,7 @@ is_transient(int sqlerrcode)
 	return false;
 }
 
-static void
-ordinary_work(Pass *pass, const void *arg)
-{
-	pass_over(pass, *(const int *) arg);
-}
-
-static void
-put_aside_work(Pass *pass, const void *arg)
-{
-	put_aside(pass, arg);
-}
-
-/*
- * Runs work in a subtransaction.  Returns the entries done, or -1 and the error's text after everything was undone;
- * with error NULL every error is raised again.
- */
-static int64
+int64
 try_pass(Pipeline *pipeline, PassWork work, const void *arg, char **error)
 {
 	MemoryContext old_context = CurrentMemoryContext;
@@ -524,30 +431,6 @@ try_pass(Pipeline *pipeline, PassWork work, const void *arg, char **error)
 	return done;
 }
 
-/* One entry after the other until the one that fails is found and put aside. */
-static int64
-isolate(Pipeline *pipeline)
-{
-	int64 total = 0;
-
-	for (int i = 0; i < PASS_ENTRIES; i++)
-	{
-		int one = 1;
-		char *error = NULL;
-		int64 done = try_pass(pipeline, ordinary_work, &one, &error);
-
-		if (done == 0)
-			break;
-		if (done < 0)
-		{
-			ereport(LOG, errmsg("an entry could not be processed and is kept as broken: %s", error));
-			return total + try_pass(pipeline, put_aside_work, error, &error);
-		}
-		total += done;
-	}
-	return total;
-}
-
 int64
 do_pass(Pipeline *pipeline, PassWork work, const void *arg)
 {
@@ -561,7 +444,7 @@ run_pass(Pipeline *pipeline)
 	char *error = NULL;
 	int64 done = try_pass(pipeline, ordinary_work, &limit, &error);
 
-	return done >= 0 ? done : isolate(pipeline);
+	return done >= 0 ? done : isolate_fault(pipeline, PASS_ENTRIES);
 }
 
 Pipeline *

@@ -110,6 +110,8 @@ typedef struct Pipeline
 	LiveSessions *sessions;
 	struct HTAB *suggestions; /* hashes of autocomplete values written lately */
 	bool keeps_state;		  /* sessions stay in memory between passes (a worker) */
+	bool leave_parked;		  /* what waits for a session stays where it is (isolate.c) */
+	int64 started;			  /* the last session that started so; 0: none */
 } Pipeline;
 
 /* One pass. */
@@ -173,6 +175,18 @@ extern int64 run_pass(Pipeline *pipeline);
 typedef void (*PassWork)(Pass *pass, const void *arg);
 extern int64 do_pass(Pipeline *pipeline, PassWork work, const void *arg);
 
+/* The same, but for an error that can be blamed on an entry: -1 and the error's text. */
+extern int64 try_pass(Pipeline *pipeline, PassWork work, const void *arg, char **error);
+
+/* Work of an ordinary pass; arg points to how many entries it takes at most. */
+extern void ordinary_work(Pass *pass, const void *arg);
+
+/* Notes what was done in the lanes, their positions among it. */
+extern void put_positions(Pass *pass, double elapsed_ms);
+
+/* The entry's row goes, so that no other reader needs to know why it must not be read. */
+extern void discard(Pass *pass, const Entry *entry);
+
 /* Inflates an entry's body into the pass's buffer; false and a reason when it is no zstd frame of legal size. */
 extern bool inflate_entry(Pass *pass, const Entry *entry, const uint8 **data, size_t *len, const char **reason);
 
@@ -184,6 +198,21 @@ extern void report_broken(Pass *pass, const Entry *entry, const char *reason, in
 
 /* Writes everything collected so far. */
 extern void finish_pass(Pass *pass);
+
+/* ---- parked.c ---- */
+
+/* Applies an entry to its session, or keeps it until that starts. */
+extern void process_or_park(Pass *pass, const Entry *entry);
+
+/* Applies what came before its session's start entry did, in passes before and in this one. */
+extern void process_parked(Pass *pass, int64 session_id);
+
+extern void put_parked(Pass *pass);
+
+/* ---- isolate.c ---- */
+
+/* After a failed pass: does up to limit entries one by one, and puts the first that fails aside; returns how many. */
+extern int64 isolate_fault(Pipeline *pipeline, int limit);
 
 /* ---- projects.c ---- */
 
