@@ -16,71 +16,29 @@
 
 #define MAX_DEPTH 64
 
-/* The value of four hexadecimal digits, -1 when they are not. */
-static int
-read_hex4(const char *text)
-{
-	int value = 0;
-
-	for (int i = 0; i < 4; i++)
-	{
-		char c = text[i];
-
-		value <<= 4;
-		if (c >= '0' && c <= '9')
-			value |= c - '0';
-		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-			value |= (c | 0x20) - 'a' + 10;
-		else
-			return -1;
-	}
-	return value;
-}
-
 static bool
-is_surrogate(int value, int first)
-{
-	return value >= first && value < first + 0x400;
-}
-
-/* Makes \ud800 ... \udfff without their other half \ufffd, in place.  False when the nesting is too deep. */
-static bool
-mend_text(char *text, size_t len)
+nests_too_deep(const char *text, size_t len)
 {
 	bool in_string = false;
 	int depth = 0;
 
 	for (size_t i = 0; i < len; i++)
 	{
-		if (!in_string)
+		if (in_string)
 		{
-			if (text[i] == '{' || text[i] == '[')
-				depth++;
-			else if (text[i] == '}' || text[i] == ']')
-				depth--;
+			if (text[i] == '\\')
+				i++;
 			else if (text[i] == '"')
-				in_string = true;
-			if (depth > MAX_DEPTH)
-				return false;
+				in_string = false;
 		}
 		else if (text[i] == '"')
-			in_string = false;
-		else if (text[i] == '\\')
-		{
-			i++;
-			if (i + 5 <= len && text[i] == 'u')
-			{
-				int value = read_hex4(text + i + 1);
-
-				if (is_surrogate(value, 0xd800) && i + 11 <= len && text[i + 5] == '\\' && text[i + 6] == 'u' &&
-					is_surrogate(read_hex4(text + i + 7), 0xdc00))
-					i += 10; /* a whole pair */
-				else if (is_surrogate(value, 0xd800) || is_surrogate(value, 0xdc00))
-					memcpy(text + i + 1, "fffd", 4);
-			}
-		}
+			in_string = true;
+		else if ((text[i] == '{' || text[i] == '[') && ++depth > MAX_DEPTH)
+			return true;
+		else if (text[i] == '}' || text[i] == ']')
+			depth--;
 	}
-	return true;
+	return false;
 }
 
 json_t *
@@ -96,7 +54,8 @@ read_client_json(const uint8_t *json, size_t len, char *error, size_t error_size
 		return NULL;
 	}
 	len = clean_text((const char *) json, len, 0, text);
-	if (!mend_text(text, len))
+	mend_surrogates(text, len);
+	if (nests_too_deep(text, len))
 		snprintf(error, error_size, "JSON is nested too deeply");
 	else
 	{

@@ -28,7 +28,7 @@ begin()
 row()
 {
 	sql -c "SELECT openreplay.process_batches()" > /dev/null
-	sql -c "SELECT $1 FROM public.sessions WHERE session_id = $session"
+	sql -c "SELECT $1 FROM public.sessions s WHERE session_id = $session"
 }
 
 # entries: kinds and sizes of the session's entries
@@ -147,6 +147,8 @@ send /v1/mobile/late "$work/batch"
 answers "late, as it is" 200 ""
 same "messages in SQL" "$(sql -c "SELECT string_agg(name || ' ' || \"timestamp\" - $told, ', ' ORDER BY index) FROM openreplay.messages($session)")" \
 	"MobileBatchMeta 0, MobileEvent 500, MobileClickEvent 900"
+same "a tap and an event in SQL, once" "$(row "(SELECT string_agg(label, ' ') FROM events_ios.taps t WHERE t.session_id = s.session_id),
+	(SELECT string_agg(name || ' ' || payload, ' ') FROM events_common.customs c WHERE c.session_id = s.session_id)" )" 'Buy|checkout {"a": 12}'
 session=$late_session
 ask POST /v1/mobile/i -A "$app" -H "Authorization: Bearer $late_token" --data-binary "@$work/batch"
 answers "an expired token" 401 '{"error":"token expired"}'
@@ -179,6 +181,7 @@ gzip -c "$work/wrapped.json" > "$work/wrapped.gz"
 send /v1/sdk/i "$work/wrapped.gz" -H 'Content-Encoding: gzip'
 answers "SDK data in gzip" 200 ""
 same "SDK data are stored as sent" "$(entries)" "a$(stat -c %s "$work/wrapped.json") a$(stat -c %s "$work/bare.json") a$(stat -c %s "$work/wrapped.json")"
+same "SDK data in SQL" "$(row "user_id, (SELECT string_agg(name, ', ' ORDER BY name) FROM events_common.customs c WHERE c.session_id = s.session_id)")" "u-7|at once �, signup"
 for wrong in '' '{' '[]' 'null' "{\"a\":$(printf '[%.0s' {1..5000})"; do
 	printf '%s' "$wrong" > "$work/wrong"
 	send /v1/sdk/i "$work/wrong"

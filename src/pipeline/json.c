@@ -19,6 +19,7 @@
 #include "compat.h"
 #include "pipeline/json.h"
 #include "pipeline/rows.h"
+#include "visit/visit.h"
 
 #define MAX_NESTING 200		  /* far beyond any payload, far below the stack's depth */
 #define MAX_NUMBER_LENGTH 400 /* digits */
@@ -102,6 +103,7 @@ json_from_client(WireString value)
 	char *terminated;
 
 	replace_escaped_nul(json, len);
+	mend_surrogates(json, len);
 	if (jsonb_accepts(json, len))
 		return cleaned;
 

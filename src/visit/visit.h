@@ -101,6 +101,12 @@ extern void make_uuid(char *uuid);
  */
 extern size_t clean_text(const char *text, size_t len, size_t max_chars, char *out);
 
+/*
+ * In JSON, in place: escaped halves of surrogate pairs (\ud800 ... \udfff) that lack their other half become \ufffd.
+ * JavaScript makes such texts, by cutting in the middle of an emoji, and neither PostgreSQL nor jansson reads them.
+ */
+extern void mend_surrogates(char *json, size_t len);
+
 /* ---- user agents ---- */
 
 #define VISIT_AGENT_TEXT 64

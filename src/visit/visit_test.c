@@ -257,6 +257,36 @@ test_clean_text(void)
 }
 
 static void
+check_mended(const char *json, const char *expected)
+{
+	char text[100];
+	size_t len = strlen(json);
+	char *exact = malloc(len); /* so that reading past the end is seen */
+
+	memcpy(exact, json, len);
+	mend_surrogates(exact, len);
+	memcpy(text, exact, len);
+	text[len] = '\0';
+	free(exact);
+	CHECK_TEXT(text, expected);
+}
+
+static void
+test_surrogates(void)
+{
+	check_mended("\"\\ud83d\\ude00\"", "\"\\ud83d\\ude00\"");
+	check_mended("\"\\ud83d\"", "\"\\ufffd\"");
+	check_mended("\"\\uDE00x\"", "\"\\ufffdx\"");
+	check_mended("\"\\ud83d\\ud83d\\ude00\\ude00\"", "\"\\ufffd\\ud83d\\ude00\\ufffd\"");
+	check_mended("\"\\\\ud83d\\n\\u00e4\"", "\"\\\\ud83d\\n\\u00e4\""); /* an escaped backslash is no escape */
+	check_mended("\\ud83d\\u", "\\ufffd\\u");
+	check_mended("\\ud83", "\\ud83");
+	check_mended("\\", "\\");
+	check_mended("x\\\\", "x\\\\");
+	check_mended("", "");
+}
+
+static void
 test_ios_models(void)
 {
 	CHECK_TEXT(ios_model_name("iPhone15,2"), "iPhone 14 Pro");
@@ -278,6 +308,7 @@ main(void)
 	test_shards();
 	test_uuids();
 	test_clean_text();
+	test_surrogates();
 	test_ios_models();
 	return check_summary("visit");
 }

@@ -170,3 +170,50 @@ clean_text(const char *text, size_t len, size_t max_chars, char *out)
 	out[written] = '\0';
 	return written;
 }
+
+/* The value of four hexadecimal digits, -1 when they are not. */
+static int
+read_hex4(const char *text)
+{
+	int value = 0;
+
+	for (int i = 0; i < 4; i++)
+	{
+		char c = text[i];
+
+		value <<= 4;
+		if (c >= '0' && c <= '9')
+			value |= c - '0';
+		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+			value |= (c | 0x20) - 'a' + 10;
+		else
+			return -1;
+	}
+	return value;
+}
+
+/* Whether an escape of six bytes is a surrogate from first on: 0xd800 the first half, 0xdc00 the second. */
+static bool
+is_surrogate(const char *escape, const char *end, int first)
+{
+	int value;
+
+	if (end - escape < 6 || escape[0] != '\\' || escape[1] != 'u')
+		return false;
+	value = read_hex4(escape + 2);
+	return value >= first && value < first + 0x400;
+}
+
+void
+mend_surrogates(char *json, size_t len)
+{
+	char *end = json + len;
+
+	for (char *at = json; (at = memchr(at, '\\', (size_t) (end - at))) != NULL && end - at >= 2; at += 2)
+	{
+		if (is_surrogate(at, end, 0xd800) && is_surrogate(at + 6, end, 0xdc00))
+			at += 10; /* a whole pair */
+		else if (is_surrogate(at, end, 0xd800) || is_surrogate(at, end, 0xdc00))
+			memcpy(at + 2, "fffd", 4);
+	}
+}
