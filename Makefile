@@ -114,15 +114,20 @@ installcheck: build/captures
 SANITIZE = -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 UNIT_PROGRAMS = $(patsubst %.c,build/unit/%,$(UNIT_TESTS))
 UNIT_OBJS = $(patsubst %.c,build/unit/%.o,$(PLAIN_SOURCES) $(COMMON_SOURCES))
+UNIT_SERVER_OBJS = $(patsubst %.c,build/unit/%.o,$(SERVER_SOURCES))
 FUZZ_PROGRAMS = $(patsubst %.c,build/fuzz/%,$(FUZZERS))
 FUZZ_OBJS = $(patsubst %.c,build/fuzz/%.o,$(PLAIN_SOURCES) $(COMMON_SOURCES) $(filter-out %/main.c,$(SERVER_SOURCES)))
-.SECONDARY: $(UNIT_OBJS) $(FUZZ_OBJS) $(addsuffix .o,$(UNIT_PROGRAMS) $(FUZZ_PROGRAMS))
--include $(patsubst %.o,%.d,$(UNIT_OBJS) $(FUZZ_OBJS) $(addsuffix .o,$(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)))
+.SECONDARY: $(UNIT_OBJS) $(UNIT_SERVER_OBJS) $(FUZZ_OBJS) $(addsuffix .o,$(UNIT_PROGRAMS) $(FUZZ_PROGRAMS))
+-include $(patsubst %.o,%.d,$(UNIT_OBJS) $(UNIT_SERVER_OBJS) $(FUZZ_OBJS) $(addsuffix .o,$(UNIT_PROGRAMS) $(FUZZ_PROGRAMS)))
 
 build/unit/%.o: %.c
 	@mkdir -p $(@D)
 	@$(CC) $(SANITIZE) $(STRICT) $(EDGE_CPPFLAGS) -c -o $@ $<
 $(UNIT_PROGRAMS): build/unit/%: build/unit/%.o $(UNIT_OBJS)
+	@$(CC) $(SANITIZE) -o $@ $^ $(EDGE_LIBS)
+
+# The server as ingest/test/http_fuzz.sh runs it.
+build/unit/openreplay-ingest: $(UNIT_SERVER_OBJS) $(UNIT_OBJS)
 	@$(CC) $(SANITIZE) -o $@ $^ $(EDGE_LIBS)
 
 .PHONY: check-unit fuzz format lint

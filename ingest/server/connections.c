@@ -14,6 +14,7 @@
 
 #include "common/clock.h"
 #include "server/metrics.h"
+#include "server/request.h"
 
 #define WATCH_MS 250
 
@@ -24,6 +25,7 @@ struct Connection
 	Connection *previous;
 	int socket;
 	Address peer;
+	Request *request;				 /* NULL between two */
 	Client *client;					 /* NULL for a proxy: its connections are everybody's */
 	atomic_int_fast64_t deadline_ms; /* monotonic; 0: it is not the client's turn */
 };
@@ -192,11 +194,21 @@ begin_connection(Connections *connections, struct MHD_Connection *handle, void *
 	pthread_mutex_unlock(&connections->lock);
 }
 
+void
+set_request(Connection *connection, Request *request)
+{
+	if (connection->request != NULL && request != NULL)
+		forget_request(connection->request);
+	connection->request = request;
+}
+
 static void
 end_connection(Connections *connections, Connection *connection)
 {
 	Clients *clients = connections->server->clients;
 
+	if (connection->request != NULL)
+		forget_request(connection->request);
 	pthread_mutex_lock(&connections->lock);
 	if (connection->previous != NULL)
 		connection->previous->next = connection->next;

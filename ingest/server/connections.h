@@ -14,6 +14,7 @@
 
 typedef struct Connections Connections;
 typedef struct Connection Connection;
+struct Request;
 
 /* Starts the thread that watches.  NULL when that or memory fails. */
 extern Connections *open_connections(Server *server);
@@ -30,6 +31,13 @@ extern void on_connection(void *argument, struct MHD_Connection *connection, voi
 /* NULL when out of memory at its begin: such a connection is closed at once. */
 extern Connection *connection_of(struct MHD_Connection *connection);
 extern const Address *connection_peer(const Connection *connection);
+
+/*
+ * The request that the connection is in, of which libmicrohttpd does not always tell the end when it refuses one
+ * itself: what was not taken away when the next one begins or the connection ends is given to forget_request()
+ * (request.c).
+ */
+extern void set_request(Connection *connection, struct Request *request);
 
 /* Whose turn it is: the client has HTTP_TIMEOUT from now on / the server works for it. */
 extern void expect_client(Connection *connection);

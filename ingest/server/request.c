@@ -127,6 +127,8 @@ on_request_line(void *argument, const char *target, struct MHD_Connection *conne
 		return NULL;
 	expect_client(line);
 	request->line = line;
+	set_request(line, request);
+	request->door = door;
 	atomic_fetch_add(&door->under_way, 1);
 	request->connection = connection;
 	request->server = door->server;
@@ -517,17 +519,8 @@ on_request(void *argument, struct MHD_Connection *connection, const char *url, c
 }
 
 void
-on_completed(void *argument, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode reason)
+forget_request(Request *request)
 {
-	Door *door = argument;
-	Request *request = *context;
-
-	(void) connection;
-	(void) reason;
-	if (request == NULL)
-		return;
-	*context = NULL;
-	expect_client(request->line);
 	release_body(request);
 	free(request->call.value);
 	release_client(request->server->clients, request->client);
@@ -535,6 +528,22 @@ on_completed(void *argument, struct MHD_Connection *connection, void **context, 
 		request->free_work(request->work);
 	if (request->answer != NULL && request->answer_is_own)
 		MHD_destroy_response(request->answer);
+	atomic_fetch_sub(&request->door->under_way, 1);
 	free(request);
-	atomic_fetch_sub(&door->under_way, 1);
+}
+
+void
+on_completed(void *argument, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode reason)
+{
+	Request *request = *context;
+
+	(void) argument;
+	(void) connection;
+	(void) reason;
+	if (request == NULL)
+		return;
+	*context = NULL;
+	expect_client(request->line);
+	set_request(request->line, NULL);
+	forget_request(request);
 }

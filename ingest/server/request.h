@@ -83,6 +83,7 @@ struct Request
 {
 	struct MHD_Connection *connection;
 	Connection *line; /* the same connection */
+	struct Door *door;
 	Server *server;
 	const Route *route; /* NULL: unknown path */
 	unsigned endpoint;	/* its number in the metrics */
@@ -161,6 +162,9 @@ extern void with_session(Request *request, RequestContinuation then);
 /* The token's session, and the project that with_session() found, in decimal, as parameters for calls. */
 extern const char *session_text(Request *request);
 extern const char *project_text(Request *request);
+
+/* Frees the request with all it holds; nobody may be about to wake it. */
+extern void forget_request(Request *request);
 
 extern const char *request_header(Request *request, const char *name);
 

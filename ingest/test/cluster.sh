@@ -120,7 +120,7 @@ start_ingest()
 	INGEST_URL=http://127.0.0.1:$INGEST_PORT
 	if [ ! -d "$dir/ingest" ]; then
 		as_server mkdir -m 700 "$dir/ingest"
-		install -m 755 "$PROJECT_ROOT/openreplay-ingest" "$dir/ingest/openreplay-ingest"
+		install -m 755 "${INGEST_PROGRAM:-$PROJECT_ROOT/openreplay-ingest}" "$dir/ingest/openreplay-ingest"
 		install -m 644 "$PROJECT_ROOT/data/uap-core/regexes.yaml" "$dir/ingest/regexes.yaml"
 	fi
 	as_server rm -f "$dir/ingest/port"

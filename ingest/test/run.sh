@@ -15,6 +15,7 @@ tests='
 lint     300 -      make lint
 unit     600 -      make -s check-unit
 fuzz     600 -      ingest/test/fuzz.sh 10
+http_fuzz 300 -     ingest/test/http_fuzz.sh 20
 regress  600 server make installcheck
 restore  600 server ingest/test/restore.sh
 readers  300 server ingest/test/readers_test.sh
@@ -44,6 +45,7 @@ soaks='
 chaos   1800 -      ingest/test/kill_trial.sh --seconds 240 --kills 30 --rate half --visitors 400
 snapshot 3600 -     ingest/test/visible_bench.sh --seconds 600 --snapshot
 fuzz   14400 -      ingest/test/fuzz.sh 600
+http_fuzz 1800 -    ingest/test/http_fuzz.sh 600
 differential 3600 - ingest/test/differential_test.sh 1
 '
 
