@@ -56,6 +56,15 @@ SELECT kind, reason FROM openreplay.broken_batches WHERE session_id = :sid + 2;
 SELECT count(*) AS parked FROM openreplay.parked_batches WHERE session_id = :sid + 2;
 DROP TRIGGER refuse_poison ON events.clicks;
 
+-- A session that cannot be ended is left as it is, and keeps no other from ending.
+CREATE TRIGGER refuse_poison BEFORE UPDATE ON public.sessions FOR EACH ROW WHEN (NEW.duration IS NOT NULL AND NEW.user_id = 'Poison')
+	EXECUTE FUNCTION public.refuse_poison();
+UPDATE public.sessions SET user_id = 'Poison' WHERE session_id = :sid + 1;
+SELECT openreplay.end_sessions(now() + interval '1 day') >= 3 AS ended;	-- lanes may have received later things
+SELECT s.session_id - :sid AS session, s.duration IS NOT NULL AS has_duration, v.is_live
+FROM public.sessions s JOIN openreplay.sessions v USING (session_id) WHERE s.session_id BETWEEN :sid AND :sid + 2 ORDER BY 1;
+DROP TRIGGER refuse_poison ON public.sessions;
+
 -- A fault of the moment is nobody's fault: the statement fails, and nothing is put aside.
 CREATE OR REPLACE FUNCTION public.refuse_poison() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

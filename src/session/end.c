@@ -188,26 +188,80 @@ end_sessions(Pass *pass, const int64 *ids, int count)
 typedef struct EndWork
 {
 	const LaneClocks *clocks;
+	int limit;
+	int64 *session_id; /* the session tried, when it is one; given: that and no other */
+	bool gives_up;	   /* it is marked as ended, and nothing is written of it */
 } EndWork;
+
+static void
+mark_ended(Pass *pass, int64 session_id)
+{
+	LiveSession *session = find_live_session(pass->pipeline->sessions, session_id);
+
+	if (session != NULL)
+	{
+		touch_session(pass, session);
+		session->ended = true;
+		session->checkpoint_now = true;
+	}
+	finish_pass(pass);
+	pass->entries_done = 1;
+}
 
 static void
 end_work(Pass *pass, const void *arg)
 {
 	const EndWork *work = arg;
-	int64 *ids = palloc(END_AT_MOST * sizeof(int64));
-	IdleSearch search = {.clocks = work->clocks, .ids = ids, .size = END_AT_MOST};
+	int64 *ids = palloc(work->limit * sizeof(int64));
+	IdleSearch search = {.clocks = work->clocks, .ids = ids, .size = work->limit};
 
-	find_idle(pass->pipeline, &search);
+	if (work->gives_up)
+		ids[search.count++] = *work->session_id;
+	else
+		find_idle(pass->pipeline, &search);
 	if (search.count == 0)
 		return;
+	if (work->session_id != NULL)
+		*work->session_id = ids[0];
 	prepare_sessions(pass, ids, search.count);
-	end_sessions(pass, ids, search.count);
+	if (work->gives_up)
+		mark_ended(pass, ids[0]);
+	else
+		end_sessions(pass, ids, search.count);
+}
+
+/* After a failure: the one that cannot be ended is left as it is, so that the others can. */
+static int64
+end_singly(Pipeline *pipeline, const LaneClocks *clocks)
+{
+	int64 total = 0;
+	int64 done;
+
+	do
+	{
+		int64 session_id = 0;
+		EndWork work = {clocks, 1, &session_id, false};
+		char *error = NULL;
+
+		done = try_pass(pipeline, end_work, &work, &error);
+		if (done < 0)
+		{
+			ereport(LOG, errmsg("session " INT64_FORMAT " could not be ended: %s", session_id, error),
+					errhint("Its duration, counters and recording are not written. They will be if it ends again."));
+			work.gives_up = true;
+			done = do_pass(pipeline, end_work, &work);
+		}
+		total += done;
+	} while (done > 0 && total < END_AT_MOST);
+	return total;
 }
 
 int64
 end_idle_sessions(Pipeline *pipeline, const LaneClocks *clocks)
 {
-	EndWork work = {clocks};
+	EndWork work = {clocks, END_AT_MOST, NULL, false};
+	char *error = NULL;
+	int64 done = try_pass(pipeline, end_work, &work, &error);
 
-	return do_pass(pipeline, end_work, &work);
+	return done >= 0 ? done : end_singly(pipeline, clocks);
 }
