@@ -212,8 +212,13 @@ answers "40,000 arrays" 403
 printf '{"a":%s' "$(printf '%0.s[' {1..60000})" > "$work/deep"
 ask POST /v1/web/start --data-binary "@$work/deep"
 answers "60,000 levels" 400 '{"error":"JSON is nested too deeply"}'
+head -c 1000000 /dev/zero | sed 's/\x00\x00\x00/[],/g;s/^/{"a":[/;s/,\x00*$/]}/' | gzip > "$work/wide.gz"
+ask POST /v1/web/start -H 'Content-Encoding: gzip' --data-binary "@$work/wide.gz"
+answers "333,000 arrays in $(stat -c %s "$work/wide.gz") bytes" 403
+peak=$(($(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$INGEST_PID/status") - before))
+like "never more than 128 MB in all (KB: $peak)" "$((peak < 131072))" 1
 grown=$(($(resident_kb) - before))
-like "nothing of that stays (KB: $grown)" "$((grown < 65536))" 1
+like "nor does it stay (KB: $grown)" "$((grown < 65536))" 1
 
 # ---- metrics, health, logs --------------------------------------------------------------------------------------------
 
