@@ -75,6 +75,7 @@ SELECT pg_temp.report(:sid, jsonb_build_object('data', jsonb_build_object(
 		jsonb_build_object('name', 'signup', 'payload', '{"step": 2}'::jsonb, 'timestamp', :t0 + 21000),
 		jsonb_build_object('name', 'no payload', 'timestamp', :t0 + 22000),
 		jsonb_build_object('name', 'no time', 'payload', '[1]'::jsonb),
+		jsonb_build_object('name', 'of 1970', 'payload', '{}'::jsonb, 'timestamp', 86400000),
 		jsonb_build_object('name', 'far ahead', 'payload', '{}'::jsonb, 'timestamp', :t0 + 999999999999),
 		jsonb_build_object('name', ' ', 'timestamp', :t0),
 		'7'::jsonb))));

@@ -32,14 +32,15 @@ typedef struct Seen
 	int count;
 } Seen;
 
-/* The client's time where it can be, else when it arrived; in ms. */
+/* The client's time where it can be, within a day of the session, else when it arrived; in ms. */
 static int64
 time_of(const Report *report, JsonbContainer *object)
 {
 	int64 received_ms = TIMESTAMP_TO_MS(report->entry->received_at);
+	int64 session_ms = session_id_ms((uint64) report->context.session->session_id);
 	int64 timestamp = number_member(object, "timestamp");
 
-	return timestamp > 0 && timestamp < received_ms + DAY_MS ? timestamp : received_ms;
+	return timestamp > session_ms - DAY_MS && timestamp < received_ms + DAY_MS ? timestamp : received_ms;
 }
 
 static WireString
