@@ -2,7 +2,7 @@
  * rows.h - rows on their way into tables, in bulk
  *
  * A pass collects the rows of all its batches per table and writes each table with one statement.  What the tables are,
- * and in which order they are written, is the list in rows.c.
+ * and in which order they are written, is the list in tables.c.
  */
 #ifndef OPENREPLAY_ROWS_H
 #define OPENREPLAY_ROWS_H
@@ -56,7 +56,7 @@ typedef struct Rows Rows;
 extern Rows *create_rows(MemoryContext context);
 
 /*
- * A row is appended value by value in the order of the table's columns in rows.c:
+ * A row is appended value by value in the order of the table's columns in tables.c:
  * row_start(rows, ROWS_X), then one put per column.
  */
 extern void row_start(Rows *rows, RowTable table);
