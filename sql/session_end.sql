@@ -100,4 +100,12 @@ SELECT openreplay.end_sessions(now() + interval '1 day') >= 3 AS ended;	-- lanes
 SELECT session_id - :sid AS n, duration, events_count, (SELECT count(*) FROM openreplay.outbox o WHERE o.key = s.session_id::text) AS queued
 FROM public.sessions s WHERE session_id BETWEEN :sid AND :sid + 2 ORDER BY 1;
 
+-- 999 says that a clock was wrong, so a true 999 is 1000; what a column cannot hold is its largest value.
+SELECT openreplay.session_id_at('2024-10-01 19:00:00+00') AS sid \gset
+SELECT pg_temp.start(:sid + n, :project_id, '2024-10-01 19:00:00+00', jsonb_build_object('expires_ms', 1730315999000)) IS NOT NULL AS started FROM generate_series(0, 1) n;
+SELECT openreplay.append_batch(:sid, pg_temp.batch(0, 0, 1727809200000, 'https://shop.example.com/', 'tab-a', pg_temp.at(1727809200999)), '2024-10-01 19:00:02+00') IS NOT NULL AS true_999,
+	openreplay.append_batch(:sid + 1, pg_temp.batch(0, 0, 1730055600000, 'https://shop.example.com/', 'tab-a', pg_temp.at(1730055600000)), '2024-10-27 19:00:01+00') IS NOT NULL AS days_26;
+SELECT openreplay.end_sessions(now() + interval '1 day') >= 2 AS ended;
+SELECT session_id - :sid AS n, duration FROM public.sessions WHERE session_id BETWEEN :sid AND :sid + 1 ORDER BY 1;
+
 DELETE FROM public.projects WHERE project_id = :project_id;

@@ -40,6 +40,7 @@ flags    300 -      ingest/test/flags_bench.sh
 ingest  1800 -      ingest/test/ingest_bench.sh
 pass    1800 -      ingest/test/pass_bench.sh
 visible  600 -      ingest/test/visible_bench.sh
+sessions 600 -      ingest/test/sessions_bench.sh
 '
 soaks='
 chaos   1800 -      ingest/test/kill_trial.sh --seconds 240 --kills 30 --rate half --visitors 400

@@ -140,6 +140,33 @@ for id in $late $silent; do
 	check 'and its blobs are to be removed' "$(sql "SELECT count(*) FROM openreplay.outbox WHERE kind = 'remove' AND payload->'session_ids' @> '$id'")" 1
 done
 
+# More live sessions than fit in memory: those that leave it go on from their checkpoints.
+sql "ALTER SYSTEM SET openreplay.worker_memory = '1MB'" && sql "ALTER SYSTEM SET openreplay.session_timeout = '1h'" && sql "SELECT pg_reload_conf()" > /dev/null
+for index in 0 10; do
+	"$PG_BIN/psql" -XqAt -v ON_ERROR_STOP=1 -v root="$PROJECT_ROOT" -v index="$index" <<-'SQL' > /dev/null
+		SET client_min_messages = warning;
+		\set include :root '/sql/include/encode.sql'
+		\i :include
+		SELECT openreplay.session_id_at(date_trunc('day', now())) + 100000 AS sid, project_id, (extract(epoch FROM now()) * 1000)::bigint AS ms
+		FROM public.projects LIMIT 1 \gset
+		SELECT CASE WHEN :index = 0 THEN pg_temp.start(:sid + n, :project_id, date_trunc('day', now())) END,
+			openreplay.append_batch(:sid + n, pg_temp.batch(0, :index, :ms, 'https://shop.example.com/', 'tab', pg_temp.click('one of many')))
+		FROM generate_series(1, 3000) n;
+	SQL
+done
+eventually 'many sessions, twice each' 6000 "SELECT count(*) FROM events.clicks WHERE label = 'one of many'"
+check 'nothing of them is parked or broken' "$(sql "SELECT batches_parked + batches_broken FROM openreplay.status")" 0
+
+# The periodic work is done by a process of its own, and everything is as it should be after all that.
+sql "INSERT INTO openreplay.deleted_sessions (session_id, expires_at) VALUES (1, now() - interval '1 hour')"
+stop_cluster "$dir"
+start_cluster "$dir" "$port"
+export PGDATABASE=openreplay
+eventually 'the housekeeper has been here' 0 "SELECT count(*) FROM openreplay.deleted_sessions WHERE session_id = 1"
+eventually 'and has gone' 0 "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'openreplay housekeeper'"
+eventually 'workers are back' 1 "$workers"
+check 'openreplay.check() finds nothing' "$(sql "SELECT problem, place, rows FROM openreplay.check()")" ''
+
 # A copy of the database is paused; the original goes on.
 sql "ALTER SYSTEM SET openreplay.database = 'copy'" && sql "SELECT pg_reload_conf()" > /dev/null
 sql "SELECT openreplay.stop()" > /dev/null

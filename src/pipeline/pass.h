@@ -108,6 +108,7 @@ typedef struct Pipeline
 	uint64 shards; /* bit n: shard n is ours */
 	Lanes lanes;
 	LiveSessions *sessions;
+	long weighed_sessions;	  /* how many they were when their memory was last added up */
 	struct HTAB *suggestions; /* hashes of autocomplete values written lately */
 	bool keeps_state;		  /* sessions stay in memory between passes (a worker) */
 	bool leave_parked;		  /* what waits for a session stays where it is (isolate.c) */
@@ -312,6 +313,9 @@ extern void read_lane_clocks(Pipeline *pipeline, LaneClocks *clocks);
 extern int64 end_idle_sessions(Pipeline *pipeline, const LaneClocks *clocks);
 
 /* ---- session/save.c ---- */
+
+/* Whether live sessions take more than openreplay.worker_memory; cheap enough for every pass. */
+extern bool memory_is_short(Pipeline *pipeline);
 
 /* Since when a session must have been heard of to stay in memory: some minutes, less when memory is short. */
 extern TimestampTz memory_horizon(Pipeline *pipeline);

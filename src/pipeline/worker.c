@@ -92,22 +92,6 @@ shards_of_slot(int slot, int workers)
 }
 
 static void
-work_off(Pipeline *pipeline)
-{
-	int64 done;
-
-	do
-	{
-		begin_transaction("processing batches");
-		done = run_pass(pipeline);
-		commit_transaction();
-		CHECK_FOR_INTERRUPTS();
-		if (ShutdownRequestPending)
-			return;
-	} while (done > 0);
-}
-
-static void
 save_all(Pipeline *pipeline, TimestampTz horizon)
 {
 	int64 saved;
@@ -120,12 +104,38 @@ save_all(Pipeline *pipeline, TimestampTz horizon)
 	} while (saved > 0);
 }
 
+static void
+make_room(Pipeline *pipeline)
+{
+	TimestampTz horizon = memory_horizon(pipeline);
+
+	save_all(pipeline, horizon);
+	evict_sessions(pipeline, horizon);
+}
+
+static void
+work_off(Pipeline *pipeline)
+{
+	int64 done;
+
+	do
+	{
+		begin_transaction("processing batches");
+		done = run_pass(pipeline);
+		commit_transaction();
+		CHECK_FOR_INTERRUPTS();
+		if (memory_is_short(pipeline))
+			make_room(pipeline);
+		if (ShutdownRequestPending)
+			return;
+	} while (done > 0);
+}
+
 /* One look for idle sessions: clocks first, then the batches up to them, then the ends. */
 static void
 tick(Pipeline *pipeline)
 {
 	LaneClocks clocks;
-	TimestampTz horizon;
 	int64 ended;
 
 	begin_transaction("reading clocks");
@@ -143,9 +153,7 @@ tick(Pipeline *pipeline)
 		commit_transaction();
 	} while (ended > 0 && !ShutdownRequestPending);
 
-	horizon = memory_horizon(pipeline);
-	save_all(pipeline, horizon);
-	evict_sessions(pipeline, horizon);
+	make_room(pipeline);
 }
 
 static bool

@@ -41,22 +41,36 @@ compare_times(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* Adding up the memory looks at every session, so it is done when many have come. */
+bool
+memory_is_short(Pipeline *pipeline)
+{
+	long count = count_live_sessions(pipeline->sessions);
+
+	if (count < pipeline->weighed_sessions + pipeline->weighed_sessions / 8 + 500)
+		return false;
+	pipeline->weighed_sessions = count;
+	return live_sessions_bytes(pipeline->sessions) > (Size) openreplay_worker_memory_kb * 1024;
+}
+
 TimestampTz
 memory_horizon(Pipeline *pipeline)
 {
 	TimestampTz silent = GetCurrentTimestamp() - EVICT_AFTER_MS * INT64CONST(1000);
+	Size limit = (Size) openreplay_worker_memory_kb * 1024;
+	Size bytes = live_sessions_bytes(pipeline->sessions);
 	HeardOf heard = {0};
-	TimestampTz median;
+	TimestampTz last_to_go;
 
-	if (live_sessions_bytes(pipeline->sessions) <= (Size) openreplay_worker_memory_kb * 1024)
+	if (bytes <= limit)
 		return silent;
-	/* the half that was heard of last stays; equals of the one in the middle go too, so that some always do */
+	/* three quarters of what fits stay; equals of the last one to go, go too, so that some always do */
 	heard.times = palloc(count_live_sessions(pipeline->sessions) * sizeof(TimestampTz));
 	walk_live_sessions(pipeline->sessions, note_heard_of, &heard);
 	qsort(heard.times, heard.count, sizeof(TimestampTz), compare_times);
-	median = heard.times[heard.count / 2];
+	last_to_go = heard.times[heard.count - 1 - (int) (0.75 * limit / bytes * heard.count)];
 	pfree(heard.times);
-	return Max(silent, median + 1);
+	return Max(silent, last_to_go + 1);
 }
 
 /* ---- checkpoints ---- */
@@ -131,4 +145,5 @@ evict_sessions(Pipeline *pipeline, TimestampTz horizon)
 	Eviction eviction = {pipeline, horizon};
 
 	walk_live_sessions(pipeline->sessions, evict, &eviction);
+	pipeline->weighed_sessions = count_live_sessions(pipeline->sessions);
 }
