@@ -16,7 +16,6 @@
 
 #define MAX_USER_ID 255 /* characters, as of the names of well-known properties */
 #define MAX_ACTIONS 500 /* of one report; trackers send a handful every 5 s */
-#define DAY_MS INT64CONST(86400000)
 
 typedef struct Report
 {
@@ -120,7 +119,7 @@ write_action(Report *report, JsonbContainer *action)
 
 	if (user_id.len == 0 || report->actions++ >= MAX_ACTIONS)
 		return;
-	if (type.len == 8 && memcmp(type.data, "identity", 8) == 0)
+	if (text_is(type, "identity"))
 		note_user(report, user_id, at);
 	row_start(rows, ROWS_USER_CHANGES);
 	put_int64(rows, rows_waiting(rows, ROWS_USER_CHANGES));

@@ -204,7 +204,7 @@ is_integration(WireString source)
 	};
 
 	for (int i = 0; i < lengthof(sources); i++)
-		if (source.len == strlen(sources[i]) && memcmp(source.data, sources[i], source.len) == 0)
+		if (text_is(source, sources[i]))
 			return true;
 	return false;
 }

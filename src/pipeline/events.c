@@ -203,12 +203,6 @@ write_request(BatchContext *context, const WireMessage *message, const WireValue
 	suggest(context->pass, context->project->project_id, "REQUEST", wire_of(parts.path));
 }
 
-static bool
-text_is(WireString text, const char *expected)
-{
-	return text.len == strlen(expected) && memcmp(text.data, expected, text.len) == 0;
-}
-
 static const char *
 resource_type(WireString initiator, UrlText path)
 {

@@ -21,6 +21,14 @@
 #define TIMESTAMP_TO_MS(timestamp) ((timestamp) / 1000 + POSTGRES_EPOCH_MS)
 #define MS_TO_TIMESTAMP(ms) (((ms) -POSTGRES_EPOCH_MS) * 1000)
 
+#define DAY_MS INT64CONST(86400000)
+
+static inline bool
+text_is(WireString text, const char *expected)
+{
+	return text.len == strlen(expected) && memcmp(text.data, expected, text.len) == 0;
+}
+
 /* Kinds of entries in openreplay.batches. */
 #define ENTRY_START 's'
 #define ENTRY_WEB 'w'

@@ -13,7 +13,6 @@
 #include "pipeline/pass.h"
 
 #define MAX_ANSWER 8000 /* characters */
-#define DAY_MS INT64CONST(86400000)
 
 static bool
 is_status(WireString status)
@@ -21,7 +20,7 @@ is_status(WireString status)
 	static const char *const statuses[] = {"begin", "done", "skipped"};
 
 	for (int i = 0; i < lengthof(statuses); i++)
-		if (status.len == strlen(statuses[i]) && memcmp(status.data, statuses[i], status.len) == 0)
+		if (text_is(status, statuses[i]))
 			return true;
 	return false;
 }

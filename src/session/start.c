@@ -16,7 +16,6 @@
 #include "pipeline/json.h"
 #include "pipeline/pass.h"
 
-#define DAY_MS INT64CONST(86400000)
 #define MAX_START_BYTES (1024 * 1024)
 /* click coordinates are always hundredths of a percent from this tracker on */
 #define EXACT_POINTS_SINCE 14000003
