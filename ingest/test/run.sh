@@ -39,12 +39,14 @@ wire     900 -      build/bench/src/wire/wire_bench data/captures
 flags    300 -      ingest/test/flags_bench.sh
 ingest  1800 -      ingest/test/ingest_bench.sh
 pass    1800 -      ingest/test/pass_bench.sh
+recording 900 -     ingest/test/recording_bench.sh
 visible  600 -      ingest/test/visible_bench.sh
 sessions 600 -      ingest/test/sessions_bench.sh
 '
 soaks='
 chaos   1800 -      ingest/test/kill_trial.sh --seconds 240 --kills 30 --rate half --visitors 400
 snapshot 3600 -     ingest/test/visible_bench.sh --seconds 600 --snapshot
+storage 1800 -     ingest/test/uploader_soak.sh
 fuzz   14400 -      ingest/test/fuzz.sh 600
 http_fuzz 1800 -    ingest/test/http_fuzz.sh 600
 differential 3600 - ingest/test/differential_test.sh 1

@@ -4,6 +4,7 @@
 #include "uploader/metrics.h"
 
 #include <errno.h>
+#include <sys/resource.h>
 
 #include "common/buffer.h"
 #include "common/files.h"
@@ -16,6 +17,24 @@ put_counter(Buffer *text, const char *name, const char *help, unsigned long long
 	put_format(text,
 			   "# HELP openreplay_uploader_%s %s\n# TYPE openreplay_uploader_%s counter\nopenreplay_uploader_%s %llu\n",
 			   name, help, name, name, value);
+}
+
+/* What the process itself has used: seconds of CPU, and the most memory it ever had. */
+static void
+put_usage(Buffer *text)
+{
+	struct rusage used;
+
+	if (getrusage(RUSAGE_SELF, &used) != 0)
+		return;
+	put_format(text,
+			   "# HELP openreplay_uploader_cpu_seconds_total CPU time used.\n"
+			   "# TYPE openreplay_uploader_cpu_seconds_total counter\nopenreplay_uploader_cpu_seconds_total %.3f\n"
+			   "# HELP openreplay_uploader_memory_max_bytes Most memory resident so far.\n"
+			   "# TYPE openreplay_uploader_memory_max_bytes gauge\nopenreplay_uploader_memory_max_bytes %llu\n",
+			   (double) (used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+				   (double) (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6,
+			   (unsigned long long) used.ru_maxrss * 1024);
 }
 
 bool
@@ -35,6 +54,7 @@ write_metrics_file(const Metrics *metrics, const char *path)
 	put_counter(&text, "failures_total", "Tries that failed.", GET_METRIC(metrics->failures));
 	put_counter(&text, "broken_total", "Batches and messages left out as unreadable.", GET_METRIC(metrics->broken));
 	put_counter(&text, "cut_recordings_total", "Recordings cut at a size limit.", GET_METRIC(metrics->cut));
+	put_usage(&text);
 	errno = ENOMEM;
 	ok = !text.failed && write_small_file(path, text.data);
 	free_buffer(&text);
