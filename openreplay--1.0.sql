@@ -2866,6 +2866,29 @@ $$;
 COMMENT ON FUNCTION openreplay.images(bigint) IS
 	'The images of a session that are in openreplay.batches: of canvases (kind c) and of a phone''s screen (kind i), by the time they were taken. name is <recording>_<canvas>_<taken>.<type>; of images sent twice under a name the last one counts. taken_ms is epoch ms.';
 
+CREATE FUNCTION openreplay.sign_url(method text, key text, valid interval DEFAULT '1 hour', at timestamptz DEFAULT now()) RETURNS text
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'openreplay_sign_url';
+COMMENT ON FUNCTION openreplay.sign_url(text, text, interval, timestamptz) IS
+	'A URL with which anybody may GET, PUT or HEAD the object with this key in the bucket openreplay.storage_url, from a time on for a while, at most seven days.';
+
+CREATE FUNCTION openreplay.recording_urls(session_id bigint, valid interval DEFAULT '1 hour')
+RETURNS TABLE (file text, url text)
+LANGUAGE sql STABLE STRICT SECURITY DEFINER ROWS 4 SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT f.file, openreplay.sign_url('GET', session_id || '/' || f.file, valid)
+	FROM public.sessions s, LATERAL (
+		SELECT name AS file, n FROM unnest(CASE WHEN s.platform = 'web' THEN '{dom.mobs,dom.mobe,devtools.mob}'
+			ELSE '{dom.mobs,devtools.mob,replay.tar.zst}' END::text[]) WITH ORDINALITY AS x (name, n)
+		UNION ALL
+		SELECT DISTINCT c.recording_id || '.tar.zst', 10 FROM events.canvas_recordings c WHERE c.session_id = s.session_id
+	) f
+	WHERE s.session_id = recording_urls.session_id AND EXISTS (
+		SELECT FROM openreplay.stored_recordings r WHERE r.session_id = recording_urls.session_id)
+	ORDER BY f.n, f.file
+$$;
+COMMENT ON FUNCTION openreplay.recording_urls(bigint, interval) IS
+	'Signed URLs of a stored recording, for a player in a browser: valid for a while, at most seven days. dom.mobe and archives of images need not be there (404). No rows while the recording is not stored.';
+
 -- ==== 7. Feature flags =============================================================================================
 
 CREATE FUNCTION openreplay.flag_vocabulary()
@@ -5304,10 +5327,11 @@ GRANT EXECUTE ON FUNCTION openreplay.register_server(text), openreplay.take_lane
 GRANT EXECUTE ON FUNCTION openreplay.session_project(bigint), openreplay.usability_test(integer, integer) TO openreplay_ingest;
 GRANT EXECUTE ON FUNCTION openreplay.decompress_body(bytea) TO openreplay_reader, openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.batches_waiting(), openreplay.messages(bigint), openreplay.decode_batch(bytea),
-	openreplay.recording(bigint, text), openreplay.images(bigint), openreplay.decode_images(bytea), openreplay.shard_of(bigint),
+	openreplay.recording(bigint, text), openreplay.recording_urls(bigint, interval), openreplay.images(bigint), openreplay.decode_images(bytea), openreplay.shard_of(bigint),
 	openreplay.session_counts(bigint, bigint), openreplay.issue_types(), openreplay.issue_types(integer),
 	openreplay.session_issues(bigint), openreplay.session_clicks(bigint), openreplay.detect(bigint, jsonb), openreplay.threshold_catalogue(),
 	openreplay.detector_thresholds(integer) TO openreplay_reader, openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.sign_url(text, text, interval, timestamptz) TO openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.start(), openreplay.stop(), openreplay.process_batches(),
 	openreplay.end_sessions(timestamptz), openreplay.set_detector_threshold(integer, text, bigint),
 	openreplay.reset_detector_thresholds(integer, text), openreplay.append_batch(bigint, bytea, timestamptz, "char")

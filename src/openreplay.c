@@ -26,6 +26,10 @@ int openreplay_workers;
 int openreplay_session_timeout_s;
 int openreplay_worker_memory_kb;
 int openreplay_player = RECORDING_PLAYER_1_27;
+char *openreplay_storage_url;
+char *openreplay_storage_region;
+char *openreplay_storage_access_key_id;
+char *openreplay_storage_secret_file;
 
 static const struct config_enum_entry players[] = {
 	{"1.20", RECORDING_PLAYER_1_20, false},
@@ -92,6 +96,16 @@ _PG_init(void)
 #ifdef OPENREPLAY_INJECTION
 	define_injection_settings();
 #endif
+	DefineCustomStringVariable("openreplay.storage_url", "URL of the bucket with the recordings, as browsers reach it.",
+							   "For signed URLs; the uploader has settings of its own.", &openreplay_storage_url, "",
+							   PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("openreplay.storage_region", "Region of that bucket.", NULL, &openreplay_storage_region,
+							   "us-east-1", PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("openreplay.storage_access_key_id", "Access key with which its URLs are signed.", NULL,
+							   &openreplay_storage_access_key_id, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+	DefineCustomStringVariable("openreplay.storage_secret_file", "File whose first line is that key's secret.",
+							   "The database server must be able to read it.", &openreplay_storage_secret_file, "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
 
 	if (!process_shared_preload_libraries_in_progress)
 	{

@@ -12,6 +12,10 @@ extern int openreplay_workers;
 extern int openreplay_session_timeout_s;
 extern int openreplay_worker_memory_kb;
 extern int openreplay_player; /* a RecordingPlayer */
+extern char *openreplay_storage_url;
+extern char *openreplay_storage_region;
+extern char *openreplay_storage_access_key_id;
+extern char *openreplay_storage_secret_file;
 
 #define OPENREPLAY_MAX_WORKERS 64 /* one per shard */
 

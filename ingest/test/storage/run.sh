@@ -240,6 +240,44 @@ sql -c "SELECT openreplay.retry_outbox()" > /dev/null
 upload S3_PART_SIZE=5242880
 same "later it is" "$code|$(parts)" "0|t"
 
+# ---- signed URLs ----
+
+like "none without settings" "$(sql -c "SELECT openreplay.sign_url('GET', 'a')" 2>&1)" "*no object storage is set whose URLs could be signed*"
+sql -c "ALTER SYSTEM SET openreplay.storage_url = 'http://127.0.0.1:$s3_port/mobs'" -c "ALTER SYSTEM SET openreplay.storage_region = 'us-test-1'" \
+	-c "ALTER SYSTEM SET openreplay.storage_access_key_id = 'S3RVER'" -c "ALTER SYSTEM SET openreplay.storage_secret_file = '$dir/s3-secret'" \
+	-c "SELECT pg_reload_conf()" > /dev/null
+for n in $(seq 50); do
+	[ "$(sql -c "SHOW openreplay.storage_access_key_id")" = S3RVER ] && break
+	sleep 0.1
+done
+sql -c "CREATE ROLE viewer LOGIN IN ROLE openreplay_reader" -c "INSERT INTO events.canvas_recordings VALUES ($session, '1760000000000_1', 1760000000000)"
+urls()
+{
+	sql -U viewer -F ' ' -c "SELECT * FROM openreplay.recording_urls($session, '1 minute')"
+}
+same "what readers get" "$(urls | cut -d' ' -f1 | tr '\n' ' ')" "dom.mobs dom.mobe devtools.mob 1760000000000_1.tar.zst "
+while read -r file url; do
+	s3 GET "/mobs/$session/$file" > "$work/signed"
+	same "$file by its URL" "$(curl -s "$url" | sha256sum)" "$(sha256sum < "$work/signed")"
+done < <(urls)
+url=$(urls | sed -n 's/^dom.mobs //p')
+like "for another object" "$(curl -s "${url/dom.mobs/dom.mobe}")" "*SignatureDoesNotMatch*"
+like "longer than it is" "$(curl -s "${url/Expires=60/Expires=600}")" "*SignatureDoesNotMatch*"
+like "too late" "$(curl -s "$(sql -c "SELECT openreplay.sign_url('GET', '$session/dom.mobs', '1 minute', now() - interval '2 minutes')")")" "*Request has expired*"
+url=$(sql -c "SELECT openreplay.sign_url('PUT', 'put here/a+b', '1 minute')")
+curl -s -X PUT --data-binary hello "$url"
+same "what was put" "$(curl -s "$(sql -c "SELECT openreplay.sign_url('GET', 'put here/a+b')")")" hello
+like "more than a week" "$(sql -c "SELECT openreplay.sign_url('GET', 'a', '8 days')" 2>&1)" "*valid for a second to seven days*"
+like "readers sign nothing else" "$(sql -U viewer -c "SELECT openreplay.sign_url('GET', 'a')" 2>&1)" "*permission denied*"
+like "nor see the settings" "$(sql -U viewer -c "SHOW openreplay.storage_secret_file" 2>&1)" "*ERROR*examine*"
+sql -c "ALTER SYSTEM SET openreplay.storage_secret_file = '$dir/none'" -c "SELECT pg_reload_conf()" > /dev/null
+for n in $(seq 50); do
+	[ "$(sql -c "SHOW openreplay.storage_secret_file")" = "$dir/none" ] && break
+	sleep 0.1
+done
+like "a secret that is not there" "$(sql -c "SELECT openreplay.sign_url('GET', 'a')" 2>&1)" "*cannot read the storage's secret from*No such file or directory*"
+same "the secret is in no log" "$(as_server grep -c "$s3_secret" "$dir/postgresql.log")" 0
+
 # ---- deleting ----
 
 sql -c "DELETE FROM public.sessions WHERE session_id = $session"

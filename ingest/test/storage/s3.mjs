@@ -28,9 +28,29 @@ function refuse(status, code, message)
 	return { status, body: `<?xml version="1.0"?><Error><Code>${code}</Code><Message>${message}</Message></Error>` };
 }
 
+/* The same for a signed URL. */
+function complaintOfUrl(request)
+{
+	const url = new URL(request.url, `http://${request.headers.host}`);
+	const { searchParams: query } = url;
+	const date = query.get('X-Amz-Date').replace(/^(\d{4})(\d\d)(\d\dT\d\d)(\d\d)(\d\dZ)$/, '$1-$2-$3:$4:$5');
+
+	if (Date.parse(date) + query.get('X-Amz-Expires') * 1000 < Date.now())
+		return refuse(403, 'AccessDenied', 'Request has expired');
+	const again = aws4.sign({
+		service: 's3', region, method: request.method, signQuery: true, headers: { host: request.headers.host },
+		path: `${url.pathname}?X-Amz-Date=${query.get('X-Amz-Date')}&X-Amz-Expires=${query.get('X-Amz-Expires')}`,
+	}, { accessKeyId: accessKey, secretAccessKey: secret });
+	if (new URL(again.path, url).searchParams.get('X-Amz-Signature') !== query.get('X-Amz-Signature'))
+		return refuse(403, 'SignatureDoesNotMatch', 'The request signature we calculated does not match the signature you provided.');
+	return null;
+}
+
 /* Why the request is not what the holder of the key signed, or null. */
 function complaint(request, body)
 {
+	if (request.url.includes('X-Amz-Signature='))
+		return complaintOfUrl(request);
 	const { headers } = request;
 	const found = /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\d{8})\/([^/]+)\/s3\/aws4_request, SignedHeaders=([^,]+), Signature=([0-9a-f]{64})$/
 		.exec(headers.authorization ?? '');
