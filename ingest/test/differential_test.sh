@@ -166,19 +166,21 @@ echo "differential: a backend's pass has less than $step steps"
 by_hand
 check_same "a pass after others died" "$reference"
 
-# A worker in the middle of a run of passes; its successor goes on.
-step=1
-while :; do
-	reset openreplay.pass_entries 50 openreplay.crash_at_step "$step"
-	set_workers 1
-	workers_done
-	where=$(died_at)
-	[ -n "$where" ] || break
-	check_same "a worker died at step $step ($where)" "$reference"
-	step=$((step + every))
+# A worker in the middle of a run of passes, alone and beside another; its successor goes on.
+for workers in 1 2; do
+	step=1
+	while :; do
+		reset openreplay.pass_entries 50 openreplay.crash_at_step "$step"
+		set_workers "$workers"
+		workers_done
+		where=$(died_at)
+		[ -n "$where" ] || break
+		check_same "one of $workers workers died at step $step ($where)" "$reference"
+		step=$((step + every * workers))
+	done
+	echo "differential: the run of one of $workers workers has less than $step steps"
+	check_same "$workers workers that did not die" "$reference"
 done
-echo "differential: a worker's run has less than $step steps"
-check_same "a worker that did not die" "$reference"
 
 echo "differential: $passed passed, $failed failed"
 [ "$failed" = 0 ]
