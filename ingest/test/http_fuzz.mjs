@@ -3,8 +3,8 @@
 // Well-formed requests of every endpoint, with recorded batches among them, are damaged in their bodies, their gzip, their
 // headers, their framing or anywhere, sent in pieces, one after the other or at once, and cut off. TOKEN, KEY and CAPTURES are in
 // the environment. What was on its way when the server stopped answering is written to build/fuzz/crash-http-*. Prints the seed,
-// and JSON counts of requests and of answers by status; exits with 1 when the server is gone, or when an answer has no CORS header
-// that libmicrohttpd did not make for what is no HTTP.
+// and JSON counts of requests and of answers by status; exits with 1 when the server is gone, had an internal error, or gave an
+// answer without CORS header that libmicrohttpd did not make for what is no HTTP.
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -125,7 +125,7 @@ function request() {
 
 // ---- sending ----
 
-const result = { requests: 0, connections: 0, refused: 0, statuses: {}, ownPages: 0, withoutCors: [] };
+const result = { requests: 0, connections: 0, refused: 0, statuses: {}, ownPages: 0, internalErrors: 0, withoutCors: [] };
 const underWay = new Set();
 const until = Date.now() + Number(seconds) * 1000;
 let refusedInARow = 0;
@@ -140,6 +140,7 @@ function count(text) {
 		if (end < 0) continue; // cut off
 		const head = answer.slice(0, end);
 		const body = answer.slice(end + 4);
+		if (body.includes('"internal error"')) result.internalErrors++;
 		const ownPage = status[0] !== '2' && (body === '' || '<html>'.startsWith(body.slice(0, 6)));
 		if (ownPage) result.ownPages++;
 		else if (!/^access-control-allow-origin: \*\r?$/im.test(head)) result.withoutCors.push(head);
@@ -211,4 +212,4 @@ console.log(`seed ${seed}`);
 await Promise.all(Array.from({ length: LANES }, lane));
 result.withoutCors.splice(3);
 console.log(JSON.stringify(result));
-process.exit(refusedInARow > 0 || result.withoutCors.length > 0 ? 1 : 0);
+process.exit(refusedInARow > 0 || result.internalErrors + result.withoutCors.length > 0 ? 1 : 0);
