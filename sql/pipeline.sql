@@ -202,6 +202,7 @@ SELECT openreplay.append_batch(:odd + 4, convert_to('{"project_id": ' || :projec
 	"user_browser": "Chrome", "user_os": "caf' || chr(233) || '", "user_device": "a\u0000b", "user_country": "nl", "user_city": "",
 	"user_device_memory_size": -1, "screen_height": 1e12, "expires_ms": -5}', 'LATIN1'), '2024-11-23 16:00:00+00', 's') IS NOT NULL AS odder;
 SELECT openreplay.append_batch(:odd + 1, '{"project_id": 999999999}', '2024-11-23 16:00:00+00', 's') IS NOT NULL AS no_project;
+SELECT openreplay.append_batch(:odd + 5, convert_to('{"project_id": ' || :project_id + 4294967296 || '}', 'UTF8'), '2024-11-23 16:00:00+00', 's') IS NOT NULL AS far_project;
 SELECT openreplay.append_batch(:odd + 2, 'this is no JSON', '2024-11-23 16:00:00+00', 's') IS NOT NULL AS no_json;
 SELECT openreplay.append_batch(9000000000000000000, '{"project_id": 1}', '2024-11-23 16:00:00+00', 's') IS NOT NULL AS no_time;
 SELECT openreplay.process_batches();
@@ -209,7 +210,7 @@ SELECT user_country, user_device_type, start_ts, length(user_uuid::text) AS uuid
 	length(timezone) AS timezone, tracker_version, platform FROM public.sessions WHERE session_id = :odd;
 SELECT user_os, user_device, user_browser, platform, user_country, user_city, to_timestamp(start_ts / 1000) AT TIME ZONE 'UTC' AS started,
 	user_device_memory_size, screen_height FROM public.sessions WHERE session_id = :odd + 4;
-SELECT kind, reason FROM openreplay.broken_batches WHERE session_id IN (:odd + 1, :odd + 2, 9000000000000000000) ORDER BY session_id;
+SELECT kind, reason FROM openreplay.broken_batches WHERE session_id IN (:odd + 1, :odd + 2, :odd + 5, 9000000000000000000) ORDER BY session_id;
 
 --
 -- A start entry that comes a second time changes nothing: the session keeps its row and what is known of it

@@ -225,6 +225,7 @@ start_session(Pass *pass, const Entry *entry, const char **reason)
 	size_t len;
 	Jsonb *json;
 	Project *project;
+	int64 project_id;
 	WireString platform;
 	Start start = {.session_id = entry->session_id};
 
@@ -247,8 +248,9 @@ start_session(Pass *pass, const Entry *entry, const char **reason)
 		return false;
 	}
 	start.json = &json->root;
-	project = find_project(pass, (int32) number_member(start.json, "project_id"));
-	if (!project->known)
+	project_id = number_member(start.json, "project_id");
+	project = find_project(pass, (int32) project_id);
+	if (!project->known || project->project_id != project_id)
 	{
 		*reason = "there is no such project";
 		return false;
