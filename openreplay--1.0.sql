@@ -3760,6 +3760,8 @@ BEGIN
 		RETURN true;
 	END IF;
 	IF item.kind = 'recording' THEN
+		-- its month may have gone with the retention of others, or be older than this table
+		PERFORM openreplay.ensure_session_partitions(openreplay.session_time(item.key::bigint), 0);
 		INSERT INTO openreplay.stored_recordings (session_id, stored_at) VALUES (item.key::bigint, item.claimed_at)
 		ON CONFLICT (session_id) DO UPDATE SET stored_at = excluded.stored_at;
 	END IF;

@@ -79,6 +79,11 @@ SELECT openreplay.finish_outbox(outbox_id, 'b') FROM openreplay.outbox;
 SELECT count(*) AS stored FROM openreplay.stored_recordings WHERE session_id = :sid;
 SELECT count(*) AS waiting FROM openreplay.outbox;
 
+-- A month that has no place for it gets one.
+SELECT openreplay.queue_recordings(ARRAY[openreplay.session_id_at('2022-02-02 12:00+00')]);
+SELECT count(openreplay.finish_outbox(outbox_id, 'a')) AS finished FROM openreplay.claim_outbox('a', '{recording}', 1);
+DELETE FROM openreplay.stored_recordings WHERE session_id = openreplay.session_id_at('2022-02-02 12:00+00') RETURNING stored_at <= now() AS stored;
+
 -- Its session is deleted: what waits is taken back, what is being stored is removed when it is stored, or has failed.
 SELECT openreplay.queue_recordings(ARRAY[:sid, :sid + 1, :sid + 2]);
 SELECT count(*) AS claimed FROM openreplay.claim_outbox('a', '{recording}', 2);
