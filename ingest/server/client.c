@@ -246,43 +246,59 @@ is_trusted(const TrustedProxies *proxies, const Address *address)
 /* ---- headers ------------------------------------------------------------------------------------------------------
  */
 
+/* The addresses of X-Forwarded-For, the last one first. */
+typedef struct Hops
+{
+	const char *const *lines;
+	size_t lines_left;
+	size_t bytes_left; /* of the line before those */
+	unsigned seen;
+} Hops;
+
+/* False at the end, and at anything that is no address: what stands before it is not to be believed either. */
+static bool
+next_hop(Hops *hops, Address *hop)
+{
+	const char *line;
+	size_t begin;
+	size_t end;
+
+	while (hops->bytes_left == 0)
+	{
+		if (hops->lines_left == 0)
+			return false;
+		hops->bytes_left = strlen(hops->lines[--hops->lines_left]);
+	}
+	line = hops->lines[hops->lines_left];
+	end = hops->bytes_left;
+	for (begin = end; begin > 0 && line[begin - 1] != ',';)
+		begin--;
+	hops->bytes_left = begin > 0 ? begin - 1 : 0;
+	return ++hops->seen <= HOPS_MAX && parse_address(line + begin, end - begin, hop);
+}
+
 Address
 find_client(const TrustedProxies *proxies, const Address *peer, const char *const *forwarded, size_t count,
 			const char *real_ip)
 {
+	Hops hops = {.lines = forwarded, .lines_left = count};
 	Address furthest = *peer; /* of our proxies, or the private hop before them, should nobody public be found */
-	bool beyond_ours = false;
-	unsigned hops = 0;
-	Address real;
+	bool ours = true;
+	Address hop;
 
 	if (!is_trusted(proxies, peer))
 		return *peer;
-	for (size_t line = count; line > 0; line--)
+	while (next_hop(&hops, &hop))
 	{
-		const char *value = forwarded[line - 1];
-		size_t end = strlen(value);
+		bool trusted = is_trusted(proxies, &hop);
 
-		while (end > 0)
-		{
-			size_t begin = end;
-			Address hop;
-			bool trusted;
-
-			while (begin > 0 && value[begin - 1] != ',')
-				begin--;
-			if (++hops > HOPS_MAX || !parse_address(value + begin, end - begin, &hop))
-				goto done; /* nor is what stands before it to be believed */
-			trusted = is_trusted(proxies, &hop);
-			if (!trusted && !is_private(&hop))
-				return hop;
-			if (!beyond_ours)
-				furthest = hop;
-			beyond_ours = beyond_ours || !trusted;
-			end = begin > 0 ? begin - 1 : 0;
-		}
+		if (!trusted && !is_private(&hop))
+			return hop;
+		if (ours)
+			furthest = hop;
+		ours = ours && trusted;
 	}
-done:
-	if (real_ip != NULL && is_private(&furthest) && parse_address(real_ip, strlen(real_ip), &real))
-		return real;
+	if (real_ip != NULL && is_private(&furthest) && parse_address(real_ip, strlen(real_ip), &hop))
+		return hop;
 	return furthest;
 }
