@@ -78,6 +78,15 @@ done
 eventually 'rows of six visits' 6 "SELECT count(*) FROM events.clicks WHERE label LIKE 'click %'"
 check 'not by the clock' "$(sql "SELECT count(*) FROM openreplay.passes WHERE passed_at - received_at > interval '5 seconds'")" 0
 
+# So are the lanes of servers that register while workers run: a start told once more by each.
+for n in 1 2 3; do
+	sql "WITH s AS MATERIALIZED (SELECT openreplay.register_server('newcomer $n') AS id)
+		INSERT INTO openreplay.batches SELECT 1, session_id, now(), s.id, size_bytes, shard, kind, body
+		FROM openreplay.batches, s WHERE kind = 's' ORDER BY seq LIMIT 1"
+	eventually "newcomer $n is heard" 1 "SELECT count(*) FROM openreplay.passes JOIN openreplay.servers USING (server_id) WHERE name = 'newcomer $n'"
+done
+check 'not by the clock either' "$(sql "SELECT count(*) FROM openreplay.passes WHERE passed_at - received_at > interval '5 seconds'")" 0
+
 # A long transaction elsewhere stalls nothing.
 sql "BEGIN; SELECT count(*) FROM public.sessions; SELECT pg_sleep(60)" > /dev/null 2>&1 &
 sleeper=$!

@@ -37,6 +37,7 @@
 #include "pipeline/wake.h"
 
 #define TICK_MS 10000 /* how often idle sessions are looked for */
+#define LOOK_MS 1000  /* between two looks for lanes of a new server */
 #define RETRY_MS 5000 /* how often the launcher looks whether workers are missing */
 #define HOUSEKEEPING_MS 300000
 
@@ -113,9 +114,11 @@ make_room(Pipeline *pipeline)
 	evict_sessions(pipeline, horizon);
 }
 
-static void
+/* Returns how many entries there were. */
+static int64
 work_off(Pipeline *pipeline)
 {
+	int64 total = 0;
 	int64 done;
 
 	do
@@ -123,12 +126,37 @@ work_off(Pipeline *pipeline)
 		begin_transaction("processing batches");
 		done = run_pass(pipeline);
 		commit_transaction();
+		total += done;
 		CHECK_FOR_INTERRUPTS();
 		if (memory_is_short(pipeline))
 			make_room(pipeline);
-		if (ShutdownRequestPending)
-			return;
-	} while (done > 0);
+	} while (done > 0 && !ShutdownRequestPending);
+	return total;
+}
+
+/*
+ * Works off what woke us.  When there is nothing, it may be in a lane of a server that has registered since the last
+ * tick; more often it is another worker's.  So looks are rare: returns when one is owed, DT_NOEND when none is.
+ */
+static TimestampTz
+answer_wake(Pipeline *pipeline, TimestampTz *next_look)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	int known = pipeline->lanes.count;
+
+	if (work_off(pipeline) > 0)
+		return DT_NOEND;
+	if (now < *next_look)
+		return *next_look;
+	*next_look = now + LOOK_MS * INT64CONST(1000);
+	begin_transaction("looking for new lanes");
+	SPI_connect();
+	find_new_lanes(pipeline);
+	SPI_finish();
+	commit_transaction();
+	if (pipeline->lanes.count > known)
+		work_off(pipeline);
+	return DT_NOEND;
 }
 
 /* One look for idle sessions: clocks first, then the batches up to them, then the ends. */
@@ -207,6 +235,7 @@ run_worker(int slot, int workers)
 {
 	Pipeline *pipeline;
 	TimestampTz next_tick = 0;
+	TimestampTz next_look = 0;
 
 	set_session();
 	if (!still_allowed() || !take_all_shards(shards_of_slot(slot, workers)))
@@ -229,6 +258,7 @@ run_worker(int slot, int workers)
 	while (!ShutdownRequestPending)
 	{
 		TimestampTz now = GetCurrentTimestamp();
+		TimestampTz owed = DT_NOEND;
 
 		if (now >= next_tick)
 		{
@@ -238,9 +268,9 @@ run_worker(int slot, int workers)
 			next_tick = GetCurrentTimestamp() + TICK_MS * INT64CONST(1000);
 		}
 		else
-			work_off(pipeline);
+			owed = answer_wake(pipeline, &next_look);
 		if (!ShutdownRequestPending)
-			sleep_until_woken(Max(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next_tick), 1));
+			sleep_until_woken(Max(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), Min(next_tick, owed)), 1));
 	}
 	if (ShutdownRequestPending && still_allowed())
 		save_all(pipeline, DT_NOEND);
