@@ -22,8 +22,8 @@ process_or_park(Pass *pass, const Entry *entry)
 void
 process_parked(Pass *pass, int64 session_id)
 {
-	int nentries;
-	Entry *entries = read_entries_of(pass, &session_id, 1, true, &nentries);
+	int nentries = 0;
+	Entry *entries = is_awaited(pass, session_id) ? read_entries_of(pass, &session_id, 1, true, &nentries) : NULL;
 
 	for (int i = 0; i < nentries; i++)
 		process_or_park(pass, &entries[i]);

@@ -142,6 +142,8 @@ typedef struct Pass
 	int ndiscarded;
 	int64 *deleted; /* sessions with a tombstone that have entries in this pass, in order */
 	int ndeleted;
+	int64 *awaited; /* sessions of this pass for which entries of passes before wait, in order */
+	int nawaited;
 	int64 *touched; /* sessions that changed, possibly more than once */
 	int ntouched;
 	int touched_size;
@@ -241,6 +243,9 @@ extern void prepare_sessions_of_pass(Pass *pass);
 
 /* Whether a session of this pass was deleted before. */
 extern bool is_deleted(const Pass *pass, int64 session_id);
+
+/* Whether entries of passes before wait for the session. */
+extern bool is_awaited(const Pass *pass, int64 session_id);
 
 /* ---- apply.c ---- */
 

@@ -168,9 +168,12 @@ lock_sessions(Pass *pass, const int64 *ids, int count)
 			forget_live_session(pass->pipeline->sessions, ids[i]);
 }
 
-/* After the rows are locked: a deletion that was under way has committed its tombstone then. */
+/*
+ * Of the sessions that are not live, which were deleted (after the rows are locked: a deletion that was under way has
+ * committed its tombstone then), and for which of them entries wait.
+ */
 static void
-find_tombstones(Pass *pass, const int64 *ids, int count)
+look_up_unknown(Pass *pass, const int64 *ids, int count)
 {
 	int64 *unknown = MemoryContextAlloc(pass->context, Max(count, 1) * sizeof(int64));
 	int nunknown = 0;
@@ -178,11 +181,16 @@ find_tombstones(Pass *pass, const int64 *ids, int count)
 	for (int i = 0; i < count; i++)
 		if (find_live_session(pass->pipeline->sessions, ids[i]) == NULL)
 			unknown[nunknown++] = ids[i];
-	if (nunknown > 0)
-		pass->deleted = select_ids(pass,
-								   "SELECT session_id FROM openreplay.deleted_sessions WHERE session_id = ANY ($1)"
-								   " ORDER BY session_id",
-								   unknown, nunknown, &pass->ndeleted);
+	if (nunknown == 0)
+		return;
+	pass->deleted = select_ids(pass,
+							   "SELECT session_id FROM openreplay.deleted_sessions WHERE session_id = ANY ($1)"
+							   " ORDER BY session_id",
+							   unknown, nunknown, &pass->ndeleted);
+	pass->awaited = select_ids(pass,
+							   "SELECT DISTINCT session_id FROM openreplay.parked_batches WHERE session_id = ANY ($1)"
+							   " ORDER BY session_id",
+							   unknown, nunknown, &pass->nawaited);
 }
 
 bool
@@ -190,6 +198,13 @@ is_deleted(const Pass *pass, int64 session_id)
 {
 	return pass->ndeleted > 0 &&
 		   bsearch(&session_id, pass->deleted, pass->ndeleted, sizeof(int64), compare_ids) != NULL;
+}
+
+bool
+is_awaited(const Pass *pass, int64 session_id)
+{
+	return pass->nawaited > 0 &&
+		   bsearch(&session_id, pass->awaited, pass->nawaited, sizeof(int64), compare_ids) != NULL;
 }
 
 void
@@ -207,5 +222,5 @@ prepare_sessions_of_pass(Pass *pass)
 	int64 *ids = sessions_of_pass(pass, &count);
 
 	prepare_sessions(pass, ids, count);
-	find_tombstones(pass, ids, count);
+	look_up_unknown(pass, ids, count);
 }
