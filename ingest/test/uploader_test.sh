@@ -193,6 +193,13 @@ serve two
 sql -c "SELECT openreplay.queue_recordings(array_agg(session_id)) FROM openreplay.stored_recordings" > /dev/null
 becomes "two uploaders empty the outbox" "SELECT count(*) FROM openreplay.outbox" 0
 same "of all files" "$(different)" 0
+
+stop_cluster "$dir" immediate
+sleep 1
+start_cluster "$dir" "$port"
+sql -c "SELECT openreplay.queue_recordings(array_agg(session_id)) FROM openreplay.stored_recordings" > /dev/null
+becomes "they go on when the database is back" "SELECT count(*) FROM openreplay.outbox" 0
+
 for round in 1 2 3 4 5; do
 	sql -c "SELECT openreplay.queue_recordings(array_agg(session_id)) FROM openreplay.stored_recordings" > /dev/null
 	sleep 0.0$round
