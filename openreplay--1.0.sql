@@ -5334,6 +5334,7 @@ GRANT EXECUTE ON FUNCTION openreplay.register_server(text), openreplay.take_lane
 	openreplay.ensure_batch_partitions(timestamptz, integer), openreplay.heartbeat(integer, timestamptz),
 	openreplay.project_snapshot() TO openreplay_ingest;
 GRANT EXECUTE ON FUNCTION openreplay.session_project(bigint), openreplay.usability_test(integer, integer) TO openreplay_ingest;
+GRANT EXECUTE ON FUNCTION openreplay.session_project(bigint) TO openreplay_uploader;
 GRANT EXECUTE ON FUNCTION openreplay.decompress_body(bytea) TO openreplay_reader, openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.batches_waiting(), openreplay.messages(bigint), openreplay.decode_batch(bytea),
 	openreplay.recording(bigint, text), openreplay.recording_urls(bigint, interval), openreplay.images(bigint), openreplay.decode_images(bytea), openreplay.shard_of(bigint),

@@ -36,6 +36,12 @@ typedef struct Job
 extern bool store_recording(Job *job);
 extern bool remove_recordings(Job *job);
 
+/*
+ * A recording was put while its row was somebody else's: if that was because the session was deleted, its objects may
+ * have been removed already, and are removed once more.
+ */
+extern void remove_if_deleted(Job *job);
+
 /* Packs a session's images; called by store_recording(). */
 extern bool store_images(Job *job, int64_t session_id, const SessionData *data);
 

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/log.h"
 #include "uploader/job.h"
 
 bool
@@ -31,4 +32,24 @@ remove_recordings(Job *job)
 		ADD_METRIC(job->metrics->removals, 1);
 	}
 	return true;
+}
+
+void
+remove_if_deleted(Job *job)
+{
+	char session_id[32];
+	const char *params[] = {session_id};
+	PGresult *result;
+
+	job->error[0] = '\0';
+	snprintf(session_id, sizeof(session_id), "%" JSON_INTEGER_FORMAT,
+			 json_integer_value(json_object_get(job->payload, "session_id")));
+	result = pq_query(job->conn, "SELECT openreplay.session_project($1::bigint) IS NULL", 1, params, &job->wait,
+					  job->error, sizeof(job->error));
+	if (result != NULL && PQgetvalue(result, 0, 0)[0] == 't' &&
+		storage_remove_folder(job->storage, session_id, job->error, sizeof(job->error)))
+		job->error[0] = '\0';
+	if (job->error[0] != '\0')
+		log_error("a deleted session may have left objects session=%s error=\"%s\"", session_id, job->error);
+	PQclear(result);
 }

@@ -21,16 +21,19 @@
 #define RECONNECT_MS 1000
 #define ERROR_SIZE 512
 
-static const struct
+typedef struct JobKind
 {
 	const char *kind;
 	bool (*run)(Job *job);
-} kinds[] = {
-	{"remove", remove_recordings},
-	{"recording", store_recording},
+	void (*disown)(Job *job); /* what was done turned out to be somebody else's, or unwanted; NULL: no matter */
+} JobKind;
+
+/* In the order in which they are taken. */
+static const JobKind kinds[] = {
+	{"remove", remove_recordings, NULL},
+	{"recording", store_recording, remove_if_deleted},
 };
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
-#define KIND_ARRAY "{remove,recording}"
 
 static bool
 is_stopping(const Uploader *uploader)
@@ -88,7 +91,7 @@ connect_worker(Worker *worker, Job *job)
 
 /* Tells the database how a job ended; false when that did not get through. */
 static bool
-tell(Worker *worker, Job *job, const char *id, bool done)
+tell(Worker *worker, Job *job, const JobKind *kind, const char *id, bool done)
 {
 	const char *params[] = {id, worker->name, job->error, job->permanent ? "true" : "false"};
 	PGresult *result =
@@ -97,27 +100,23 @@ tell(Worker *worker, Job *job, const char *id, bool done)
 	bool told = result != NULL;
 
 	if (told && PQgetvalue(result, 0, 0)[0] != 't')
-		log_warning("somebody else has what was done here worker=%s id=%s", worker->name, id);
+	{
+		log_warning("no longer ours worker=%s id=%s kind=%s", worker->name, id, kind->kind);
+		if (kind->disown != NULL)
+			kind->disown(job);
+	}
 	PQclear(result);
 	return told;
 }
 
-static bool
-run_job(Job *job, const char *kind, const char *payload)
+static const JobKind *
+find_kind(const char *name)
 {
-	json_error_t json_error;
-	json_t *document = json_loads(payload, 0, &json_error);
-	bool done = false;
+	const JobKind *kind = kinds;
 
-	job->payload = document;
-	job->permanent = false;
-	job->error[0] = '\0';
-	for (size_t i = 0; i < KIND_COUNT; i++)
-		if (strcmp(kinds[i].kind, kind) == 0)
-			done = kinds[i].run(job);
-	json_decref(document);
-	job->payload = NULL;
-	return done;
+	while (strcmp(kind->kind, name) != 0)
+		kind++; /* no others are claimed */
+	return kind;
 }
 
 /* One row of the outbox, claimed already; false when the connection is of no use any more. */
@@ -125,29 +124,51 @@ static bool
 do_claimed(Worker *worker, Job *job, const PGresult *claimed)
 {
 	const char *id = PQgetvalue(claimed, 0, 0);
-	const char *kind = PQgetvalue(claimed, 0, 1);
+	const JobKind *kind = find_kind(PQgetvalue(claimed, 0, 1));
+	json_t *payload = json_loads(PQgetvalue(claimed, 0, 2), 0, NULL);
 	int64_t began_us = monotonic_us();
+	bool usable;
 	bool done;
 
+	job->payload = payload;
 	job->player = strcmp(PQgetvalue(claimed, 0, 4), "1.20") == 0 ? RECORDING_PLAYER_1_20 : RECORDING_PLAYER_1_27;
-	done = run_job(job, kind, PQgetvalue(claimed, 0, 2));
+	job->permanent = false;
+	job->error[0] = '\0';
+	done = kind->run(job);
 	if (done)
-		log_debug("done id=%s kind=%s ms=%" PRId64, id, kind, (monotonic_us() - began_us) / 1000);
+		log_debug("done id=%s kind=%s ms=%" PRId64, id, kind->kind, (monotonic_us() - began_us) / 1000);
 	else
 	{
 		ADD_METRIC(job->metrics->failures, 1);
-		log_error("failed id=%s kind=%s attempt=%s error=\"%s\"", id, kind, PQgetvalue(claimed, 0, 3), job->error);
+		log_error("failed id=%s kind=%s attempt=%s error=\"%s\"", id, kind->kind, PQgetvalue(claimed, 0, 3),
+				  job->error);
 	}
-	return PQstatus(job->conn) == CONNECTION_OK && PQtransactionStatus(job->conn) == PQTRANS_IDLE &&
-		   tell(worker, job, id, done);
+	usable = PQstatus(job->conn) == CONNECTION_OK && PQtransactionStatus(job->conn) == PQTRANS_IDLE &&
+			 tell(worker, job, kind, id, done);
+	json_decref(payload);
+	job->payload = NULL;
+	return usable;
+}
+
+/* The kinds as an array of the database. */
+static void
+list_kinds(char *list, size_t size)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		len += (size_t) snprintf(list + len, size - len, "%c%s", i == 0 ? '{' : ',', kinds[i].kind);
+	snprintf(list + len, size - len, "}");
 }
 
 /* Does what is there; false when the connection is of no use any more. */
 static bool
 empty_outbox(Worker *worker, Job *job)
 {
-	const char *params[] = {worker->name, KIND_ARRAY};
+	char kind_list[256];
+	const char *params[] = {worker->name, kind_list};
 
+	list_kinds(kind_list, sizeof(kind_list));
 	while (!is_stopping(worker->uploader))
 	{
 		PGresult *claimed = ask(worker, job,

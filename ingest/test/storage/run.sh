@@ -287,4 +287,26 @@ like "a deleted session" "$code|$summary" "0|*removed 1; 0 failed"
 same "leaves nothing" "$(s3 GET "/mobs?list-type=2&prefix=$session%2F" | grep -c '<Key>')" 0
 same "and the others are there" "$(whole "${sessions##*$'\n'}")" 0
 
+# An uploader is stuck while another is given its recording, the session is deleted, and its objects are removed.
+last=${sessions##*$'\n'}
+sql -c "DELETE FROM openreplay.outbox" -c "SELECT openreplay.queue_recordings(ARRAY[$last])" > /dev/null
+requests > /dev/null
+faults '["pass", "hang"]'
+upload S3_TIMEOUT=3 > /dev/null &
+upload_pid=$!
+seen=
+for n in $(seq 100); do
+	seen+=" $(requests)"
+	[[ $seen == *hang* ]] && break
+	sleep 0.05
+done
+sql -c "UPDATE openreplay.outbox SET claimed_by = 'another'" -c "DELETE FROM public.sessions WHERE session_id = $last" \
+	-c "DELETE FROM openreplay.outbox"
+s3 DELETE "/mobs/$last/devtools.mob"
+s3 DELETE "/mobs/$last/dom.mobs"
+s3 DELETE "/mobs/$last/dom.mobe"
+wait "$upload_pid"
+like "it goes on" "$seen $(requests)" "*hang*PUT 200 PUT 200 GET 200 DELETE 204 DELETE 204 GET 200"
+same "and leaves nothing of a deleted session" "$(s3 GET "/mobs?list-type=2&prefix=$last%2F" | grep -c '<Key>')" 0
+
 tell_result
