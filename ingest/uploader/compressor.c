@@ -12,7 +12,9 @@
 void
 open_compressor(Compressor *compressor, int level, uint64_t size)
 {
-	*compressor = (Compressor){.context = ZSTD_createCCtx()};
+	compressor->context = ZSTD_createCCtx();
+	compressor->data = NULL;
+	compressor->len = compressor->size = compressor->npending = 0;
 	compressor->failed = compressor->context == NULL ||
 						 ZSTD_isError(ZSTD_CCtx_setParameter(compressor->context, ZSTD_c_compressionLevel, level)) ||
 						 ZSTD_isError(ZSTD_CCtx_setParameter(compressor->context, ZSTD_c_checksumFlag, 1)) ||
@@ -50,16 +52,31 @@ run(Compressor *compressor, const void *data, size_t len, ZSTD_EndDirective dire
 	}
 }
 
+static void
+flush(Compressor *compressor, ZSTD_EndDirective directive)
+{
+	run(compressor, compressor->pending, compressor->npending, directive);
+	compressor->npending = 0;
+}
+
 void
 compress_bytes(Compressor *compressor, const void *data, size_t len)
 {
-	run(compressor, data, len, ZSTD_e_continue);
+	if (len > COMPRESSOR_PENDING - compressor->npending)
+		flush(compressor, ZSTD_e_continue);
+	if (len > COMPRESSOR_PENDING)
+	{
+		run(compressor, data, len, ZSTD_e_continue);
+		return;
+	}
+	memcpy(compressor->pending + compressor->npending, data, len);
+	compressor->npending += len;
 }
 
 bool
 finish_compressor(Compressor *compressor)
 {
-	run(compressor, NULL, 0, ZSTD_e_end);
+	flush(compressor, ZSTD_e_end);
 	return !compressor->failed;
 }
 
@@ -68,5 +85,6 @@ close_compressor(Compressor *compressor)
 {
 	ZSTD_freeCCtx(compressor->context);
 	free(compressor->data);
-	*compressor = (Compressor){0};
+	compressor->context = NULL;
+	compressor->data = NULL;
 }

@@ -8,12 +8,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define COMPRESSOR_PENDING 16384 /* pieces are a few bytes each, and a call of zstd costs more than copying them */
+
 typedef struct Compressor
 {
 	void *context;
 	uint8_t *data; /* what is compressed so far */
 	size_t len;
 	size_t size;
+	uint8_t pending[COMPRESSOR_PENDING]; /* pieces that zstd has not got yet */
+	size_t npending;
 	bool failed; /* out of memory; what follows is dropped: look once, at the end */
 } Compressor;
 
