@@ -114,11 +114,9 @@ make_room(Pipeline *pipeline)
 	evict_sessions(pipeline, horizon);
 }
 
-/* Returns how many entries there were. */
-static int64
+static void
 work_off(Pipeline *pipeline)
 {
-	int64 total = 0;
 	int64 done;
 
 	do
@@ -126,17 +124,15 @@ work_off(Pipeline *pipeline)
 		begin_transaction("processing batches");
 		done = run_pass(pipeline);
 		commit_transaction();
-		total += done;
 		CHECK_FOR_INTERRUPTS();
 		if (memory_is_short(pipeline))
 			make_room(pipeline);
 	} while (done > 0 && !ShutdownRequestPending);
-	return total;
 }
 
 /*
- * Works off what woke us.  When there is nothing, it may be in a lane of a server that has registered since the last
- * tick; more often it is another worker's.  So looks are rare: returns when one is owed, DT_NOEND when none is.
+ * Works off what woke us, which may be in a lane of a server that has registered since the last tick.  It seldom is, so
+ * not every wake-up looks for such: returns when a look is owed, DT_NOEND when none is.
  */
 static TimestampTz
 answer_wake(Pipeline *pipeline, TimestampTz *next_look)
@@ -144,8 +140,7 @@ answer_wake(Pipeline *pipeline, TimestampTz *next_look)
 	TimestampTz now = GetCurrentTimestamp();
 	int known = pipeline->lanes.count;
 
-	if (work_off(pipeline) > 0)
-		return DT_NOEND;
+	work_off(pipeline);
 	if (now < *next_look)
 		return *next_look;
 	*next_look = now + LOOK_MS * INT64CONST(1000);
