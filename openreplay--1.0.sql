@@ -3529,6 +3529,9 @@ BEGIN
 			claimed_at		timestamptz,
 			followed_by		text CHECK (followed_by IN ('repeat', 'remove')),
 			last_error		text,
+			receiver		text GENERATED ALWAYS AS (left(CASE
+				WHEN kind IN ('webhook', 'slack', 'msteams') THEN 'webhook ' || (payload ->> 'webhook_id')
+				WHEN kind = 'email' THEN 'email ' || lower(payload #>> '{body,to}') END, 300)) STORED,
 			UNIQUE (kind, key),
 			CHECK (followed_by IS NULL OR claimed_by IS NOT NULL)
 		) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 500);
@@ -3538,6 +3541,8 @@ BEGIN
 		CREATE INDEX outbox_claimed_idx ON openreplay.outbox (claimed_by) WHERE claimed_by IS NOT NULL;
 		-- what needs somebody's attention
 		CREATE INDEX outbox_given_up_idx ON openreplay.outbox (kind) WHERE given_up;
+		-- the first of each receiver
+		CREATE INDEX outbox_receiver_idx ON openreplay.outbox (receiver, outbox_id) WHERE receiver IS NOT NULL AND NOT given_up;
 	END IF;
 	IF NOT EXISTS (SELECT FROM pg_trigger
 				   WHERE tgrelid = 'openreplay.outbox'::regclass AND tgname = 'wake_uploaders') THEN
@@ -3552,6 +3557,9 @@ BEGIN
 	COMMENT ON COLUMN openreplay.outbox.given_up IS 'After openreplay.outbox_attempts, or at once when trying again is useless.';
 	COMMENT ON COLUMN openreplay.outbox.followed_by IS
 		'What comes when the try under way is over. repeat: the same once more, as more has arrived; remove: what it put is removed, as its session was deleted.';
+
+	COMMENT ON COLUMN openreplay.outbox.receiver IS
+		'Whom a message is for. A receiver gets its messages one after the other, in the order they were queued.';
 
 	IF to_regclass('openreplay.uploaders') IS NULL THEN
 		CREATE TABLE openreplay.uploaders (
@@ -3698,6 +3706,20 @@ $$;
 COMMENT ON FUNCTION openreplay.put_back_outbox(bigint, text, boolean) IS
 	'Ends a try that failed; for fail_outbox() and for what dead uploaders held.';
 
+CREATE FUNCTION openreplay.take_back_outbox() RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH abandoned AS MATERIALIZED (
+		SELECT o.outbox_id, o.claimed_by FROM openreplay.outbox o
+		WHERE o.claimed_by IS NOT NULL AND NOT EXISTS (
+			SELECT FROM openreplay.uploaders u
+			WHERE u.worker = o.claimed_by AND u.heartbeat > clock_timestamp() - interval '60 seconds')
+		ORDER BY o.claimed_by LIMIT 1000 FOR UPDATE SKIP LOCKED
+	)
+	SELECT openreplay.put_back_outbox(a.outbox_id, format('uploader "%s" stopped during the try', a.claimed_by), false) FROM abandoned a
+$$;
+COMMENT ON FUNCTION openreplay.take_back_outbox() IS 'Puts back what uploaders hold that were silent for a minute. Every claim does so.';
+
 CREATE FUNCTION openreplay.claim_outbox(worker text, kinds text[], max integer)
 RETURNS TABLE (outbox_id bigint, kind text, payload jsonb, attempts integer)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off
@@ -3707,23 +3729,13 @@ DECLARE
 	wanted text;
 	missing integer := claim_outbox.max;
 	claimed integer;
-	abandoned record;
 BEGIN
 	IF claim_outbox.max IS NULL OR claim_outbox.max NOT BETWEEN 1 AND 1000 THEN
 		RAISE EXCEPTION 'an uploader claims 1 to 1000 at once, not %', coalesce(claim_outbox.max::text, 'NULL')
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	PERFORM openreplay.beat_outbox(claim_outbox.worker);
-
-	FOR abandoned IN
-		SELECT o.outbox_id, o.claimed_by FROM openreplay.outbox o
-		WHERE o.claimed_by IS NOT NULL AND NOT EXISTS (
-			SELECT FROM openreplay.uploaders u
-			WHERE u.worker = o.claimed_by AND u.heartbeat > clock_timestamp() - interval '60 seconds')
-		ORDER BY o.claimed_by LIMIT 1000 FOR UPDATE SKIP LOCKED
-	LOOP
-		PERFORM openreplay.put_back_outbox(abandoned.outbox_id, format('uploader "%s" stopped during the try', abandoned.claimed_by), false);
-	END LOOP;
+	PERFORM openreplay.take_back_outbox();
 
 	FOREACH wanted IN ARRAY claim_outbox.kinds
 	LOOP
@@ -3744,6 +3756,54 @@ END
 $$;
 COMMENT ON FUNCTION openreplay.claim_outbox(text, text[], integer) IS
 	'Gives an uploader up to max rows of these kinds to do, the first kind first, oldest first, never one that another holds. Commit before doing them. attempts is 1 at the first try.';
+
+/*
+ * Only the first message of a receiver is ever given away, so its messages keep their order whoever delivers them, and one
+ * that is down holds up its own alone. The walk from receiver to receiver reads one index entry each, whatever waits.
+ */
+CREATE FUNCTION openreplay.claim_deliveries(worker text, kinds text[], max integer)
+RETURNS TABLE (outbox_id bigint, kind text, attempts integer, receiver text, idempotency_key text, problem text,
+	endpoint text, auth_header text, body text, "to" text, subject text, plain text, html text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off
+AS $$
+#variable_conflict use_column
+BEGIN
+	IF claim_deliveries.max IS NULL OR claim_deliveries.max NOT BETWEEN 1 AND 1000 THEN
+		RAISE EXCEPTION 'an uploader claims 1 to 1000 at once, not %', coalesce(claim_deliveries.max::text, 'NULL')
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM openreplay.beat_outbox(claim_deliveries.worker);
+	PERFORM openreplay.take_back_outbox();
+
+	RETURN QUERY
+		WITH RECURSIVE head AS (
+			(SELECT o.receiver, o.outbox_id FROM openreplay.outbox o
+			 WHERE o.receiver IS NOT NULL AND NOT o.given_up ORDER BY o.receiver, o.outbox_id LIMIT 1)
+			UNION ALL
+			SELECT n.receiver, n.outbox_id FROM head h, LATERAL (
+				SELECT o.receiver, o.outbox_id FROM openreplay.outbox o
+				WHERE o.receiver > h.receiver AND NOT o.given_up ORDER BY o.receiver, o.outbox_id LIMIT 1) n
+		), next AS MATERIALIZED (
+			SELECT o.outbox_id FROM head h JOIN openreplay.outbox o USING (outbox_id)
+			WHERE o.kind = ANY (claim_deliveries.kinds) AND o.claimed_by IS NULL AND NOT o.given_up AND o.next_try <= clock_timestamp()
+			ORDER BY o.next_try LIMIT claim_deliveries.max FOR UPDATE OF o SKIP LOCKED
+		), claimed AS (
+			UPDATE openreplay.outbox o SET claimed_by = claim_deliveries.worker, claimed_at = clock_timestamp(), attempts = o.attempts + 1
+			FROM next WHERE o.outbox_id = next.outbox_id
+			RETURNING o.outbox_id, o.kind, o.attempts, o.receiver, o.payload
+		)
+		SELECT c.outbox_id, c.kind, c.attempts, c.receiver, coalesce(c.payload ->> 'idempotency_key', 'outbox-' || c.outbox_id),
+			CASE WHEN c.kind <> 'email' AND w.webhook_id IS NULL
+				THEN format('there is no %s %s any more', c.kind, c.payload ->> 'webhook_id') END,
+			w.endpoint, w.auth_header, c.payload ->> 'body',
+			c.payload #>> '{body,to}', c.payload #>> '{body,subject}', c.payload #>> '{body,text}', c.payload #>> '{body,html}'
+		FROM claimed c
+		LEFT JOIN public.webhooks w ON c.kind <> 'email' AND w.webhook_id::text = c.payload ->> 'webhook_id'
+			AND w.type::text = c.kind AND w.deleted_at IS NULL;
+END
+$$;
+COMMENT ON FUNCTION openreplay.claim_deliveries(text, text[], integer) IS
+	'Gives an uploader up to max messages of these kinds (webhook, slack, msteams, email) to deliver, with what is needed for that, secrets among it: at most one of each receiver, the first. Commit before delivering them; tell the end by finish_outbox() and fail_outbox(). problem: why it cannot be delivered at all.';
 
 CREATE FUNCTION openreplay.finish_outbox(outbox_id bigint, worker text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -4169,6 +4229,12 @@ END
 $$;
 COMMENT ON FUNCTION openreplay.delete_alert(integer) IS 'Has a figure watched no more.';
 
+CREATE FUNCTION openreplay.escape_html(value text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT replace(replace(replace(replace(replace(value, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;')
+$$;
+COMMENT ON FUNCTION openreplay.escape_html(text) IS 'A text as HTML shows it.';
+
 -- Written when the alert fires, so that a receiver that was away learns what it was then. Secrets stay in public.webhooks.
 CREATE FUNCTION openreplay.queue_alert(alert_id integer, value numeric, at timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -4208,7 +4274,9 @@ BEGIN
 					'facts', jsonb_build_array(jsonb_build_object('name', 'Target:', 'value', url), jsonb_build_object('name', 'Description:', 'value', description)),
 					'markdown', true)))
 			ELSE jsonb_build_object('to', receiver ->> 'value', 'subject', format('"%s" has been triggered', alert.name),
-				'text', format(E'"%s" %s\n\n%s\n', alert.name, description, url))
+				'text', format(E'"%s" %s\n\n%s\n', alert.name, description, url),
+				'html', format(E'<p><b>"%s"</b> %s</p>\n<p><a href="%s">Check metrics for more details</a></p>\n',
+							   openreplay.escape_html(alert.name), openreplay.escape_html(description), openreplay.escape_html(url)))
 			END;
 		idempotency_key := format('alert-%s-%s-%s', alert.alert_id, (extract(epoch FROM at) * 1000)::bigint,
 								  left(encode(sha256(convert_to(receiver::text, 'UTF8')), 'hex'), 8));
@@ -5354,7 +5422,7 @@ GRANT EXECUTE ON FUNCTION openreplay.evaluate_flags(integer, jsonb), openreplay.
 GRANT EXECUTE ON FUNCTION openreplay.refuse_flag(text, text), openreplay.check_percentage(text, jsonb), openreplay.check_flag_filter(text, jsonb),
 	openreplay.check_flag(jsonb), openreplay.conditions_of_flag(jsonb), openreplay.save_feature_flag(integer, jsonb, integer, integer),
 	openreplay.set_feature_flag_active(integer, boolean), openreplay.delete_feature_flag(integer) TO openreplay_admin;
-GRANT EXECUTE ON FUNCTION openreplay.claim_outbox(text, text[], integer), openreplay.finish_outbox(bigint, text),
+GRANT EXECUTE ON FUNCTION openreplay.claim_outbox(text, text[], integer), openreplay.claim_deliveries(text, text[], integer), openreplay.finish_outbox(bigint, text),
 	openreplay.fail_outbox(bigint, text, text, boolean), openreplay.beat_outbox(text), openreplay.release_outbox(text)
 	TO openreplay_uploader;
 GRANT EXECUTE ON FUNCTION openreplay.retry_outbox(bigint, text), openreplay.queue_outbox(text, jsonb, text),

@@ -112,3 +112,35 @@ SELECT openreplay.queue_outbox('hook', '{}');
 SELECT openreplay.claim_outbox('a', '{recording}', 0);
 RESET ROLE;
 DELETE FROM openreplay.uploaders;
+
+-- Messages: of a receiver only the first is given away, whoever asks, and with what is needed to deliver it.
+DELETE FROM openreplay.outbox;
+SELECT openreplay.save_webhook('https://hooks.example/a', 'a', auth_header => 'Bearer secret') AS a, openreplay.save_webhook('https://hooks.example/b', 'b', 'slack') AS b \gset
+SELECT count(openreplay.queue_outbox(kind, jsonb_build_object('webhook_id', hook, 'idempotency_key', 'k' || n, 'body', jsonb_build_object('n', n)))) AS queued
+FROM (VALUES (1, 'webhook', :a), (2, 'webhook', :a), (3, 'slack', :b), (4, 'webhook', 0)) AS v (n, kind, hook);
+SELECT openreplay.queue_outbox('email', '{"body": {"to": "Mara@x.example", "subject": "s", "text": "t"}}') IS NOT NULL AS queued;
+SELECT kind, attempts, idempotency_key, problem, endpoint, auth_header, body FROM openreplay.claim_deliveries('a', '{webhook,slack,msteams}', 10) ORDER BY idempotency_key;
+SELECT count(*) AS to_others FROM openreplay.claim_deliveries('b', '{webhook,slack,msteams}', 10);
+SELECT kind, idempotency_key LIKE 'outbox-%' AS own_key, "to", subject, plain, html FROM openreplay.claim_deliveries('b', '{email}', 10);
+SELECT kind, replace(receiver, :'a', '<a>') AS receiver FROM openreplay.outbox WHERE receiver NOT LIKE '%' || :'b' ORDER BY outbox_id;
+
+-- The next one comes when it is done or given up; while it waits for its next try, all of this receiver wait.
+SELECT outbox_id AS first FROM openreplay.outbox WHERE payload ->> 'idempotency_key' = 'k1' \gset
+SELECT openreplay.fail_outbox(:first, 'a', 'answered 503');
+SELECT count(*) AS meanwhile FROM openreplay.claim_deliveries('b', '{webhook}', 10);
+UPDATE openreplay.outbox SET next_try = now() WHERE outbox_id = :first;
+SELECT idempotency_key, attempts FROM openreplay.claim_deliveries('b', '{webhook}', 10);
+SELECT openreplay.finish_outbox(:first, 'b');
+SELECT idempotency_key, attempts FROM openreplay.claim_deliveries('b', '{webhook}', 10);
+-- The walk reads an entry a receiver, not all that waits.
+INSERT INTO openreplay.outbox (kind, payload) SELECT 'webhook', jsonb_build_object('webhook_id', -n % 3, 'body', n) FROM generate_series(1, 3000) n;
+ANALYZE openreplay.outbox;
+SELECT body FROM openreplay.claim_deliveries('c', '{webhook}', 10) ORDER BY body::integer;
+-- An uploader gets secrets by this function alone.
+SET ROLE openreplay_uploader;
+SELECT count(*) FROM public.webhooks;
+RESET ROLE;
+DELETE FROM openreplay.outbox;
+DELETE FROM public.webhooks WHERE name IN ('a', 'b');
+SELECT openreplay.claim_deliveries('a', '{webhook}', 0);
+DELETE FROM openreplay.uploaders;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "uploader/courier.h"
 #include "uploader/heart.h"
 
 #define ERROR_SIZE 1024
@@ -19,7 +20,8 @@
 static void
 show_usage(void)
 {
-	puts("openreplay-uploader stores the recordings of ended sessions, and removes those of deleted ones.\n"
+	puts("openreplay-uploader stores the recordings of ended sessions, removes those of deleted ones, and delivers\n"
+		 "what alerts have to say to hooks, chats and mailboxes.\n"
 		 "\n"
 		 "  openreplay-uploader [--config FILE] [--once]\n"
 		 "\n"
@@ -76,12 +78,13 @@ run(Uploader *uploader, const sigset_t *signals)
 	unsigned nworkers = (unsigned) uploader->settings->workers;
 	Worker *workers = calloc(nworkers, sizeof(Worker));
 	Heart heart = {0};
+	Courier courier = {0};
 	pthread_t watcher;
 	bool ok = workers != NULL;
 
 	for (unsigned i = 0; ok && i < nworkers; i++)
 		ok = start_worker(&workers[i], uploader, i + 1);
-	ok = ok && start_heart(&heart, uploader, workers, nworkers);
+	ok = ok && start_courier(&courier, uploader) && start_heart(&heart, uploader, workers, nworkers);
 	if (uploader->once && pthread_create(&watcher, NULL, watch_signals, uploader) == 0)
 		pthread_detach(watcher);
 	if (ok)
@@ -96,6 +99,8 @@ run(Uploader *uploader, const sigset_t *signals)
 		join_worker(&workers[i]);
 		ok = ok && !workers[i].unreachable;
 	}
+	join_courier(&courier);
+	ok = ok && !courier.unreachable;
 	stop_heart(&heart);
 	free(workers);
 	return ok;
@@ -105,6 +110,8 @@ run(Uploader *uploader, const sigset_t *signals)
 static void
 show_summary(const Metrics *metrics)
 {
+	if (GET_METRIC(metrics->deliveries) > 0)
+		printf("delivered %llu messages\n", GET_METRIC(metrics->deliveries));
 	printf("stored %llu recordings in %llu files, %llu bytes as %llu; removed %llu; %llu failed\n",
 		   GET_METRIC(metrics->recordings), GET_METRIC(metrics->files), GET_METRIC(metrics->file_bytes),
 		   GET_METRIC(metrics->stored_bytes), GET_METRIC(metrics->removals), GET_METRIC(metrics->failures));

@@ -51,6 +51,7 @@ write_metrics_file(const Metrics *metrics, const char *path)
 	put_counter(&text, "file_bytes_total", "Bytes of these files before compression.", GET_METRIC(metrics->file_bytes));
 	put_counter(&text, "stored_bytes_total", "Bytes stored.", GET_METRIC(metrics->stored_bytes));
 	put_counter(&text, "removals_total", "Sessions whose objects were removed.", GET_METRIC(metrics->removals));
+	put_counter(&text, "deliveries_total", "Messages delivered.", GET_METRIC(metrics->deliveries));
 	put_counter(&text, "failures_total", "Tries that failed.", GET_METRIC(metrics->failures));
 	put_counter(&text, "broken_total", "Batches and messages left out as unreadable.", GET_METRIC(metrics->broken));
 	put_counter(&text, "cut_recordings_total", "Recordings cut at a size limit.", GET_METRIC(metrics->cut));

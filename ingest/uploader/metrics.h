@@ -16,10 +16,11 @@ typedef struct Metrics
 	atomic_uint_fast64_t files; /* stored */
 	atomic_uint_fast64_t file_bytes;
 	atomic_uint_fast64_t stored_bytes;
-	atomic_uint_fast64_t removals; /* sessions whose objects were removed */
-	atomic_uint_fast64_t failures; /* tries that will be repeated, or were given up */
-	atomic_uint_fast64_t broken;   /* batches and messages left out as unreadable */
-	atomic_uint_fast64_t cut;	   /* sessions of which not everything was stored, because of a size limit */
+	atomic_uint_fast64_t removals;	 /* sessions whose objects were removed */
+	atomic_uint_fast64_t deliveries; /* messages that their receivers have taken */
+	atomic_uint_fast64_t failures;	 /* tries that will be repeated, or were given up */
+	atomic_uint_fast64_t broken;	 /* batches and messages left out as unreadable */
+	atomic_uint_fast64_t cut;		 /* sessions of which not everything was stored, because of a size limit */
 } Metrics;
 
 #define ADD_METRIC(counter, value) atomic_fetch_add_explicit(&(counter), (value), memory_order_relaxed)

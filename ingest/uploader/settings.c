@@ -11,6 +11,7 @@
 
 #include "common/config.h"
 #include "common/files.h"
+#include "uploader/mail.h"
 
 #define SECRET_MAX 4096
 
@@ -37,6 +38,21 @@ static const ConfigKey keys[] = {
 	{"S3_PART_SIZE", CONFIG_INT, AT(s3_part_size), "16777216", 5242880, 1073741824},
 	{"S3_TIMEOUT", CONFIG_SECONDS, AT(s3_timeout_s), "300", 1, 86400},
 	{"AWS_SKIP_SSL_VALIDATION", CONFIG_BOOL, AT(skip_ssl_validation), "false", 0, 0},
+	{"DELIVERIES", CONFIG_INT, AT(deliveries), "32", 0, 1000},
+	{"DELIVERY_TIMEOUT", CONFIG_SECONDS, AT(delivery_timeout_s), "10", 1, 600},
+	{"ALLOW_PRIVATE_ADDRESSES", CONFIG_BOOL, AT(allow_private_addresses), "false", 0, 0},
+	{"EMAIL_HOST", CONFIG_TEXT, AT(email_host), "", 0, 0},
+	{"EMAIL_PORT", CONFIG_INT, AT(email_port), "587", 1, 65535},
+	{"EMAIL_USER", CONFIG_TEXT, AT(email_user), "", 0, 0},
+	{"EMAIL_PASSWORD", CONFIG_TEXT, AT(email_password), "", 0, 0},
+	{"EMAIL_PASSWORD_FILE", CONFIG_TEXT, AT(email_password_file), "", 0, 0},
+	{"EMAIL_USE_TLS", CONFIG_BOOL, AT(email_use_tls), "true", 0, 0},
+	{"EMAIL_USE_SSL", CONFIG_BOOL, AT(email_use_ssl), "false", 0, 0},
+	{"EMAIL_SSL_KEY", CONFIG_TEXT, AT(email_ssl_key), "", 0, 0},
+	{"EMAIL_SSL_CERT", CONFIG_TEXT, AT(email_ssl_cert), "", 0, 0},
+	{"EMAIL_SKIP_SSL_VALIDATION", CONFIG_BOOL, AT(email_skip_ssl_validation), "false", 0, 0},
+	{"EMAIL_FROM", CONFIG_TEXT, AT(email_from), "", 0, 0},
+	{"EMAIL_TIMEOUT", CONFIG_SECONDS, AT(email_timeout_s), "60", 1, 600},
 	{"METRICS_FILE", CONFIG_TEXT, AT(metrics_file), "", 0, 0},
 	{"LOG_LEVEL", CONFIG_TEXT, AT(log_level_name), "info", 0, 0},
 };
@@ -72,24 +88,24 @@ check_directory(const Settings *settings, char *error, size_t error_size)
 	return false;
 }
 
+/* The first line of the file, if one is given, becomes the secret. */
 static bool
-read_secret(Settings *settings, char *error, size_t error_size)
+read_secret(const char *key, const char *path, char **secret, char *error, size_t error_size)
 {
 	char *content;
 	size_t len;
 
-	if (settings->aws_secret_access_key_file[0] == '\0')
+	if (path[0] == '\0')
 		return true;
-	content = read_small_file(settings->aws_secret_access_key_file, SECRET_MAX, &len);
+	content = read_small_file(path, SECRET_MAX, &len);
 	if (content == NULL)
 	{
-		snprintf(error, error_size, "AWS_SECRET_ACCESS_KEY_FILE: cannot read %s: %s",
-				 settings->aws_secret_access_key_file, strerror(errno));
+		snprintf(error, error_size, "%s: cannot read %s: %s", key, path, strerror(errno));
 		return false;
 	}
 	content[strcspn(content, "\r\n")] = '\0';
-	free(settings->aws_secret_access_key);
-	settings->aws_secret_access_key = content;
+	free(*secret);
+	*secret = content;
 	return true;
 }
 
@@ -103,7 +119,8 @@ check_s3(Settings *settings, char *error, size_t error_size)
 				 " AWS_ACCESS_KEY_ID and what goes with it, for an S3-compatible storage");
 		return false;
 	}
-	if (!read_secret(settings, error, error_size))
+	if (!read_secret("AWS_SECRET_ACCESS_KEY_FILE", settings->aws_secret_access_key_file,
+					 &settings->aws_secret_access_key, error, error_size))
 		return false;
 	if (settings->aws_secret_access_key[0] == '\0')
 	{
@@ -127,6 +144,34 @@ check_s3(Settings *settings, char *error, size_t error_size)
 }
 
 static bool
+check_email(Settings *settings, char *error, size_t error_size)
+{
+	char address[MAIL_ADDRESS_SIZE];
+
+	if (settings->email_host[0] == '\0')
+		return true;
+	if (!read_secret("EMAIL_PASSWORD_FILE", settings->email_password_file, &settings->email_password, error,
+					 error_size))
+		return false;
+	if (strlen(settings->email_host) > 255 || strpbrk(settings->email_host, "/@?# \t\r\n") != NULL)
+	{
+		snprintf(error, error_size, "EMAIL_HOST: not the name of a host");
+		return false;
+	}
+	if (!read_mail_address(settings->email_from, address) || strpbrk(settings->email_from, "\r\n") != NULL)
+	{
+		snprintf(error, error_size, "EMAIL_FROM: who sends the mail, as Name<address> or address, is missing");
+		return false;
+	}
+	if ((settings->email_ssl_cert[0] == '\0') != (settings->email_ssl_key[0] == '\0'))
+	{
+		snprintf(error, error_size, "EMAIL_SSL_CERT and EMAIL_SSL_KEY belong together");
+		return false;
+	}
+	return true;
+}
+
+static bool
 complete_settings(Settings *settings, char *error, size_t error_size)
 {
 	if (!parse_log_level(settings->log_level_name, &settings->log_level))
@@ -144,6 +189,8 @@ complete_settings(Settings *settings, char *error, size_t error_size)
 		snprintf(error, error_size, "BUCKET_NAME: \"%s\" is no name of a bucket", settings->bucket_name);
 		return false;
 	}
+	if (!check_email(settings, error, error_size))
+		return false;
 	if (settings->uploader_name[0] == '\0' && !make_name(settings))
 	{
 		snprintf(error, error_size, "UPLOADER_NAME is missing and the host has no name");

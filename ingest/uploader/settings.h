@@ -39,6 +39,23 @@ typedef struct Settings
 	int64_t s3_timeout_s; /* for a request */
 	bool skip_ssl_validation;
 
+	/* messages */
+	int64_t deliveries;			/* hooks called at the same time; 0: this uploader delivers nothing */
+	int64_t delivery_timeout_s; /* for a hook */
+	bool allow_private_addresses;
+	char *email_host; /* "": no mail */
+	int64_t email_port;
+	char *email_user;	  /* a log-in only with both */
+	char *email_password; /* after load_settings() also when it came from the file */
+	char *email_password_file;
+	bool email_use_tls; /* STARTTLS, unless email_use_ssl */
+	bool email_use_ssl; /* TLS from the first byte */
+	char *email_ssl_key;
+	char *email_ssl_cert;
+	bool email_skip_ssl_validation;
+	char *email_from;
+	int64_t email_timeout_s;
+
 	char *metrics_file;
 	char *log_level_name;
 	LogLevel log_level;
