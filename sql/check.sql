@@ -46,7 +46,7 @@ ROLLBACK;
 BEGIN;
 INSERT INTO openreplay.batches SELECT seq + 1000000, session_id, received_at - interval '1 second', server_id, size_bytes, (shard + 1) % 64, kind, body
 	FROM openreplay.batches WHERE session_id = :sid;
-INSERT INTO openreplay.batches SELECT seq + 1000000, session_id, received_at + (1000 - seq) * interval '1 second', 65535, size_bytes, shard, kind, body
+INSERT INTO openreplay.batches SELECT seq + 1000000, session_id, received_at + (1000 - seq) * interval '1 microsecond', 65535, size_bytes, shard, kind, body
 	FROM openreplay.batches WHERE session_id = :sid AND seq < 1000000 AND kind = 'w';
 INSERT INTO openreplay.passes SELECT * FROM openreplay.passes WHERE server_id = 0 AND entries > 0 ORDER BY passed_at DESC LIMIT 1;
 SELECT problem, place, rows FROM openreplay.check();
