@@ -15,7 +15,7 @@ MODULE_big = openreplay
 # Plain C folders know nothing of PostgreSQL; the edge programs link the same objects.
 PLAIN_FOLDERS = src/wire src/visit src/heuristics src/assets
 PLAIN_SOURCES = $(filter-out %_test.c %_fuzz.c %_bench.c,$(wildcard $(addsuffix /*.c,$(PLAIN_FOLDERS)))) src/flags/flag.c src/flags/selector.c
-MODULE_SOURCES = $(wildcard src/*.c src/session/*.c src/pipeline/*.c src/notify/*.c src/recording/*.c) src/flags/evaluate.c src/flags/tags.c
+MODULE_SOURCES = $(wildcard src/*.c src/session/*.c src/pipeline/*.c src/notify/*.c src/recording/*.c src/metrics/*.c) src/flags/evaluate.c src/flags/tags.c
 COMMON_SOURCES = $(filter-out %_test.c,$(wildcard ingest/common/*.c))
 SERVER_SOURCES = $(filter-out %_test.c %_fuzz.c,$(wildcard ingest/server/*.c))
 UPLOADER_SOURCES = $(filter-out %_test.c %_fuzz.c,$(wildcard ingest/uploader/*.c))

@@ -4364,7 +4364,62 @@ LANGUAGE sql STRICT SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION openreplay.view_announcements(integer) IS 'Notes that a user has seen all announcements.';
 
--- ==== 11. What goes ================================================================================================
+-- ==== 11. Sessions found ===========================================================================================
+
+-- ---- filters ----
+
+CREATE FUNCTION openreplay.filter_catalogue()
+RETURNS TABLE (what text, generation integer, event text, name text, alias text, type text, operators text)
+LANGUAGE c STABLE PARALLEL SAFE ROWS 300 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_filter_catalogue';
+COMMENT ON FUNCTION openreplay.filter_catalogue() IS
+	'What filters can be about: attributes of sessions, events, and the properties that the filters of an event can have. generation 1: written as {"type": ...}, 2: as {"name": ...}, null: either.';
+
+CREATE FUNCTION openreplay.follow_step(state internal, steps integer[], step integer, "timestamp" bigint, key bigint) RETURNS internal
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_follow_step';
+COMMENT ON FUNCTION openreplay.follow_step(internal, integer[], integer, bigint, bigint) IS 'Collects events for openreplay.follow_steps().';
+
+CREATE FUNCTION openreplay.followed_steps(state internal) RETURNS bigint[]
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_followed_steps';
+COMMENT ON FUNCTION openreplay.followed_steps(internal) IS 'The result of openreplay.follow_steps().';
+
+CREATE AGGREGATE openreplay.follow_steps(steps integer[], step integer, "timestamp" bigint, key bigint) (
+	SFUNC = openreplay.follow_step, STYPE = internal, SSPACE = 1024, FINALFUNC = openreplay.followed_steps, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE openreplay.follow_steps(integer[], integer, bigint, bigint) IS
+	'Follows the events of one session, in any order, through steps numbered from 0: each step is reached at its earliest event not before the step before. steps has the kind of each step''s events, a number from 1 on, negative for a step that must not be; '
+	'two steps of one kind in succession need two events. Returns when each step was reached, up to the first that was not; if all were, one more element: when the last event of the last step happened.';
+
+-- ---- sessions ----
+
+CREATE FUNCTION openreplay.matching_sessions(project_id integer, filter jsonb)
+RETURNS TABLE (session_id bigint, start_ts bigint, first_event_ts bigint, last_event_ts bigint)
+LANGUAGE c STABLE STRICT ROWS 1000 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_matching_sessions';
+COMMENT ON FUNCTION openreplay.matching_sessions(integer, jsonb) IS
+	'Sessions that have ended and satisfy a filter, in no order, each with the time from which and to which its events did; null without events among the filters, 0 if they only tell what must not be.';
+
+CREATE FUNCTION openreplay.count_sessions(project_id integer, filter jsonb DEFAULT '{}', from_time timestamptz DEFAULT NULL, until_time timestamptz DEFAULT NULL, viewer_id integer DEFAULT NULL)
+RETURNS bigint
+LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_count_sessions';
+COMMENT ON FUNCTION openreplay.count_sessions(integer, jsonb, timestamptz, timestamptz, integer) IS
+	'How many sessions openreplay.search_sessions() finds on all pages; with groupByUser, how many users. from_time (included) and until_time (not included), if one of them is given, are used instead of the filter''s own times.';
+
+CREATE FUNCTION openreplay.search_sessions(project_id integer, filter jsonb DEFAULT '{}', viewer_id integer DEFAULT NULL)
+RETURNS TABLE (session_id bigint, viewed boolean, favorite boolean, user_uuid uuid, user_id text, user_anonymous_id text,
+	user_os text, user_browser text, user_device text, user_device_type text, user_country text, user_city text, user_state text,
+	start_ts bigint, duration integer, events_count integer, pages_count integer, errors_count integer, platform text, timezone text,
+	issue_score bigint, issue_types text[], metadata jsonb, screen_width integer, screen_height integer,
+	user_sessions_count bigint, first_session_ts bigint)
+LANGUAGE c STABLE ROWS 200 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_search_sessions';
+COMMENT ON FUNCTION openreplay.search_sessions(integer, jsonb, integer) IS
+	'A page of the sessions that have ended and satisfy a filter: {"filters": [...], "eventsOrder": then, and, or; "startTimestamp", "endTimestamp": milliseconds; "sort", "order": ASC, DESC; "limit": up to 200, "page": from 1, or "after": the last session of the page before; "groupByUser", "bookmarked": booleans}. '
+	'viewer_id: whose marks viewed and favorite are, and whose bookmarks. Of a group of sessions of one user the first is returned, with their number and the start of the earliest.';
+
+CREATE FUNCTION openreplay.explain_sessions(project_id integer, filter jsonb) RETURNS SETOF text
+LANGUAGE c STRICT ROWS 30 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_explain_sessions';
+COMMENT ON FUNCTION openreplay.explain_sessions(integer, jsonb) IS
+	'The plan by which the sessions of a filter are found: which months it reads and which indexes it uses.';
+
+-- ==== 12. What goes ================================================================================================
 
 /*
  * Rows go by whole partitions where that is possible, and else session by session in small transactions. Everything here
@@ -5155,7 +5210,7 @@ $$;
 COMMENT ON FUNCTION openreplay.session_clicks(bigint) IS
 	'Clicks of a session as its replay lists them, in the order of time: a series in rage is one row of type CLICKRAGE, with the count of its clicks. Each click is in events.clicks.';
 
--- ==== 12. Watching =================================================================================================
+-- ==== 13. Watching =================================================================================================
 
 -- Functions for their setting: 64 index look-ups a server look expensive to the planner, but compiling them takes seconds.
 CREATE FUNCTION openreplay.batches_waiting() RETURNS bigint
@@ -5289,7 +5344,7 @@ $$;
 COMMENT ON FUNCTION openreplay.check() IS
 	'What is wrong in this database, one row a problem, with an example (mostly a session id); nothing when all is well. Reads every table, so it takes its time; it may run beside everything else.';
 
--- ==== 13. Installation =============================================================================================
+-- ==== 14. Installation =============================================================================================
 
 CREATE FUNCTION openreplay.release_members() RETURNS void
 LANGUAGE plpgsql AS $$
@@ -5385,7 +5440,7 @@ BEGIN
 END
 $$;
 
--- ==== 14. Who may call what ========================================================================================
+-- ==== 15. Who may call what ========================================================================================
 
 REVOKE ALL ON ALL ROUTINES IN SCHEMA openreplay FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.generate_api_key(integer), public.openreplay_version(),
@@ -5456,3 +5511,6 @@ GRANT EXECUTE ON FUNCTION openreplay.set_retention(integer, integer), openreplay
 GRANT EXECUTE ON PROCEDURE openreplay.keep_house(), openreplay.drop_detached(), openreplay.drop_old_passes(interval),
 	openreplay.drop_stored_batches(), openreplay.delete_user_sessions(integer, text), openreplay.delete_project(integer),
 	openreplay.shed_month(bigint, bigint), openreplay.apply_retention(), openreplay.run_jobs() TO openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.filter_catalogue(), openreplay.follow_steps(integer[], integer, bigint, bigint),
+	openreplay.matching_sessions(integer, jsonb), openreplay.count_sessions(integer, jsonb, timestamptz, timestamptz, integer),
+	openreplay.search_sessions(integer, jsonb, integer), openreplay.explain_sessions(integer, jsonb) TO openreplay_reader, openreplay_admin;

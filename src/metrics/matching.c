@@ -1,0 +1,589 @@
+/*
+ * matching.c - from a filter to SQL
+ *
+ * The hard idea: leave the planner every choice.  Whether an event is there is asked by EXISTS, which it can turn into
+ * a hash join over a month of events or into look-ups for ten sessions, as the values suggest.  Only what must know
+ * when things happened, events in order or the time span that issues are looked for in, gathers the matching events of
+ * all items in one list, sorted by nobody, and folds it by session.
+ *
+ * Every table that is partitioned by session_id is bounded by it in every place, so that a range of time reads its
+ * months only: an id was given within 24 hours after the session's start_ts (openreplay.bound_start_ts()).
+ */
+#include "postgres.h"
+
+#include "metrics/filter.h"
+
+#define ID_EPOCH_MS INT64CONST(1550000000000) /* openreplay.session_id_at() */
+#define ID_SHIFT 24
+#define MAX_ID_DELAY_MS INT64CONST(86400000)
+#define MAX_MOMENT_MS INT64CONST(100000000000000) /* far beyond any session, far below where ids overflow */
+
+typedef struct KindRow
+{
+	const char *relation;
+	const char *key;
+} KindRow;
+
+static const KindRow kinds[] = {
+#define KIND(constant, relation, key) {relation, key},
+#include "metrics/filters.list.h"
+#undef KIND
+};
+
+/* ---- time ---------------------------------------------------------------------------------------------------------
+ */
+
+static int64
+id_at(int64 moment)
+{
+	moment = Max(moment, ID_EPOCH_MS);
+	return (Min(moment, MAX_MOMENT_MS) - ID_EPOCH_MS) << ID_SHIFT;
+}
+
+void
+add_session_bounds(Sql *sql, const Filter *filter, const char *column)
+{
+	if (filter->from_ts != PG_INT64_MIN)
+	{
+		sql_add(sql, " AND %s >= ", column);
+		sql_bigint(sql, id_at(filter->from_ts));
+	}
+	if (filter->to_ts != PG_INT64_MAX)
+	{
+		sql_add(sql, " AND %s < ", column);
+		sql_bigint(sql, id_at(Min(filter->to_ts, MAX_MOMENT_MS) + MAX_ID_DELAY_MS + 1));
+	}
+}
+
+static void
+add_range(Sql *sql, const Filter *filter, const char *column)
+{
+	if (filter->from_ts != PG_INT64_MIN)
+	{
+		sql_add(sql, " AND %s >= ", column);
+		sql_bigint(sql, filter->from_ts);
+	}
+	if (filter->to_ts != PG_INT64_MAX)
+	{
+		sql_add(sql, " AND %s %s ", column, filter->to_exclusive ? "<" : "<=");
+		sql_bigint(sql, filter->to_ts);
+	}
+}
+
+/* ---- conditions ---------------------------------------------------------------------------------------------------
+ */
+
+/* A pattern for ILIKE in which the value's own % and _ are letters. */
+static char *
+like_pattern(const char *value, bool from_start, bool to_end)
+{
+	StringInfoData pattern;
+
+	initStringInfo(&pattern);
+	if (!from_start)
+		appendStringInfoChar(&pattern, '%');
+	for (const char *c = value; *c; c++)
+	{
+		if (*c == '%' || *c == '_' || *c == '\\')
+			appendStringInfoChar(&pattern, '\\');
+		appendStringInfoChar(&pattern, *c);
+	}
+	if (!to_end)
+		appendStringInfoChar(&pattern, '%');
+	return pattern.data;
+}
+
+/* The expression of a condition; of a payload's key with its type. */
+static void
+add_expression(Sql *sql, const FilterCondition *condition, const char *expression)
+{
+	if (condition->key == NULL)
+	{
+		sql_add(sql, "(%s)", expression);
+		return;
+	}
+	if (condition->type == FILTER_TEXT)
+	{
+		sql_add(sql, "(e.payload ->> ");
+		sql_text(sql, condition->key);
+		sql_add(sql, ")");
+		return;
+	}
+	/* texts that are numbers count as such; what is none is missing */
+	sql_add(sql, "(substring(e.payload ->> ");
+	sql_text(sql, condition->key);
+	if (condition->type == FILTER_NUMBER)
+		sql_add(sql, " FROM '^-?[0-9]{1,40}(?:[.][0-9]{1,40})?$')::numeric)");
+	else
+		sql_add(sql, " FROM '^(?:true|false)$')::boolean)");
+}
+
+static const char *
+comparison_symbol(FilterComparison comparison)
+{
+	switch (comparison)
+	{
+		case FILTER_EQUAL:
+			return "=";
+		case FILTER_NOT_EQUAL:
+			return "<>";
+		case FILTER_LESS:
+			return "<";
+		case FILTER_GREATER:
+			return ">";
+		case FILTER_AT_MOST:
+			return "<=";
+		case FILTER_AT_LEAST:
+			return ">=";
+		case FILTER_CONTAINS:
+		case FILTER_STARTS_WITH:
+		case FILTER_ENDS_WITH:
+			return "ILIKE";
+		case FILTER_NOT_CONTAINS:
+			return "NOT ILIKE";
+		case FILTER_REGEX:
+			return "~";
+		default:
+			elog(ERROR, "comparison %d takes no value", comparison);
+	}
+}
+
+static void
+add_value(Sql *sql, const FilterCondition *condition, const char *value)
+{
+	switch (condition->comparison)
+	{
+		case FILTER_CONTAINS:
+		case FILTER_NOT_CONTAINS:
+			sql_text(sql, like_pattern(value, false, false));
+			break;
+		case FILTER_STARTS_WITH:
+			sql_text(sql, like_pattern(value, true, false));
+			break;
+		case FILTER_ENDS_WITH:
+			sql_text(sql, like_pattern(value, false, true));
+			break;
+		default:
+			if (condition->type == FILTER_NUMBER)
+				sql_numeric(sql, value);
+			else if (condition->type == FILTER_BOOLEAN)
+				sql_add(sql, "%s", value[0] == 't' ? "true" : "false");
+			else
+				sql_text(sql, value);
+	}
+}
+
+/* One expression against all values: any of them, or for a negative comparison none. */
+static void
+add_comparisons(Sql *sql, const FilterCondition *condition, const char *expression)
+{
+	bool negative = comparison_is_negative(condition->comparison);
+
+	sql_add(sql, "(");
+	for (int i = 0; i < condition->nvalues; i++)
+	{
+		if (i > 0)
+			sql_add(sql, "%s", negative ? " AND " : " OR ");
+		add_expression(sql, condition, expression);
+		sql_add(sql, " %s ", comparison_symbol(condition->comparison));
+		add_value(sql, condition, condition->values[i]);
+	}
+	sql_add(sql, ")");
+}
+
+static void
+add_simple_condition(Sql *sql, const FilterCondition *condition, const char *expression)
+{
+	switch (condition->comparison)
+	{
+		case FILTER_PRESENT:
+			add_expression(sql, condition, expression);
+			sql_add(sql, " IS NOT NULL");
+			break;
+		case FILTER_UNDEFINED:
+			sql_add(sql, "(");
+			add_expression(sql, condition, expression);
+			sql_add(sql, " IS NULL");
+			if (condition->type == FILTER_TEXT)
+			{
+				sql_add(sql, " OR ");
+				add_expression(sql, condition, expression);
+				sql_add(sql, " = ''");
+			}
+			sql_add(sql, ")");
+			break;
+		case FILTER_TRUE:
+		case FILTER_FALSE:
+			add_expression(sql, condition, expression);
+			sql_add(sql, " = %s", condition->comparison == FILTER_TRUE ? "true" : "false");
+			break;
+		default:
+			add_comparisons(sql, condition, expression);
+	}
+}
+
+/* Values are minimum and maximum; nothing, 0 or less is no bound. */
+static void
+add_duration(Sql *sql, const FilterCondition *condition)
+{
+	sql_add(sql, "(true");
+	for (int i = 0; i < Min(condition->nvalues, 2); i++)
+	{
+		const char *value = condition->values[i];
+
+		if (value[0] == '\0' || value[0] == '-' || strspn(value, "0.") == strlen(value))
+			continue;
+		sql_add(sql, " AND s.duration %s ", i == 0 ? ">=" : "<=");
+		sql_numeric(sql, value);
+	}
+	sql_add(sql, ")");
+}
+
+static void
+add_text_list(Sql *sql, int n, char **values)
+{
+	for (int i = 0; i < n; i++)
+	{
+		sql_add(sql, "%s", i == 0 ? "(" : ", ");
+		sql_text(sql, values[i]);
+	}
+	sql_add(sql, ")");
+}
+
+/* An occurrence about one of the sources, while the session's events satisfied the filter or else in its range. */
+static void
+add_issue_source(Sql *sql, const Filter *filter, const FilterCondition *condition)
+{
+	sql_add(sql, "EXISTS (SELECT FROM events_common.issues o JOIN public.issues i ON i.issue_id = o.issue_id"
+				 " WHERE o.session_id = s.session_id");
+	add_session_bounds(sql, filter, "o.session_id");
+	sql_add(sql, " AND i.project_id = ");
+	sql_integer(sql, filter->project_id);
+	sql_add(sql, " AND i.context_string IN ");
+	add_text_list(sql, condition->nsources, condition->sources);
+	if (condition->comparison != FILTER_PRESENT)
+	{
+		sql_add(sql, " AND i.type::text IN ");
+		add_text_list(sql, condition->nvalues, condition->values);
+	}
+	if (filter->nevents > 0)
+		sql_add(sql, " AND o.\"timestamp\" >= m.first_event_ts AND o.\"timestamp\" <= m.last_event_ts");
+	else
+		add_range(sql, filter, "o.\"timestamp\"");
+	sql_add(sql, ")");
+}
+
+static void
+add_issues(Sql *sql, const Filter *filter, const FilterCondition *condition)
+{
+	bool with_source = condition->nsources > 0 && condition->comparison != FILTER_UNDEFINED;
+
+	if (condition->comparison == FILTER_NOT_EQUAL && with_source)
+	{
+		sql_add(sql, "NOT ");
+		add_issue_source(sql, filter, condition);
+		return;
+	}
+	switch (condition->comparison)
+	{
+		case FILTER_PRESENT:
+			sql_add(sql, "cardinality(s.issue_types) > 0");
+			break;
+		case FILTER_UNDEFINED:
+			sql_add(sql, "cardinality(s.issue_types) = 0");
+			break;
+		default:
+			if (condition->comparison == FILTER_NOT_EQUAL)
+				sql_add(sql, "NOT ");
+			sql_add(sql, "s.issue_types && ARRAY[");
+			for (int i = 0; i < condition->nvalues; i++)
+			{
+				sql_add(sql, "%s", i == 0 ? "" : ", ");
+				sql_text(sql, condition->values[i]);
+			}
+			sql_add(sql, "]::text[]::public.issue_type[]");
+	}
+	if (with_source)
+	{
+		sql_add(sql, " AND ");
+		add_issue_source(sql, filter, condition);
+	}
+}
+
+void
+add_condition(Sql *sql, const Filter *filter, const FilterCondition *condition)
+{
+	switch (condition->type)
+	{
+		case FILTER_DURATION:
+			add_duration(sql, condition);
+			return;
+		case FILTER_ISSUES:
+			sql_add(sql, "(");
+			add_issues(sql, filter, condition);
+			sql_add(sql, ")");
+			return;
+		default:
+			break;
+	}
+	if (condition->second == NULL)
+	{
+		add_simple_condition(sql, condition, condition->expression);
+		return;
+	}
+	sql_add(sql, "(");
+	add_simple_condition(sql, condition, condition->expression);
+	sql_add(sql, "%s", comparison_is_negative(condition->comparison) ? " AND " : " OR ");
+	add_simple_condition(sql, condition, condition->second);
+	sql_add(sql, ")");
+}
+
+/* ---- events -------------------------------------------------------------------------------------------------------
+ */
+
+const char *
+event_key(FilterKind kind)
+{
+	return kinds[kind].key;
+}
+
+void
+add_events(Sql *sql, FilterKind kind)
+{
+	sql_add(sql, "%s", kinds[kind].relation);
+}
+
+static void
+add_metric(Sql *sql, const Filter *filter, const FilterEvent *event)
+{
+	const FilterMetric *metric = event->metric;
+
+	sql_add(sql, " AND ");
+	if (metric->sampled)
+	{
+		sql_add(sql, "EXISTS (SELECT FROM events.performance p WHERE p.session_id = e.session_id");
+		add_session_bounds(sql, filter, "p.session_id");
+		sql_add(sql, " AND p.\"timestamp\" >= e.\"timestamp\" AND ");
+	}
+	sql_add(sql, "%s > 0 AND (", metric->expression);
+	for (int i = 0; i < event->nsources; i++)
+	{
+		sql_add(sql, "%s%s %s ", i == 0 ? "" : " OR ", metric->expression, comparison_symbol(event->metric_comparison));
+		sql_numeric(sql, event->sources[i]);
+		if (metric->scale != 1)
+			sql_add(sql, " * " INT64_FORMAT, metric->scale);
+	}
+	sql_add(sql, "%s", metric->sampled ? "))" : ")");
+}
+
+static void
+add_event_sources(Sql *sql, const FilterEvent *event)
+{
+	if (event->kind == EVENTS_ERRORS)
+	{
+		sql_add(sql, " AND d.source::text IN ");
+		add_text_list(sql, event->nsources, event->sources);
+		return;
+	}
+	sql_add(sql, " AND (");
+	for (int i = 0; i < event->nsources; i++)
+	{
+		sql_add(sql, "%se.value ILIKE ", i == 0 ? "" : " OR ");
+		sql_text(sql, like_pattern(event->sources[i], false, false));
+	}
+	sql_add(sql, ")");
+}
+
+void
+add_event_where(Sql *sql, const Filter *filter, const FilterEvent *event)
+{
+	sql_add(sql, "true");
+	add_session_bounds(sql, filter, "e.session_id");
+	add_range(sql, filter, "e.\"timestamp\"");
+	if (event->fixed != NULL)
+		sql_add(sql, " AND %s", event->fixed);
+	if (event->custom_name != NULL)
+	{
+		sql_add(sql, " AND e.name = ");
+		sql_text(sql, event->custom_name);
+	}
+	for (int i = 0; i < event->nconditions; i++)
+	{
+		sql_add(sql, "%s", i == 0 ? " AND (" : event->any ? " OR " : " AND ");
+		add_condition(sql, filter, &event->conditions[i]);
+	}
+	if (event->nconditions > 0)
+		sql_add(sql, ")");
+	if (event->metric != NULL)
+		add_metric(sql, filter, event);
+	else if (event->nsources > 0)
+		add_event_sources(sql, event);
+}
+
+static void
+add_exists(Sql *sql, const Filter *filter, const FilterEvent *event)
+{
+	sql_add(sql, "EXISTS (SELECT FROM ");
+	add_events(sql, event->kind);
+	sql_add(sql, " WHERE e.session_id = s.session_id AND ");
+	add_event_where(sql, filter, event);
+	sql_add(sql, ")");
+}
+
+static void
+add_anywhere(Sql *sql, const Filter *filter, const FilterAnywhere *anywhere)
+{
+	sql_add(sql, "%s(", anywhere->negated ? "NOT " : "");
+	for (int i = 0; i < anywhere->nevents; i++)
+	{
+		if (i > 0)
+			sql_add(sql, " OR ");
+		add_exists(sql, filter, &anywhere->events[i]);
+	}
+	sql_add(sql, ")");
+}
+
+/* ---- sessions -----------------------------------------------------------------------------------------------------
+ */
+
+/* What does not depend on the events of the list. */
+static void
+add_session_conditions(Sql *sql, const Filter *filter, bool with_issue_sources)
+{
+	sql_add(sql, "s.project_id = ");
+	sql_integer(sql, filter->project_id);
+	add_session_bounds(sql, filter, "s.session_id");
+	add_range(sql, filter, "s.start_ts");
+	if (filter->population != FILTER_ALL)
+		sql_add(sql, " AND s.duration %s", filter->population == FILTER_ENDED ? "IS NOT NULL" : "> 0");
+	for (int i = 0; i < filter->nconditions; i++)
+	{
+		/* when it happened is not known yet */
+		if (filter->conditions[i].nsources > 0 && !with_issue_sources)
+			continue;
+		sql_add(sql, " AND ");
+		add_condition(sql, filter, &filter->conditions[i]);
+	}
+}
+
+static int
+count_positive(const Filter *filter)
+{
+	int n = 0;
+
+	for (int i = 0; i < filter->nevents; i++)
+		n += !filter->events[i].negated;
+	return n;
+}
+
+/* Whether the order of events decides, not only which there are. */
+static bool
+is_ordered(const Filter *filter)
+{
+	return filter->order == FILTER_THEN && filter->nevents > 1 && count_positive(filter) > 0;
+}
+
+static bool
+needs_times(const Filter *filter)
+{
+	for (int i = 0; i < filter->nconditions; i++)
+		if (filter->conditions[i].nsources > 0 && filter->nevents > 0)
+			return true;
+	return false;
+}
+
+void
+add_steps(Sql *sql, const Filter *filter, const FilterEvent *events, int nevents)
+{
+	for (int i = 0; i < nevents; i++)
+	{
+		sql_add(sql,
+				"%sSELECT e.session_id, %d AS step, e.\"timestamp\", (%s)::bigint AS key FROM public.sessions s JOIN ",
+				i == 0 ? "" : " UNION ALL ", i, kinds[events[i].kind].key);
+		add_events(sql, events[i].kind);
+		sql_add(sql, " ON e.session_id = s.session_id WHERE ");
+		add_session_conditions(sql, filter, false);
+		sql_add(sql, " AND ");
+		add_event_where(sql, filter, &events[i]);
+	}
+}
+
+/* A step is its kind, from 1 on, negative for one that must not be. */
+void
+add_follow_steps(Sql *sql, const FilterEvent *events, int nevents)
+{
+	sql_add(sql, "openreplay.follow_steps(ARRAY[");
+	for (int i = 0; i < nevents; i++)
+		sql_add(sql, "%s%d", i == 0 ? "" : ", ", (events[i].negated ? -1 : 1) * (events[i].kind + 1));
+	sql_add(sql, "]::integer[], t.step, t.\"timestamp\", t.key)");
+}
+
+/* Sessions in whose events the items follow each other. */
+static void
+add_ordered(Sql *sql, const Filter *filter)
+{
+	sql_add(sql,
+			" JOIN (SELECT f.session_id, f.times[1] AS first_event_ts, f.times[%d] AS last_event_ts FROM"
+			" (SELECT t.session_id, ",
+			filter->nevents + 1);
+	add_follow_steps(sql, filter->events, filter->nevents);
+	sql_add(sql, " AS times FROM (");
+	add_steps(sql, filter, filter->events, filter->nevents);
+	sql_add(sql, ") t GROUP BY t.session_id) f WHERE cardinality(f.times) = %d) m ON m.session_id = s.session_id",
+			filter->nevents + 1);
+}
+
+/* When the items of sessions that satisfy them anyhow were first and last seen. */
+static void
+add_span(Sql *sql, const Filter *filter)
+{
+	FilterEvent *positive = palloc(Max(filter->nevents, 1) * sizeof(FilterEvent));
+	int n = 0;
+
+	for (int i = 0; i < filter->nevents; i++)
+		if (!filter->events[i].negated)
+			positive[n++] = filter->events[i];
+	if (n == 0)
+	{
+		sql_add(sql, " CROSS JOIN (SELECT 0::bigint AS first_event_ts, 0::bigint AS last_event_ts) m");
+		return;
+	}
+	sql_add(sql, " LEFT JOIN (SELECT t.session_id AS matching_id, min(t.\"timestamp\") AS first_ts, "
+				 "max(t.\"timestamp\") AS last_ts FROM (");
+	add_steps(sql, filter, positive, n);
+	sql_add(sql, ") t GROUP BY t.session_id) span ON span.matching_id = s.session_id"
+				 " CROSS JOIN LATERAL (SELECT coalesce(span.first_ts, 0) AS first_event_ts, coalesce(span.last_ts, 0) "
+				 "AS last_event_ts) m");
+}
+
+void
+add_sessions(Sql *sql, const Filter *filter, bool with_times)
+{
+	sql_add(sql, "public.sessions s");
+	if (is_ordered(filter))
+		add_ordered(sql, filter);
+	else if (with_times || needs_times(filter))
+		add_span(sql, filter);
+}
+
+void
+add_sessions_where(Sql *sql, const Filter *filter)
+{
+	add_session_conditions(sql, filter, true);
+	for (int i = 0; i < filter->nanywhere; i++)
+	{
+		sql_add(sql, " AND ");
+		add_anywhere(sql, filter, &filter->anywhere[i]);
+	}
+	if (is_ordered(filter) || filter->nevents == 0)
+		return;
+	sql_add(sql, " AND (");
+	for (int i = 0; i < filter->nevents; i++)
+	{
+		if (i > 0)
+			sql_add(sql, "%s", filter->order == FILTER_OR ? " OR " : " AND ");
+		sql_add(sql, "%s", filter->events[i].negated ? "NOT " : "");
+		add_exists(sql, filter, &filter->events[i]);
+	}
+	sql_add(sql, ")");
+}

@@ -1,0 +1,131 @@
+/*
+ * sql.c - SQL text with the values it is about
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/tstoreReceiver.h"
+#include "nodes/params.h"
+#include "tcop/dest.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+
+#include "metrics/sql.h"
+
+#define MAX_BIGINT_DIGITS 18
+
+Sql *
+sql_new(void)
+{
+	Sql *sql = palloc0(sizeof(Sql));
+
+	initStringInfo(&sql->text);
+	sql->room = 16;
+	sql->types = palloc(sql->room * sizeof(Oid));
+	sql->values = palloc(sql->room * sizeof(Datum));
+	return sql;
+}
+
+void
+sql_add(Sql *sql, const char *format, ...)
+{
+	for (;;)
+	{
+		va_list arguments;
+		int needed;
+
+		va_start(arguments, format);
+		needed = appendStringInfoVA(&sql->text, format, arguments);
+		va_end(arguments);
+		if (needed == 0)
+			return;
+		enlargeStringInfo(&sql->text, needed);
+	}
+}
+
+void
+sql_datum(Sql *sql, Oid type, Datum value)
+{
+	if (sql->nparameters == sql->room)
+	{
+		sql->room *= 2;
+		sql->types = repalloc(sql->types, sql->room * sizeof(Oid));
+		sql->values = repalloc(sql->values, sql->room * sizeof(Datum));
+	}
+	sql->types[sql->nparameters] = type;
+	sql->values[sql->nparameters++] = value;
+	sql_add(sql, "$%d", sql->nparameters);
+}
+
+void
+sql_text(Sql *sql, const char *value)
+{
+	sql_datum(sql, TEXTOID, CStringGetTextDatum(value));
+}
+
+void
+sql_bigint(Sql *sql, int64 value)
+{
+	sql_datum(sql, INT8OID, Int64GetDatum(value));
+}
+
+void
+sql_integer(Sql *sql, int32 value)
+{
+	sql_datum(sql, INT4OID, Int32GetDatum(value));
+}
+
+void
+sql_numeric(Sql *sql, const char *digits)
+{
+	bool whole = digits[strspn(digits, "-0123456789")] == '\0' && strlen(digits) <= MAX_BIGINT_DIGITS;
+
+	if (whole)
+		sql_bigint(sql, strtoll(digits, NULL, 10));
+	else
+		sql_datum(
+			sql, NUMERICOID,
+			DirectFunctionCall3(numeric_in, CStringGetDatum(digits), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+}
+
+static int
+execute(Sql *sql, bool read_only, DestReceiver *destination)
+{
+	ParamListInfo parameters = makeParamList(sql->nparameters);
+	SPIExecuteOptions options = {.params = parameters, .read_only = read_only, .dest = destination};
+
+	for (int i = 0; i < sql->nparameters; i++)
+		parameters->params[i] = (ParamExternData){
+			.value = sql->values[i], .isnull = false, .pflags = PARAM_FLAG_CONST, .ptype = sql->types[i]};
+	return SPI_execute_extended(sql->text.data, &options);
+}
+
+static void
+check_result(int result, int expected)
+{
+	if (result != expected)
+		elog(ERROR, "a query of a filter failed: %s", SPI_result_code_string(result));
+}
+
+void
+sql_run(Sql *sql)
+{
+	check_result(execute(sql, true, NULL), SPI_OK_SELECT);
+}
+
+void
+sql_return(Sql *sql, ReturnSetInfo *result)
+{
+	DestReceiver *destination = CreateDestReceiver(DestTuplestore);
+
+	SetTuplestoreDestReceiverParams(destination, result->setResult, CurrentMemoryContext, false, result->setDesc,
+									"a query of a filter has other columns than its function");
+	check_result(execute(sql, true, destination), SPI_OK_SELECT);
+	destination->rDestroy(destination);
+}
+
+void
+sql_run_utility(Sql *sql)
+{
+	check_result(execute(sql, false, NULL), SPI_OK_UTILITY);
+}

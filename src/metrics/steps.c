@@ -1,0 +1,188 @@
+/*
+ * steps.c - events that follow each other: the aggregate openreplay.follow_steps()
+ *
+ * Takes the events of one session, each with the number of the step it matches, in any order, and follows the steps
+ * greedily: each is reached at the earliest event that is not before the one before.  The earliest is enough, since
+ * whatever follows a later one also follows the earliest.
+ *
+ * Consecutive steps of the same kind of events need two events, which may carry the same timestamp.  So what is known
+ * of a reached step is its time and, if only one event could have reached it then, which one: the next step has to be
+ * another.  A step that must not be is passed at the time of the one before when no event from there on matches it.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/int.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/memutils.h"
+
+#define MAX_STEPS 200
+
+typedef struct StepEvent
+{
+	int64 timestamp;
+	int64 key;
+	int32 step;
+} StepEvent;
+
+typedef struct StepState
+{
+	int nsteps;
+	int kinds[MAX_STEPS]; /* negative: must not be */
+	int nevents;
+	int room;
+	StepEvent *events;
+} StepState;
+
+PG_FUNCTION_INFO_V1(openreplay_follow_step);
+PG_FUNCTION_INFO_V1(openreplay_followed_steps);
+
+static StepState *
+make_state(MemoryContext context, ArrayType *steps)
+{
+	StepState *state = MemoryContextAllocZero(context, sizeof(StepState));
+	int n = ArrayGetNItems(ARR_NDIM(steps), ARR_DIMS(steps));
+	int32 *kinds = (int32 *) ARR_DATA_PTR(steps);
+
+	if (n < 1 || n > MAX_STEPS || ARR_HASNULL(steps))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("steps are 1 to %d numbers", MAX_STEPS));
+	state->nsteps = n;
+	memcpy(state->kinds, kinds, n * sizeof(int32));
+	state->room = 4;
+	state->events = MemoryContextAlloc(context, state->room * sizeof(StepEvent));
+	return state;
+}
+
+/* follow_step(state, steps integer[], step integer, "timestamp" bigint, key bigint) */
+Datum
+openreplay_follow_step(PG_FUNCTION_ARGS)
+{
+	MemoryContext context;
+	StepState *state;
+	StepEvent *event;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		elog(ERROR, "follow_step is called by its aggregate only");
+	if (PG_ARGISNULL(0))
+	{
+		if (PG_ARGISNULL(1))
+			ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("steps cannot be null"));
+		state = make_state(context, PG_GETARG_ARRAYTYPE_P(1));
+	}
+	else
+		state = (StepState *) PG_GETARG_POINTER(0);
+	if (PG_ARGISNULL(2) || PG_ARGISNULL(3) || PG_ARGISNULL(4))
+		PG_RETURN_POINTER(state);
+	if (PG_GETARG_INT32(2) < 0 || PG_GETARG_INT32(2) >= state->nsteps)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("there is no step %d", PG_GETARG_INT32(2)));
+	if (state->nevents == state->room)
+	{
+		state->room *= 2;
+		state->events = repalloc_huge(state->events, (Size) state->room * sizeof(StepEvent));
+	}
+	event = &state->events[state->nevents++];
+	event->step = PG_GETARG_INT32(2);
+	event->timestamp = PG_GETARG_INT64(3);
+	event->key = PG_GETARG_INT64(4);
+	PG_RETURN_POINTER(state);
+}
+
+static int
+compare_events(const void *a, const void *b)
+{
+	const StepEvent *x = a, *y = b;
+
+	if (x->step != y->step)
+		return x->step < y->step ? -1 : 1;
+	if (x->timestamp != y->timestamp)
+		return x->timestamp < y->timestamp ? -1 : 1;
+	return x->key < y->key ? -1 : x->key > y->key;
+}
+
+/* Where following has got to. */
+typedef struct Place
+{
+	int64 timestamp;
+	int kind;	/* of the events of the last step that was reached; 0: none was */
+	bool alone; /* only the event of this key could have reached it */
+	int64 key;
+} Place;
+
+static bool
+may_follow(const StepEvent *event, int kind, const Place *place)
+{
+	if (event->timestamp != place->timestamp)
+		return event->timestamp > place->timestamp;
+	return kind != place->kind || !place->alone || event->key != place->key;
+}
+
+/* Goes on to the first of a step's events, sorted, that may follow; false when none may. */
+static bool
+reach(Place *place, int kind, const StepEvent *events, int n)
+{
+	Place next = {.kind = kind};
+	int i = 0;
+
+	while (i < n && !may_follow(&events[i], kind, place))
+		i++;
+	if (i == n)
+		return false;
+	next.timestamp = events[i].timestamp;
+	next.key = events[i].key;
+	next.alone = true;
+	for (int j = i + 1; j < n && events[j].timestamp == next.timestamp; j++)
+		if (events[j].key != next.key && may_follow(&events[j], kind, place))
+			next.alone = false;
+	*place = next;
+	return true;
+}
+
+static bool
+is_followed(const Place *place, int kind, const StepEvent *events, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (may_follow(&events[i], kind, place))
+			return true;
+	return false;
+}
+
+/*
+ * The times at which the steps were reached, up to the first that was not; when all were, one more element: the time of
+ * the last event that matches the last step, or of the step itself if that must not be.
+ */
+Datum
+openreplay_followed_steps(PG_FUNCTION_ARGS)
+{
+	StepState *state;
+	Datum times[MAX_STEPS + 1];
+	int reached = 0;
+	int first = 0;
+	Place place = {.timestamp = PG_INT64_MIN};
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	state = (StepState *) PG_GETARG_POINTER(0);
+	qsort(state->events, state->nevents, sizeof(StepEvent), compare_events);
+	for (int step = 0; step < state->nsteps; step++)
+	{
+		int kind = abs(state->kinds[step]);
+		int last = first;
+		bool must_not = state->kinds[step] < 0;
+
+		CHECK_FOR_INTERRUPTS();
+		while (last < state->nevents && state->events[last].step == step)
+			last++;
+		if (must_not ? is_followed(&place, kind, state->events + first, last - first)
+					 : !reach(&place, kind, state->events + first, last - first))
+			break;
+		times[reached++] = Int64GetDatum(place.kind == 0 ? 0 : place.timestamp);
+		if (reached == state->nsteps)
+			times[reached] = must_not ? times[reached - 1] : Int64GetDatum(state->events[last - 1].timestamp);
+		first = last;
+	}
+	if (reached == state->nsteps)
+		reached++;
+	PG_RETURN_ARRAYTYPE_P(construct_array(times, reached, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
