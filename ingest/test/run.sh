@@ -14,7 +14,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 tests='
 lint     300 -      make lint
 unit     600 -      make -s check-unit
-fuzz     600 -      ingest/test/fuzz.sh 10
+fuzz     600 -      ingest/test/fuzz.sh 5
 http_fuzz 300 -     ingest/test/http_fuzz.sh 20
 regress  600 server make installcheck
 restore  600 server ingest/test/restore.sh
