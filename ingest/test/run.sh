@@ -14,7 +14,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 tests='
 lint     300 -      make lint
 unit     600 -      make -s check-unit
-fuzz     600 -      ingest/test/fuzz.sh 5
+fuzz     600 -      ingest/test/fuzz.sh 10
 http_fuzz 300 -     ingest/test/http_fuzz.sh 20
 regress  600 server make installcheck
 restore  600 server ingest/test/restore.sh
@@ -48,7 +48,8 @@ soaks='
 chaos   1800 -      ingest/test/kill_trial.sh --seconds 240 --kills 30 --rate half --visitors 400
 snapshot 3600 -     ingest/test/visible_bench.sh --seconds 600 --snapshot
 storage 1800 -     ingest/test/uploader_soak.sh
-fuzz   14400 -      ingest/test/fuzz.sh 600
+fuzz    3600 -      ingest/test/fuzz.sh 600 body headers start_request visit
+fuzz_all 14400 -    ingest/test/fuzz.sh 600
 http_fuzz 1800 -    ingest/test/http_fuzz.sh 600
 differential 3600 - ingest/test/differential_test.sh 1
 '
