@@ -167,14 +167,16 @@ void
 tell_waiter(Entry *entry, bool committed)
 {
 	LaneWaiter *waiter = entry->waiter;
+	int pending;
 
 	if (waiter == NULL)
 		return;
 	entry->waiter = NULL;
-	assert(waiter->pending > 0);
 	if (!committed)
-		waiter->committed = false;
-	if (--waiter->pending == 0)
+		atomic_store(&waiter->committed, false);
+	pending = atomic_fetch_sub(&waiter->pending, 1);
+	assert(pending > 0);
+	if (pending == 1)
 		waiter->wake(waiter);
 }
 
@@ -228,8 +230,8 @@ queue_entries(Lanes *lanes, Entry **entries, int count, LaneWaiter *waiter)
 	bool spool;
 	bool wake;
 
-	waiter->pending = count;
-	waiter->committed = true;
+	atomic_store(&waiter->pending, count);
+	atomic_store(&waiter->committed, true);
 
 	pthread_mutex_lock(&writer->lock);
 	if (writer->draining)

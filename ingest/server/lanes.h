@@ -9,6 +9,7 @@
 #ifndef OPENREPLAY_LANES_H
 #define OPENREPLAY_LANES_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,14 +21,14 @@ typedef struct Lanes Lanes;
 typedef struct Entry Entry;
 
 /*
- * Who waits for a commit, embedded in the waiter's own struct.  wake is called once, from a writer's thread, when all
- * its entries are decided.
+ * Who waits for a commit, embedded in the waiter's own struct.  wake is called once, when all its entries are decided,
+ * from the thread that decides the last one: two of them may be with the spooler and still in the queue.
  */
 typedef struct LaneWaiter
 {
 	void (*wake)(struct LaneWaiter *waiter);
-	int pending;	/* entries not yet decided */
-	bool committed; /* read it after wake: all of them are durable */
+	atomic_int pending;	   /* entries not yet decided */
+	atomic_bool committed; /* read it after wake: all of them are durable */
 } LaneWaiter;
 
 /* Starts the writer threads; they connect by themselves and keep trying.  NULL with a message in error. */
