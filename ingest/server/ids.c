@@ -160,20 +160,21 @@ issue_session_id(int server_id)
 	for (;;)
 	{
 		int64_t now_ms = wall_ms();
-		uint64_t id;
+		uint64_t id = 0;
+		bool fits;
 
-		if (now_ms <= VISIT_EPOCH_MS)
-			return 0;
 		pthread_mutex_lock(&lock);
 		ids.server_id = (uint16_t) server_id; /* another one after the database was replaced */
 		/* After the clock was set back ids run ahead of it, rather than keep visitors waiting until it catches up. */
 		if (now_ms < ids.last_ms && ids.used >= 256)
 			now_ms = ids.last_ms + 1;
-		id = next_session_id(&ids, now_ms);
+		fits = now_ms > VISIT_EPOCH_MS && now_ms <= VISIT_LAST_MS;
+		if (fits)
+			id = next_session_id(&ids, now_ms);
 		if (id != 0)
 			reserve();
 		pthread_mutex_unlock(&lock);
-		if (id != 0)
+		if (id != 0 || !fits)
 			return id;
 		sleep_ms(1);
 	}

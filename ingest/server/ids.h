@@ -22,7 +22,7 @@ extern void close_ids(void);
 /*
  * A new id.  server_id is the number the database gave this server.  Waits up to a millisecond or two when more than
  * 256 starts meet in one.  Its time is ahead of the clock after a crash, by seconds, and after the clock was set back.
- * 0 when the clock is before the ids' epoch.
+ * 0 when the clock is before the ids' epoch or too far behind it.
  */
 extern uint64_t issue_session_id(int server_id);
 

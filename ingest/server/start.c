@@ -156,7 +156,7 @@ begin_session(Request *request)
 	start->token.session_id = issue_session_id(lanes_server_id(request->server->lanes));
 	if (start->token.session_id == 0)
 	{
-		answer_error(request, 500, "epoch is not in the past");
+		answer_error(request, 500, wall_ms() <= VISIT_EPOCH_MS ? "epoch is not in the past" : "epoch is too small");
 		return;
 	}
 	/* The id may be ahead of the clock, but no session begins in the future. */

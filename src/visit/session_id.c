@@ -11,7 +11,6 @@
 #include "visit.h"
 
 #define IDS_PER_MS 256u
-#define LAST_MS (VISIT_EPOCH_MS + ((INT64_C(1) << 40) - 1)) /* 2053-12-16 */
 
 _Static_assert(VISIT_SHARDS == 1 << 6, "session_shard() takes the top 6 bits");
 
@@ -28,7 +27,7 @@ next_session_id(SessionIds *ids, int64_t now_ms)
 {
 	uint64_t id;
 
-	if (now_ms <= VISIT_EPOCH_MS || now_ms > LAST_MS)
+	if (now_ms <= VISIT_EPOCH_MS || now_ms > VISIT_LAST_MS)
 		return 0;
 
 	if (now_ms > ids->last_ms)
@@ -38,7 +37,7 @@ next_session_id(SessionIds *ids, int64_t now_ms)
 	}
 	else if (ids->used == IDS_PER_MS)
 	{
-		if (now_ms == ids->last_ms || ids->last_ms == LAST_MS)
+		if (now_ms == ids->last_ms || ids->last_ms == VISIT_LAST_MS)
 			return 0;
 		ids->last_ms++;
 		ids->used = 0;

@@ -13,8 +13,9 @@
 
 /* ---- session ids ---- */
 
-#define VISIT_EPOCH_MS INT64_C(1550000000000) /* 2019-02-12T19:33:20Z */
-#define VISIT_SHARDS 64						  /* fixed at installation; lanes and workers are counted in it */
+#define VISIT_EPOCH_MS INT64_C(1550000000000)					/* 2019-02-12T19:33:20Z */
+#define VISIT_LAST_MS (VISIT_EPOCH_MS + (INT64_C(1) << 40) - 1) /* 2053-12-16, the last one that fits */
+#define VISIT_SHARDS 64 /* fixed at installation; lanes and workers are counted in it */
 
 /*
  * Ids of one process: 40 bits of ms since VISIT_EPOCH_MS, 16 bits of server, 8 bits of sequence.  Not thread-safe;
