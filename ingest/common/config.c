@@ -124,7 +124,8 @@ read_line(const ConfigKey *keys, size_t nkeys, char *line, const char *origin, v
 	equals = strchr(name, '=');
 	if (equals == NULL)
 	{
-		snprintf(error, error_size, "\"%s\" is not of the form KEY=VALUE (%s)", name, origin);
+		/* not shown: it may be a line of a secret */
+		snprintf(error, error_size, "not of the form KEY=VALUE (%s)", origin);
 		return false;
 	}
 	*equals = '\0';

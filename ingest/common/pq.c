@@ -69,6 +69,34 @@ ignore_notice(void *argument, const PGresult *result)
 	(void) result;
 }
 
+/* No host has an @ but for an abstract socket, which begins with one. */
+static bool
+is_plausible(const PQconninfoOption *option)
+{
+	if (option->val == NULL || option->val[0] == '\0')
+		return true;
+	if (strcmp(option->keyword, "port") == 0)
+		return option->val[strspn(option->val, "0123456789,")] == '\0';
+	return strcmp(option->keyword, "host") != 0 || strchr(option->val + 1, '@') == NULL;
+}
+
+bool
+pq_is_conninfo(const char *conninfo)
+{
+	PQconninfoOption *options;
+	bool ok;
+
+	/* libpq takes anything else for the name of a database. */
+	if (strchr(conninfo, '=') == NULL && strstr(conninfo, "://") == NULL)
+		return true;
+	options = PQconninfoParse(conninfo, NULL);
+	ok = options != NULL;
+	for (const PQconninfoOption *option = options; ok && option->keyword != NULL; option++)
+		ok = is_plausible(option);
+	PQconninfoFree(options);
+	return ok;
+}
+
 PGconn *
 pq_connect(const char *conninfo, const char *application, const PqWait *wait, char *error, size_t error_size)
 {

@@ -28,6 +28,12 @@ typedef enum PqOutcome
 } PqOutcome;
 
 /*
+ * False for a connection string or URL that cannot be meant as it is.  libpq would say why, and quote what it takes for
+ * a port or a host, which is a password as soon as one holds a character that has to be escaped.
+ */
+extern bool pq_is_conninfo(const char *conninfo);
+
+/*
  * Connects; keepalives are set so that a vanished server is noticed within half a minute unless conninfo says
  * otherwise. NULL with a message in error on failure.  Close with PQfinish().
  */

@@ -11,6 +11,7 @@
 
 #include "common/config.h"
 #include "common/files.h"
+#include "common/pq.h"
 
 #define CLIENT_MEMORY_SHARE 4 /* of the whole, at most */
 #define SECRET_MAX 4096
@@ -148,6 +149,12 @@ complete_settings(Settings *settings, char *error, size_t error_size)
 	{
 		snprintf(error, error_size, "LOG_LEVEL: \"%s\" is none of error, warning, info, debug",
 				 settings->log_level_name);
+		return false;
+	}
+	if (!pq_is_conninfo(settings->database_url))
+	{
+		snprintf(error, error_size,
+				 "DATABASE_URL is no connection string or URL (in a URL a password is percent-encoded)");
 		return false;
 	}
 	if (!read_trusted_proxies(settings->trusted_proxies_list, &settings->trusted_proxies, error, error_size) ||

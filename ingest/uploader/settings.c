@@ -11,6 +11,7 @@
 
 #include "common/config.h"
 #include "common/files.h"
+#include "common/pq.h"
 #include "uploader/mail.h"
 
 #define SECRET_MAX 4096
@@ -178,6 +179,12 @@ complete_settings(Settings *settings, char *error, size_t error_size)
 	{
 		snprintf(error, error_size, "LOG_LEVEL: \"%s\" is none of error, warning, info, debug",
 				 settings->log_level_name);
+		return false;
+	}
+	if (!pq_is_conninfo(settings->database_url))
+	{
+		snprintf(error, error_size,
+				 "DATABASE_URL is no connection string or URL (in a URL a password is percent-encoded)");
 		return false;
 	}
 	if (settings->storage_dir[0] == '\0' ? !check_s3(settings, error, error_size)
