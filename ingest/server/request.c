@@ -20,6 +20,7 @@
 #include "server/metrics.h"
 #include "server/pack.h"
 #include "server/paths.h"
+#include "wire/wire.h"
 
 #define DISCARD_MAX ((size_t) 8 << 20)
 #define INFLATE_FACTOR 20
@@ -452,6 +453,8 @@ inflated_limit(Request *request)
 		return request->body_limit;
 	if (request->route->body == BODY_JSON)
 		return request->body_limit * INFLATE_JSON_FACTOR;
+	if (request->body_limit > WIRE_BODY_MAX / INFLATE_FACTOR)
+		return WIRE_BODY_MAX;
 	return request->body_limit * INFLATE_FACTOR > INFLATE_LEAST ? request->body_limit * INFLATE_FACTOR : INFLATE_LEAST;
 }
 

@@ -42,7 +42,7 @@ static const ConfigKey keys[] = {
 	{"MAXMINDDB_FILE", CONFIG_TEXT, AT(maxminddb_file), "", 0, 0},
 	{"TOKEN_SECRET", CONFIG_TEXT, AT(token_secret), "", 0, 0},
 	{"TOKEN_SECRET_FILE", CONFIG_TEXT, AT(token_secret_file), "", 0, 0},
-	{"BEACON_SIZE_LIMIT", CONFIG_INT, AT(beacon_size_limit), "1000000", 1000, 100000000},
+	{"BEACON_SIZE_LIMIT", CONFIG_INT, AT(beacon_size_limit), "1000000", 1000, BEACON_SIZE_MAX},
 	{"JSON_SIZE_LIMIT", CONFIG_INT, AT(json_size_limit), "131072", 1000, 10000000},
 	{"COMPRESSION_THRESHOLD", CONFIG_INT, AT(compression_threshold), "20000", 0, 100000000},
 	{"PROTOCOL_VERSION", CONFIG_INT, AT(protocol_version), "0", 0, 2},

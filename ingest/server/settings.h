@@ -12,6 +12,9 @@
 
 #include "common/log.h"
 #include "server/clients.h"
+#include "wire/wire.h"
+
+#define BEACON_SIZE_MAX ((int64_t) WIRE_BODY_MAX)
 
 typedef struct Settings
 {

@@ -296,6 +296,8 @@ read_project(const PGresult *result, int row, Project *project)
 	project->sample_rate = (int32_t) strtol(PQgetvalue(result, row, 3), NULL, 10);
 	project->max_session_duration_ms = strtoll(PQgetvalue(result, row, 4), NULL, 10);
 	project->beacon_size = strtoll(PQgetvalue(result, row, 5), NULL, 10);
+	if (project->beacon_size > BEACON_SIZE_MAX)
+		project->beacon_size = BEACON_SIZE_MAX;
 	return len >= 0 && (size_t) len < sizeof(project->key);
 }
 

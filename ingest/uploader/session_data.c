@@ -10,8 +10,8 @@
 #include <zstd.h>
 
 #include "visit/visit.h"
+#include "wire/wire.h"
 
-#define MAX_BODY_BYTES ((size_t) 64 << 20) /* the ingest server takes no larger ones */
 #define DAY_MS INT64_C(86400000)
 
 typedef struct Reading
@@ -47,7 +47,7 @@ inflate(Reading *reading, const char *frame, size_t frame_len, size_t *len)
 	unsigned long long size = ZSTD_getFrameContentSize(frame, frame_len);
 	uint8_t *body;
 
-	if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size > MAX_BODY_BYTES)
+	if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size > WIRE_BODY_MAX)
 		return NULL;
 	if (reading->data->bytes + size > reading->limit)
 	{

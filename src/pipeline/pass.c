@@ -31,7 +31,6 @@
 #endif
 #define PASS_BYTES ((size_t) 64 * 1024 * 1024)
 #define PASS_MS 1000
-#define MAX_INFLATED_BYTES (64 * 1024 * 1024) /* the server's own cap is lower */
 #define KEPT_BUFFER_BYTES (8 * 1024 * 1024)
 
 /* ---- entries ---- */
@@ -50,7 +49,7 @@ inflate_entry(Pass *pass, const Entry *entry, const uint8 **data, size_t *len, c
 		*reason = "the stored body is no zstd frame with a content size";
 		return false;
 	}
-	if (size > MAX_INFLATED_BYTES)
+	if (size > WIRE_BODY_MAX)
 	{
 		*reason = "the body is larger than 64 MiB";
 		return false;

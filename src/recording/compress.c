@@ -8,8 +8,7 @@
 #include "fmgr.h"
 
 #include "recording/compress.h"
-
-#define MAX_BODY_BYTES (64 * 1024 * 1024)
+#include "wire/wire.h"
 
 PG_FUNCTION_INFO_V1(openreplay_compress_body);
 PG_FUNCTION_INFO_V1(openreplay_decompress_body);
@@ -23,7 +22,7 @@ inflate_body(const bytea *body, size_t *len)
 	uint8 *out;
 	size_t result;
 
-	if (inflated == ZSTD_CONTENTSIZE_ERROR || inflated == ZSTD_CONTENTSIZE_UNKNOWN || inflated > MAX_BODY_BYTES)
+	if (inflated == ZSTD_CONTENTSIZE_ERROR || inflated == ZSTD_CONTENTSIZE_UNKNOWN || inflated > WIRE_BODY_MAX)
 	{
 		*len = size;
 		return (const uint8 *) data;

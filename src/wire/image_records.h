@@ -19,8 +19,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IMAGE_NAME_SIZE 80					  /* buffer for the longest name and its NUL */
-#define IMAGE_RECORDS_MAX ((size_t) 64 << 20) /* bytes of all records of an entry; writers hold to it, readers may */
+#include "wire.h"
+
+#define IMAGE_NAME_SIZE 80				/* buffer for the longest name and its NUL */
+#define IMAGE_RECORDS_MAX WIRE_BODY_MAX /* bytes of all records of an entry; writers hold to it, readers may */
 
 typedef struct ImageName
 {

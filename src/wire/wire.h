@@ -12,9 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WIRE_MAX_FIELDS 18			   /* PageEvent (33) has the most */
-#define WIRE_MAX_STRING_BYTES 10000000 /* longer strings are refused, as the trackers' servers always did */
-#define WIRE_TYPE_COUNT 128			   /* every known type is below this and so one byte long */
+#define WIRE_MAX_FIELDS 18				  /* PageEvent (33) has the most */
+#define WIRE_MAX_STRING_BYTES 10000000	  /* longer strings are refused, as the trackers' servers always did */
+#define WIRE_BODY_MAX ((size_t) 64 << 20) /* of a stored body, inflated: what all readers take */
+#define WIRE_TYPE_COUNT 128				  /* every known type is below this and so one byte long */
 
 typedef enum WirePlatform
 {

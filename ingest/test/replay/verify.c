@@ -16,7 +16,6 @@
 #include <libpq-fe.h>
 #include <zstd.h>
 
-#define MAX_BODY_BYTES (64 << 20)
 #define LISTED_FAULTS 10
 #define START_HASH UINT64_C(0)
 
@@ -138,7 +137,7 @@ hash_frame(const char *frame, size_t len, uint64_t *hash)
 	unsigned long long size = ZSTD_getFrameContentSize(frame, len);
 	size_t result;
 
-	if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size > MAX_BODY_BYTES)
+	if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size > WIRE_BODY_MAX)
 		return false;
 	if (size + 1 > room)
 	{
