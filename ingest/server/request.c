@@ -22,7 +22,7 @@
 #include "server/paths.h"
 #include "wire/wire.h"
 
-#define DISCARD_MAX ((size_t) 8 << 20)
+#define DISCARD_MAX ((size_t) 64 << 20) /* beyond any limit that is set by default, with much to spare */
 #define INFLATE_FACTOR 20
 #define INFLATE_LEAST ((size_t) 32 << 20)
 #define INFLATE_JSON_FACTOR 8 /* parsed JSON is many times its text */
