@@ -26,6 +26,7 @@ typedef struct Images
 	Buffer records;
 	size_t taken; /* from the memory budget */
 	unsigned count;
+	size_t inflated;  /* bytes that its archives were, all of them */
 	AnswerId refusal; /* when a visitor stopped; ANSWER_BUSY unless it said more */
 } Images;
 
@@ -234,8 +235,10 @@ take_screenshot_file(void *context, const UploadedFile *file)
 
 	if (max > IMAGE_RECORDS_MAX)
 		max = IMAGE_RECORDS_MAX;
-	if (!inflate_gzip(file->bytes, file->size, max, &data, &len))
+	/* A form has room for hundreds of traps, and this thread serves others too. */
+	if (!inflate_gzip(file->bytes, file->size, max - images->inflated, &data, &len))
 		return refuse(images, ANSWER_BROKEN_ARCHIVE);
+	images->inflated += len;
 	return is_tar(data, len) ? add_archive(images, data, len) : add_screen_frames(images, data, len);
 }
 

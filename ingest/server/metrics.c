@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-static const unsigned statuses[] = {200, 400, 401, 403, 404, 405, 413, 426, 429, 431, 500, 503};
+static const unsigned statuses[] = {200, 400, 401, 403, 404, 405, 413, 415, 426, 429, 431, 500, 503};
 #define STATUS_COUNT (sizeof(statuses) / sizeof(statuses[0]))
 
 /* Upper bounds of the histogram buckets. */

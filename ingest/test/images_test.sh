@@ -132,6 +132,18 @@ send $mobile -F type=frames -F "batch=@$work/frames.gz;filename=$session-1.gz"
 answers "screenshots as frames" 200 ""
 same "screenshots as frames in SQL" "$(shown)" "i ${zero}_1_$((seen + 1000)).webp 1512, i ${zero}_1_$((seen + 2000)).png 2008, i ${zero}_1_$((seen + 3000)).jpeg 3000"
 
+# Three archives in one form, each with 15 MB that are no image: what a form may grow to is for all of it.
+mobile_session
+mkdir "$work/wide"
+cp "$work/a.jpeg" "$work/wide/${seen}_1_$((seen + 100)).jpeg"
+head -c 15000000 /dev/zero > "$work/wide/zeros"
+tar -C "$work/wide" -czf "$work/wide.tar.gz" .
+send $mobile -F "batch=@$work/wide.tar.gz;filename=1.tar.gz" -F "batch=@$work/wide.tar.gz;filename=2.tar.gz" -F "batch=@$work/wide.tar.gz;filename=3.tar.gz"
+answers "archives that are too large together" 400 '{"error":"broken archive"}'
+same "none of them is stored" "$(shown)" ''
+send $mobile -F "batch=@$work/wide.tar.gz;filename=1.tar.gz" -F "batch=@$work/wide.tar.gz;filename=2.tar.gz"
+answers "two of them" 200 ''
+
 mobile_session
 tar -C "$work/shots" -cf "$work/plain.tar" .
 gunzip -c "$work/shots.tar.gz" | head -c 1000 | gzip > "$work/half.tar.gz"
@@ -184,6 +196,7 @@ for path in $web $mobile; do
 	ask GET $path
 	answers "GET $path" 405 '{"error":"method not allowed"}'
 done
+like "metrics: what is no form" "$(gauge 'requests_total{endpoint="web.images",status="415"}') $(gauge 'requests_total{endpoint="mobile.images",status="415"}')" '[1-9]* [1-9]*'
 send $web -H 'Content-Type: multipart/form-data; boundary=xyz' --data-binary "@$work/open"
 answers "a form without end" 400 '{"error":"broken multipart body"}'
 same "nothing of that is stored" "$(shown)" ""
