@@ -39,12 +39,31 @@ for (const capture of readdirSync(CAPTURES))
 const json = (value) => Buffer.from(JSON.stringify(value));
 const batch = () => pick(batches).subarray(0, MOST_AT_ONCE);
 
+const image = () => batch().subarray(0, below(5000));
+function frames() {
+	const bytes = image();
+	const head = Buffer.alloc(12);
+	head.writeBigUInt64LE(BigInt(Date.now()));
+	head.writeUInt32LE(bytes.length, 8);
+	return Buffer.concat([head, bytes, head.subarray(0, below(13))]);
+}
+function archive() {
+	const bytes = image();
+	const head = Buffer.alloc(512);
+	head.write(pick(['1760000000123_1_1760000000456.jpeg', '../1_1_2.png', 'passwd']));
+	head.write(bytes.length.toString(8).padStart(11, '0'), 124);
+	head.write('        0', 148);
+	head.write(head.reduce((sum, byte) => sum + byte).toString(8).padStart(6, '0') + '\0 ', 148);
+	return Buffer.concat([head, bytes, Buffer.alloc(512 - (bytes.length % 512) + 512 * below(3))]);
+}
 function form() {
 	const parts = [];
-	for (let n = below(4) + 1; n > 0; n--)
-		parts.push(
-			Buffer.from(`--b\r\nContent-Disposition: form-data; name="${pick(['17', 'canvas', 'batch'])}"; filename="${pick(['1_2.jpeg', '../x', 'a.tar.gz', ''])}"\r\n\r\n`),
-			batch().subarray(0, below(5000)), Buffer.from('\r\n'));
+	for (let n = below(4) + 1; n > 0; n--) {
+		const field = pick(['17', 'snapshot', 'frames', 'batch']);
+		const name = pick(['1_42_3.jpeg', '1760000000123_42.webp.frames', '../x', 'a.tar.gz', '']);
+		const bytes = pick([image, frames, () => gzipSync(frames()), () => gzipSync(archive())])();
+		parts.push(Buffer.from(`--b\r\nContent-Disposition: form-data; name="${field}"; filename="${name}"\r\n\r\n`), bytes, Buffer.from('\r\n'));
+	}
 	return Buffer.concat([...parts, Buffer.from('--b--\r\n')]);
 }
 
