@@ -104,6 +104,46 @@ restart "MAXMINDDB_FILE=$places" TRUSTED_PROXIES=none
 start '' -H 'X-Forwarded-For: 192.0.2.7' -H 'X-Real-Ip: 192.0.2.7'
 same "a proxy nobody trusts" "$(place)" 'UN|| UN||'
 
+# ---- what trackers are told and held to -------------------------------------------------------------------------------
+
+restart USE_CORS=no PROTOCOL_VERSION=2 FRAMES_SUPPORT=on IS_FEATURE_FLAG_ENABLED=yes IS_USABILITY_TEST_ENABLED=1 COMPRESSION_THRESHOLD=12345 \
+	BEACON_SIZE_LIMIT=5000 JSON_SIZE_LIMIT=2000 FILE_SIZE_LIMIT=3000 CANVAS_FPS=60 CANVAS_QUALITY=medium RECORD_CANVAS=false
+# ask misses the header that another layer is to add
+bare()
+{
+	status=$(curl -s -m 30 -X "$1" -A "$chrome" -o "$work/body" -D "$work/headers" -w '%{http_code}' "${@:3}" "$INGEST_URL$2")
+	body=$(cat "$work/body")
+}
+bare POST /v1/web/start --data-binary "{\"projectKey\":\"$PROJECT_KEY\",\"trackerVersion\":\"19.0.1\"}"
+token=$(field token)
+same "settings that a start tells" "$(sql -v answer="$body" <<< "SELECT a->'protocolVersion', a->'framesSupport', a->'features', a->'compressionThreshold', a->'beaconSizeLimit', a->'canvasFPS',
+	a->'canvasQuality', a->'canvasEnabled' FROM (VALUES ((:'answer')::jsonb)) v(a)")" '2|true|{"feature-flags": true, "usability-test": true}|12345|5000|60|"medium"|false'
+same "no CORS headers" "$(grep -ci '^access-control' "$work/headers")" 0
+bare OPTIONS /v1/web/i
+same "nor with a preflight" "$status $(grep -ci '^access-control' "$work/headers")" '200 0'
+random_bytes 5001 "$work/batch"
+# a path, the largest body and what it is answered, then what one byte more is answered
+while read -r path size told more; do
+	for pair in "$size $told" "$((size + 1)) $more"; do
+		head -c "${pair% *}" "$work/batch" > "$work/sized"
+		bare POST "$path" -H "Authorization: Bearer $token" --data-binary "@$work/sized"
+		same "$path, ${pair% *} bytes" "$status" "${pair#* }"
+	done
+done << END
+/v1/web/i 5000 200 413
+/v1/mobile/i 5000 200 413
+/v1/sdk/i 5000 400 413
+/v1/web/start 2000 400 413
+/v1/mobile/start 2000 400 400
+/v1/sdk/start 2000 400 413
+/v1/web/not-started 2000 400 413
+/v1/web/feature-flags 2000 400 413
+/v1/web/uxt/signals/test 2000 400 413
+/v1/web/uxt/signals/task 2000 400 413
+/v1/web/images 3000 415 413
+/v1/mobile/images 3000 415 413
+END
+
 # ---- limits -----------------------------------------------------------------------------------------------------------
 
 # attack KIND [KEY=VALUE...]: begins one, in the background
@@ -238,6 +278,16 @@ done
 same "metrics: lanes" "$(gauge lanes_held) $(grep -c '^openreplay_ingest_lane_position{' "$work/metrics")" '64 64'
 same "metrics: each lane's position" "$(sed -n 's/^openreplay_ingest_lane_position{shard="\([0-9]*\)"} \([0-9]*\)$/\1|\2/p' "$work/metrics" | awk -F'|' '$2 > 0' | sort)" \
 	"$(sql -c "SELECT shard, max(seq) FROM openreplay.batches GROUP BY shard" | sort)"
+# unnamed WORD...: those that the server's manual has not as the first words of a table's line
+unnamed()
+{
+	local word
+	for word; do
+		grep -q "^| .*\`$word[\`{]" "$PROJECT_ROOT/ingest/server/README.md" || echo "$word"
+	done
+}
+same "metrics that the manual does not name" "$(unnamed $(sed -n 's/^# TYPE openreplay_ingest_\([a-z_]*\) .*/\1/p' "$work/metrics"))" ''
+same "keys that the manual does not name" "$(unnamed $(sed -n 's/^\t{"\([A-Z_]*\)", CONFIG.*/\1/p' "$PROJECT_ROOT/ingest/server/settings.c"))" ''
 same "the checker is strict" "$(printf '# HELP a b\n# TYPE a counter\na 1\na 1\n' | node "$here/metrics.mjs" | tr '\n' '|')" "twice: a{}|a counter's name ends in _total: a|"
 
 stop_cluster "$dir" fast

@@ -365,9 +365,33 @@ token=$refused_token
 sql -c "ALTER FUNCTION openreplay.session_project(bigint) RENAME TO session_project_away"
 tell /v1/web/tags
 answers "tags when the database refuses" 500 '{"error":"internal error"}'
+flags
+answers "flags when the database refuses to say whose" 500 '{"error":"internal error"}'
+tell /v1/web/uxt/test/31
+answers "a usability test when the database refuses to say whose" 500 '{"error":"internal error"}'
+tell /v1/web/conditions/1
+answers "conditions when the database refuses" 200 "$slow"
 sql -c "ALTER FUNCTION openreplay.session_project_away(bigint) RENAME TO session_project"
 tell /v1/web/tags
 answers "tags when it has come to itself" 200 "{\"tags\":[$pay]}"
+sql -c "ALTER FUNCTION openreplay.give_flags(bigint, integer, jsonb) RENAME TO give_flags_away"
+flags
+answers "flags when the database refuses" 500 '{"error":"internal error"}'
+sql -c "ALTER FUNCTION openreplay.give_flags_away(bigint, integer, jsonb) RENAME TO give_flags"
+flags
+answers "flags when it has come to itself" 200 '{"flags": []}'
+
+# Who does not wait for the answer leaves nothing behind.
+lock_tables public.feature_flags
+for n in 1 2 3 4 5; do
+	curl -s -m 0.1 -o /dev/null -H "Authorization: Bearer $token" --data-binary '{}' "$INGEST_URL/v1/web/feature-flags"
+done
+for n in $(seq 100); do
+	[ "$(gauge connections) $(gauge memory_bytes) $(gauge calls_waiting)" = "1 0 0" ] && break
+	sleep 0.05
+done
+same "connections, memory and calls of those who went away" "$(gauge connections) $(gauge memory_bytes) $(gauge calls_waiting)" "1 0 0"
+unlock_tables
 
 # ---- without the database ---------------------------------------------------------------------------------------------
 
