@@ -4,6 +4,9 @@
  * The thread that watches may not close a socket, which is libmicrohttpd's; it shuts it down, and libmicrohttpd finds
  * the end of the stream.  Under the lock that on_connection() takes before the socket is closed, so that never another
  * one with the same number is hit.
+ *
+ * A client that leaves in the middle of a request is found here too.  Where its last bytes and the end come in one
+ * event libmicrohttpd 0.9 reads the bytes, takes the socket for empty, and is not told of the end again.
  */
 #include "server/connections.h"
 
@@ -17,6 +20,7 @@
 #include "server/request.h"
 
 #define WATCH_MS 250
+#define GONE_MS 1000 /* how long a client may be gone, at least */
 
 struct Connection
 {
@@ -28,6 +32,7 @@ struct Connection
 	Request *request;				 /* NULL between two */
 	Client *client;					 /* NULL for a proxy: its connections are everybody's */
 	atomic_int_fast64_t deadline_ms; /* monotonic; 0: it is not the client's turn */
+	atomic_bool to_speak;			 /* it is, and to say something rather than to take an answer */
 };
 
 struct Connections
@@ -45,6 +50,38 @@ static bool
 is_proxy(const Connections *connections, const Address *peer)
 {
 	return is_trusted(&connections->server->settings.trusted_proxies, peer);
+}
+
+static int64_t
+timeout_ms(const Connections *connections)
+{
+	return connections->server->settings.http_timeout_s * 1000;
+}
+
+/* The client has something to say, said all it had, and left.  Nothing of what it said is complete. */
+static bool
+is_gone(const Connection *connection)
+{
+	char byte;
+
+	return atomic_load_explicit(&connection->to_speak, memory_order_relaxed) &&
+		   recv(connection->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static void
+end_gone_ones(Connections *connections)
+{
+	int64_t until_ms = monotonic_ms() - GONE_MS + timeout_ms(connections);
+
+	for (Connection *connection = connections->first; connection != NULL; connection = connection->next)
+	{
+		int64_t deadline_ms = atomic_load_explicit(&connection->deadline_ms, memory_order_relaxed);
+
+		if (deadline_ms == 0 || deadline_ms > until_ms || !is_gone(connection))
+			continue;
+		shutdown(connection->socket, SHUT_RDWR);
+		atomic_store(&connection->deadline_ms, 0);
+	}
 }
 
 static void
@@ -68,6 +105,7 @@ static void *
 watch(void *argument)
 {
 	Connections *connections = argument;
+	int64_t looked_ms = 0;
 
 	pthread_mutex_lock(&connections->lock);
 	while (!connections->stop)
@@ -76,6 +114,11 @@ watch(void *argument)
 		int64_t until_us = monotonic_us() + WATCH_MS * 1000;
 
 		end_slow_ones(connections);
+		if (monotonic_ms() - looked_ms >= GONE_MS)
+		{
+			looked_ms = monotonic_ms();
+			end_gone_ones(connections);
+		}
 		until = (struct timespec){until_us / 1000000, (until_us % 1000000) * 1000};
 		pthread_cond_timedwait(&connections->stopped, &connections->lock, &until);
 	}
@@ -173,7 +216,7 @@ begin_connection(Connections *connections, struct MHD_Connection *handle, void *
 	connection->socket = fd;
 	address_of_socket(MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
 					  &connection->peer);
-	expect_client(connection);
+	expect_request(connection);
 	if (!is_proxy(connections, &connection->peer))
 	{
 		connection->client = hold_client(clients, &connection->peer, monotonic_ms());
@@ -245,12 +288,24 @@ connection_peer(const Connection *connection)
 	return &connection->peer;
 }
 
-void
-expect_client(Connection *connection)
+static void
+expect(Connection *connection, bool to_speak)
 {
-	int64_t timeout_ms = connection->connections->server->settings.http_timeout_s * 1000;
+	atomic_store_explicit(&connection->to_speak, to_speak, memory_order_relaxed);
+	atomic_store_explicit(&connection->deadline_ms, monotonic_ms() + timeout_ms(connection->connections),
+						  memory_order_relaxed);
+}
 
-	atomic_store_explicit(&connection->deadline_ms, monotonic_ms() + timeout_ms, memory_order_relaxed);
+void
+expect_request(Connection *connection)
+{
+	expect(connection, true);
+}
+
+void
+expect_taking(Connection *connection)
+{
+	expect(connection, false);
 }
 
 void

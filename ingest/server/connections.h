@@ -39,8 +39,12 @@ extern const Address *connection_peer(const Connection *connection);
  */
 extern void set_request(Connection *connection, struct Request *request);
 
-/* Whose turn it is: the client has HTTP_TIMEOUT from now on / the server works for it. */
-extern void expect_client(Connection *connection);
+/*
+ * Whose turn it is: the client has HTTP_TIMEOUT from now on to say something, and is not waited for once it has gone /
+ * it has as long to take an answer / the server works for it.
+ */
+extern void expect_request(Connection *connection);
+extern void expect_taking(Connection *connection);
 extern void expect_server(Connection *connection);
 
 #endif /* OPENREPLAY_CONNECTIONS_H */

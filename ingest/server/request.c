@@ -35,7 +35,7 @@ send_answer(Request *request)
 {
 	enum MHD_Result result = MHD_queue_response(request->connection, request->status, request->answer);
 
-	expect_client(request->line);
+	expect_taking(request->line);
 	count_request(request->endpoint, request->status, monotonic_us() - request->started_us, request->answer_len);
 	if (request->answer_is_own)
 		MHD_destroy_response(request->answer);
@@ -126,7 +126,7 @@ on_request_line(void *argument, const char *target, struct MHD_Connection *conne
 
 	if (request == NULL)
 		return NULL;
-	expect_client(line);
+	expect_request(line);
 	request->line = line;
 	set_request(line, request);
 	request->door = door;
@@ -546,7 +546,7 @@ on_completed(void *argument, struct MHD_Connection *connection, void **context, 
 	if (request == NULL)
 		return;
 	*context = NULL;
-	expect_client(request->line);
+	expect_request(request->line);
 	set_request(request->line, NULL);
 	forget_request(request);
 }

@@ -209,6 +209,20 @@ answers "the server still works" 200 ''
 ask GET /health
 like "and is healthy" "$status $body" '200 {"status":"pass",*'
 
+# Clients that leave in the middle of a request, before their last words were read: nobody waits HTTP_TIMEOUT for them.
+restart HTTP_TIMEOUT=60
+new_session
+for begun in "POST /v1/web/i HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $token\r\nContent-Length: 100\r\n\r\n" "POST /v1/web/i HTTP/1.1\r\n"; do
+	exec 4<> "/dev/tcp/127.0.0.1/$INGEST_PORT"
+	printf "$begun" >&4
+	until_like 2 gauge connections > "$work/told"
+	kill -STOP "$INGEST_PID"
+	printf 'word' >&4
+	exec 4>&-
+	kill -CONT "$INGEST_PID"
+	same "who left in the middle of ${begun:0:40}..." "$(until_like 1 gauge connections) $(gauge memory_bytes)" '1 0'
+done
+
 restart TRUSTED_PROXIES=none CLIENT_CONNECTION_LIMIT=3
 attack connect connections=3 "stop=$work/stop"
 same "a fourth connection of a client" "$(curl -s -m 10 -o /dev/null -w '%{http_code}' "$INGEST_URL/")" 000
