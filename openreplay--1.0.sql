@@ -452,7 +452,7 @@ BEGIN
 			last_update_at timestamp DEFAULT timezone('utc', now()),
 			PRIMARY KEY (project_id, created_at)
 		);
-		COMMENT ON TABLE public.projects_stats IS 'Running totals of a project.';
+		COMMENT ON TABLE public.projects_stats IS 'Ended sessions and their events, a row a project and day (UTC) on which they began; the sum is all that a project captured.';
 	END IF;
 
 	IF to_regclass('public.tags') IS NULL THEN
@@ -592,11 +592,13 @@ BEGIN
 			result         jsonb,
 			execution_time integer,
 			created_at     timestamp NOT NULL DEFAULT timezone('utc', now()),
+			asked_at       timestamp NOT NULL DEFAULT timezone('utc', now()),
 			UNIQUE NULLS NOT DISTINCT (project_id, event_type, event_key)
 		);
 		COMMENT ON TABLE or_cache.autocomplete_top_values IS
 			'Most frequent values of a filter, valid for some minutes.';
 		COMMENT ON COLUMN or_cache.autocomplete_top_values.execution_time IS 'Milliseconds the query took.';
+		COMMENT ON COLUMN or_cache.autocomplete_top_values.asked_at IS 'What nobody asks for is not counted again.';
 	END IF;
 
 	IF to_regclass('public.feature_flags') IS NULL THEN
@@ -4731,7 +4733,7 @@ CREATE FUNCTION openreplay.delete_user_traces(project_id integer, user_id text) 
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 	DELETE FROM public.autocomplete a WHERE a.project_id = $1 AND a.value = $2 AND a.type LIKE 'USERID%';
-	DELETE FROM or_cache.autocomplete_top_values c WHERE c.project_id = $1 AND c.event_type LIKE 'USERID%';
+	DELETE FROM or_cache.autocomplete_top_values c WHERE c.project_id = $1;
 	DELETE FROM openreplay.user_devices d WHERE d.project_id = $1 AND d.user_id = $2;
 	DELETE FROM openreplay.user_properties u WHERE u.project_id = $1 AND u.user_id = $2;
 $$;
@@ -5066,52 +5068,419 @@ $$;
 COMMENT ON PROCEDURE openreplay.run_jobs() IS
 	'Does the jobs of public.jobs that are due: deletes the data of users, all of it, however many sessions that are.';
 
-CREATE PROCEDURE openreplay.keep_house()
+-- ---- jobs as the application asks for them ----
+
+CREATE FUNCTION openreplay.jobs(project_id integer, "limit" integer DEFAULT 50, page integer DEFAULT 1)
+RETURNS TABLE (job_id integer, description text, status text, action text, reference_id text, created_at timestamptz, updated_at timestamptz,
+	start_at timestamptz, errors text)
+LANGUAGE sql STABLE STRICT ROWS 50 SET search_path = pg_catalog, pg_temp AS $$
+	SELECT j.job_id, j.description, j.status::text, j.action::text, j.reference_id, j.created_at AT TIME ZONE 'UTC', j.updated_at AT TIME ZONE 'UTC',
+		j.start_at AT TIME ZONE 'UTC', j.errors
+	FROM public.jobs j WHERE j.project_id = $1
+	ORDER BY j.job_id DESC LIMIT least(greatest($2, 1), 200) OFFSET (greatest($3, 1) - 1)::bigint * least(greatest($2, 1), 200)
+$$;
+COMMENT ON FUNCTION openreplay.jobs(integer, integer, integer) IS 'A page of a project''s jobs, newest first, up to 200 a page.';
+
+CREATE FUNCTION openreplay.job(project_id integer, job_id integer) RETURNS jsonb
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+	SELECT jsonb_build_object('jobId', j.job_id, 'description', j.description, 'status', j.status, 'projectId', j.project_id, 'action', j.action,
+		'referenceId', j.reference_id, 'createdAt', (extract(epoch FROM j.created_at) * 1000)::bigint,
+		'updatedAt', (extract(epoch FROM j.updated_at) * 1000)::bigint, 'startAt', (extract(epoch FROM j.start_at) * 1000)::bigint, 'errors', j.errors)
+	FROM public.jobs j WHERE j.project_id = $1 AND j.job_id = $2
+$$;
+COMMENT ON FUNCTION openreplay.job(integer, integer) IS 'A job of a project as the application shows it, times in epoch milliseconds; NULL if there is none.';
+
+CREATE FUNCTION openreplay.erase_user(project_id integer, user_id text, start_at timestamptz DEFAULT NULL) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	id integer;
+BEGIN
+	IF length(coalesce(erase_user.user_id, '')) NOT BETWEEN 1 AND 256 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'a user id has 1 to 256 characters',
+			HINT = 'CALL openreplay.delete_user_sessions(project_id, user_id) takes longer ones.';
+	END IF;
+	-- two at once shall not both find none
+	PERFORM pg_advisory_xact_lock(hashtextextended('openreplay.erase_user ' || erase_user.project_id || ' ' || erase_user.user_id, 0));
+	SELECT j.job_id INTO id FROM public.jobs j
+	WHERE j.project_id = erase_user.project_id AND j.action = 'delete_user_data' AND j.reference_id = erase_user.user_id
+		AND j.status IN ('scheduled', 'running') LIMIT 1;
+	IF FOUND THEN
+		RAISE unique_violation USING MESSAGE = 'a job that deletes this user''s data is scheduled already', DETAIL = format('It is job %s.', id);
+	END IF;
+	INSERT INTO public.jobs (description, status, project_id, action, reference_id, updated_at, start_at)
+	VALUES (format('Delete user sessions of userId = %s', erase_user.user_id), 'scheduled', erase_user.project_id, 'delete_user_data', erase_user.user_id, NULL,
+			coalesce(erase_user.start_at AT TIME ZONE 'UTC', date_trunc('day', timezone('utc', now())) + interval '1 day'))
+	RETURNING jobs.job_id INTO id;
+	RETURN id;
+END
+$$;
+COMMENT ON FUNCTION openreplay.erase_user(integer, text, timestamptz) IS
+	'Has all data of a user of a project deleted, at the next midnight (UTC) or at start_at, by a job whose id it returns. Raises invalid_parameter_value, unique_violation when one is scheduled or running.';
+
+CREATE FUNCTION openreplay.cancel_job(project_id integer, job_id integer) RETURNS void
+LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	state public.job_status;
+BEGIN
+	SELECT j.status INTO state FROM public.jobs j WHERE j.project_id = $1 AND j.job_id = $2 FOR UPDATE;
+	IF NOT FOUND THEN
+		RAISE no_data_found USING MESSAGE = 'Job not found.';
+	ELSIF state IN ('completed', 'cancelled') THEN
+		RAISE object_not_in_prerequisite_state USING MESSAGE = 'The request job has already been canceled/completed.';
+	END IF;
+	UPDATE public.jobs j SET status = 'cancelled', updated_at = timezone('utc', now()) WHERE j.job_id = $2;
+END
+$$;
+COMMENT ON FUNCTION openreplay.cancel_job(integer, integer) IS
+	'Cancels a job that is not over; one that runs stops at its next step, and what it has deleted stays deleted. Raises no_data_found, object_not_in_prerequisite_state.';
+
+-- ---- counts of projects ----
+
+-- A row a day of which sessions began: days that may still change are counted again and again, the others once a week.
+CREATE FUNCTION openreplay.count_project_days(since timestamptz) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan SET jit = off
+AS $$
+DECLARE
+	first_day timestamp := date_trunc('day', since AT TIME ZONE 'UTC');
+	first_id bigint := openreplay.session_id_at(greatest(first_day AT TIME ZONE 'UTC', timestamptz '2019-02-13 00:00:00+00'));
+	counted bigint;
+BEGIN
+	PERFORM pg_advisory_xact_lock(hashtextextended('openreplay.count_project_days', 0));
+	WITH day AS (
+		SELECT s.project_id, date_trunc('day', openreplay.session_time(s.session_id) AT TIME ZONE 'UTC') AS created_at,
+			count(*) AS sessions_count, coalesce(sum(s.events_count), 0) AS events_count
+		FROM public.sessions s WHERE s.session_id >= first_id AND s.duration IS NOT NULL GROUP BY 1, 2
+	), gone AS (
+		DELETE FROM public.projects_stats t
+		WHERE t.created_at >= first_day AND NOT EXISTS (SELECT FROM day d WHERE d.project_id = t.project_id AND d.created_at = t.created_at)
+	)
+	INSERT INTO public.projects_stats AS t (project_id, created_at, sessions_count, events_count, last_update_at)
+	SELECT d.project_id, d.created_at, d.sessions_count, d.events_count, timezone('utc', now()) FROM day d
+	ON CONFLICT ON CONSTRAINT projects_stats_pkey DO UPDATE SET sessions_count = excluded.sessions_count, events_count = excluded.events_count,
+		last_update_at = excluded.last_update_at;
+	GET DIAGNOSTICS counted = ROW_COUNT;
+	RETURN counted;
+END
+$$;
+COMMENT ON FUNCTION openreplay.count_project_days(timestamptz) IS
+	'Counts ended sessions and their events, by project and day (UTC) on which they began, into public.projects_stats, from that day on. Returns how many rows that are.';
+
+-- ---- most frequent values ----
+
+CREATE FUNCTION openreplay.top_value_sources() RETURNS TABLE (type text, source text, expression text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 22 SET search_path = pg_catalog, pg_temp AS $$
+	SELECT * FROM (VALUES
+		('click', 'events.clicks', 'e.label'),
+		('input', 'events.inputs', 'e.label'),
+		('location', 'events.pages', 'e.path'),
+		('custom', 'events_common.customs', 'e.name'),
+		('fetchUrl', 'events_common.requests', 'e.path'),
+		('graphqlName', 'events.graphql', 'e.name'),
+		('stateAction', 'events.state_actions', 'e.name'),
+		('error', 'events.errors', '(SELECT d.name FROM public.errors d WHERE d.error_id = e.error_id)'),
+		('referrer', 'events.pages', 'e.base_referrer'),
+		('userCountry', NULL, 's.user_country::text'), ('userCity', NULL, 's.user_city'), ('userState', NULL, 's.user_state'),
+		('userId', NULL, 's.user_id'), ('userAnonymousId', NULL, 's.user_anonymous_id'), ('userOs', NULL, 's.user_os'),
+		('userBrowser', NULL, 's.user_browser'), ('userDevice', NULL, 's.user_device'), ('platform', NULL, 's.platform::text'),
+		('revId', NULL, 's.rev_id'), ('utmSource', NULL, 's.utm_source'), ('utmMedium', NULL, 's.utm_medium'), ('utmCampaign', NULL, 's.utm_campaign')
+	) AS t (type, source, expression)
+$$;
+COMMENT ON FUNCTION openreplay.top_value_sources() IS
+	'Filters whose most frequent values are offered: SQL over the rows (e) of an event table, or over sessions (s). metadata comes beside them, by its key.';
+
+CREATE FUNCTION openreplay.count_top_values(project_id integer, type text, key text DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan SET jit = off
+AS $$
+DECLARE
+	kind record;
+	place integer;
+	result jsonb;
+BEGIN
+	IF type = 'metadata' THEN
+		SELECT n INTO place FROM public.projects p, generate_series(1, 10) n
+		WHERE p.project_id = count_top_values.project_id AND to_jsonb(p) ->> ('metadata_' || n) = key ORDER BY n LIMIT 1;
+		SELECT NULL::text AS source, format('s.metadata_%s', place) AS expression INTO kind WHERE place IS NOT NULL;
+	ELSE
+		SELECT t.source, t.expression INTO kind FROM openreplay.top_value_sources() t WHERE t.type = count_top_values.type;
+	END IF;
+	IF kind.expression IS NULL THEN
+		RETURN '[]';
+	END IF;
+	EXECUTE format($q$
+		SELECT coalesce(jsonb_agg(jsonb_build_object('value', v.value, 'rowCount', v.n, 'rowPercentage', trunc(v.n * 100 / v.total, 2))
+								  ORDER BY v.n DESC, v.value), '[]')
+		FROM (SELECT %s AS value, count(*) AS n, sum(count(*)) OVER () AS total
+			  FROM %s WHERE s.project_id = $1 AND s.duration > 0 AND s.session_id >= $2 AND nullif(%1$s, '') IS NOT NULL
+			  GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10) v$q$, kind.expression,
+		CASE WHEN kind.source IS NULL THEN 'public.sessions s'
+			ELSE format('%s e JOIN public.sessions s ON s.session_id = e.session_id AND e.session_id >= $2', kind.source) END)
+	INTO result USING project_id, openreplay.session_id_at(now() - interval '30 days');
+	RETURN result;
+END
+$$;
+COMMENT ON FUNCTION openreplay.count_top_values(integer, text, text) IS
+	'The ten most frequent values of a filter among ended sessions of the last 30 days: value, rowCount, rowPercentage (of all rows with a value). Nothing for a filter that openreplay.top_value_sources() does not list.';
+
+CREATE FUNCTION openreplay.top_values(project_id integer, type text, key text DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	result jsonb;
+	began timestamptz := clock_timestamp();
+BEGIN
+	UPDATE or_cache.autocomplete_top_values c SET asked_at = timezone('utc', now())
+	WHERE c.project_id = $1 AND c.event_type = $2 AND c.event_key IS NOT DISTINCT FROM $3
+		AND c.created_at > timezone('utc', now()) - interval '300 seconds' AND c.created_at <= timezone('utc', now())
+	RETURNING c.result INTO result;
+	IF FOUND THEN
+		RETURN jsonb_set(result, '{0,cached}', 'true');
+	END IF;
+	result := openreplay.count_top_values($1, $2, $3);
+	IF result = '[]' THEN
+		RETURN result;
+	END IF;
+	result := jsonb_set(result, '{0,cached}', 'false');
+	INSERT INTO or_cache.autocomplete_top_values AS c (project_id, event_type, event_key, result, execution_time)
+	VALUES ($1, $2, $3, result, (extract(epoch FROM clock_timestamp() - began) * 1000)::integer)
+	ON CONFLICT (project_id, event_type, event_key) DO UPDATE SET result = excluded.result, execution_time = excluded.execution_time,
+		created_at = excluded.created_at, asked_at = excluded.asked_at;
+	RETURN result;
+END
+$$;
+COMMENT ON FUNCTION openreplay.top_values(integer, text, text) IS
+	'openreplay.count_top_values() by way of a cache of five minutes; the first element says whether it is cached. An empty result is not kept.';
+
+CREATE FUNCTION openreplay.refresh_top_values() RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	entry record;
+	refreshed bigint := 0;
+	result jsonb;
+	began timestamptz;
+BEGIN
+	DELETE FROM or_cache.autocomplete_top_values c WHERE c.asked_at < timezone('utc', now()) - interval '1 hour';
+	FOR entry IN
+		SELECT c.project_id, c.event_type, c.event_key FROM or_cache.autocomplete_top_values c
+		WHERE c.created_at <= timezone('utc', now()) - interval '200 seconds' ORDER BY 1, 2, 3 FOR UPDATE SKIP LOCKED
+	LOOP
+		began := clock_timestamp();
+		result := openreplay.count_top_values(entry.project_id, entry.event_type, entry.event_key);
+		UPDATE or_cache.autocomplete_top_values c SET result = jsonb_set(refresh.result, '{0,cached}', 'false'), created_at = timezone('utc', now()),
+			execution_time = (extract(epoch FROM clock_timestamp() - began) * 1000)::integer
+		FROM (SELECT result) AS refresh (result)
+		WHERE c.project_id = entry.project_id AND c.event_type = entry.event_type AND c.event_key IS NOT DISTINCT FROM entry.event_key
+			AND refresh.result <> '[]';
+		refreshed := refreshed + 1;
+	END LOOP;
+	RETURN refreshed;
+END
+$$;
+COMMENT ON FUNCTION openreplay.refresh_top_values() IS
+	'Counts the most frequent values again that were asked for within the last hour, and forgets the others. Returns how many.';
+
+-- ---- messages that nobody could be given ----
+
+CREATE FUNCTION openreplay.forget_undelivered(keep interval DEFAULT '30 days') RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	WITH gone AS (
+		DELETE FROM openreplay.outbox o WHERE o.receiver IS NOT NULL AND o.given_up AND o.queued_at < now() - keep RETURNING 1
+	)
+	SELECT count(*) FROM gone
+$$;
+COMMENT ON FUNCTION openreplay.forget_undelivered(interval) IS 'Deletes messages that were given up and are older than a month, or keep.';
+
+-- ---- all periodic work ----
+
+/*
+ * What is done periodically, by whom it may be done: the launcher's processes, pg_cron, anybody by hand. Each run is
+ * noted before it begins and when it is over; an advisory lock of the session keeps a second one away, and goes with the
+ * connection of one that was killed. What commits as it goes along cannot catch its errors: such a run is known to have
+ * failed because it is over and was never noted to be.
+ */
+CREATE FUNCTION openreplay.install_work() RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-	-- whoever schedules it: one at a time; the lock outlives the commits, and goes with the connection after an error
-	IF NOT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended('openreplay.keep_house', 0)) THEN
-		RAISE NOTICE 'openreplay.keep_house() is under way elsewhere';
+	IF to_regclass('openreplay.work_log') IS NULL THEN
+		CREATE TABLE openreplay.work_log (
+			run_id			bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+			name			text NOT NULL,
+			run_by			text NOT NULL,
+			pid				integer NOT NULL,
+			started_at		timestamptz NOT NULL DEFAULT clock_timestamp(),
+			ended_at		timestamptz,
+			result			text,
+			error			text
+		);
+		-- the last run of each, and expiry
+		CREATE INDEX ON openreplay.work_log (name, started_at);
+	END IF;
+	COMMENT ON TABLE openreplay.work_log IS 'Runs of the periodic work, of the last week; openreplay.work_runs shows them.';
+
+	IF to_regclass('openreplay.work_runs') IS NULL THEN
+		CREATE VIEW openreplay.work_runs AS
+			SELECT w.run_id, w.name, w.run_by, w.started_at, coalesce(w.ended_at, CASE WHEN r.runs THEN clock_timestamp() END) - w.started_at AS took,
+				CASE WHEN w.ended_at IS NOT NULL AND w.error IS NULL THEN 'done' WHEN w.ended_at IS NULL AND r.runs THEN 'running' ELSE 'failed' END AS state,
+				w.result, CASE WHEN w.ended_at IS NULL AND NOT r.runs THEN 'ended without a word: whoever ran it has the reason in its log' ELSE w.error END AS error
+			FROM openreplay.work_log w, LATERAL (
+				SELECT w.ended_at IS NULL AND EXISTS (
+					SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted AND l.pid = w.pid AND l.objsubid = 1
+						AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+						AND (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended('openreplay.run_work ' || w.name, 0)
+				) AND NOT EXISTS (SELECT FROM openreplay.work_log n WHERE n.name = w.name AND n.run_id > w.run_id) AS runs) r;
+	END IF;
+	COMMENT ON VIEW openreplay.work_runs IS
+		'Runs of the periodic work, of the last week: what, by whom, when, how long, whether it is done, running or failed, and what it says.';
+	GRANT SELECT ON openreplay.work_runs TO openreplay_reader, openreplay_admin;
+END
+$$;
+COMMENT ON FUNCTION openreplay.install_work() IS 'Creates the missing table and view of periodic work.';
+
+CREATE FUNCTION openreplay.periodic_work()
+RETURNS TABLE (name text, period interval, cron text, is_long boolean, query text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 11 SET search_path = pg_catalog, pg_temp AS $$
+	SELECT * FROM (VALUES
+		('evaluate_alerts', interval '1 minute', '* * * * *', false,
+		 'SELECT format(''%s evaluated, %s met, %s failed'', count(*), count(*) FILTER (WHERE is_met), count(error)) FROM openreplay.evaluate_alerts()'),
+		('refresh_top_values', interval '5 minutes', '*/5 * * * *', false, 'SELECT openreplay.refresh_top_values()'),
+		('count_sessions', interval '30 minutes', '*/30 * * * *', false, 'SELECT openreplay.count_project_days(now() - interval ''2 days'')'),
+		('make_partitions', interval '5 minutes', '*/5 * * * *', true,
+		 'SELECT format(''%s%s%s new months'', openreplay.ensure_batch_partitions(), openreplay.ensure_pass_partitions(), openreplay.ensure_session_partitions())'),
+		('expire_live_state', interval '5 minutes', '*/5 * * * *', true, 'SELECT openreplay.expire_live_state()'),
+		('drop_old_passes', interval '5 minutes', '*/5 * * * *', true, NULL),
+		('run_jobs', interval '5 minutes', '*/5 * * * *', true, NULL),
+		('apply_retention', interval '5 minutes', '*/5 * * * *', true, NULL),
+		('drop_stored_batches', interval '5 minutes', '*/5 * * * *', true, NULL),
+		('forget_undelivered', interval '1 day', '5 3 * * *', true, 'SELECT openreplay.forget_undelivered()'),
+		('recount_sessions', interval '7 days', '0 5 * * 0', true, 'SELECT openreplay.count_project_days(''-infinity'')')
+	) AS t (name, period, cron, is_long, query)
+$$;
+COMMENT ON FUNCTION openreplay.periodic_work() IS
+	'The periodic work, in the order in which keep_house() does it. period: how often, at most; cron: when, for pg_cron; is_long: whether it may take long, so that it must not hold up the others; query: what it is, with the result for the history, or NULL for a procedure of its name.';
+
+CREATE FUNCTION openreplay.due_work(is_long boolean) RETURNS SETOF text
+LANGUAGE sql STABLE ROWS 6 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT w.name FROM openreplay.periodic_work() WITH ORDINALITY w (name, period, cron, is_long, query, n)
+	WHERE w.is_long = $1
+		-- whoever wakes on the minute is sometimes early; a clock that was set back must not stop anything
+		AND NOT EXISTS (SELECT FROM openreplay.work_log l
+						WHERE l.name = w.name AND l.started_at > now() - w.period + interval '10 seconds' AND l.started_at <= now())
+	ORDER BY w.n
+$$;
+COMMENT ON FUNCTION openreplay.due_work(boolean) IS 'The periodic work, long or short, that was not begun within its period.';
+
+CREATE FUNCTION openreplay.begin_work(name text) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	DELETE FROM openreplay.work_log l WHERE l.name = $1 AND l.started_at < now() - interval '7 days';
+	INSERT INTO openreplay.work_log (name, run_by, pid)
+	SELECT $1, coalesce((SELECT CASE WHEN a.backend_type = 'client backend' THEN coalesce(nullif(a.application_name, ''), a.usename) ELSE a.backend_type END
+						 FROM pg_stat_activity a WHERE a.pid = pg_backend_pid()), 'somebody'), pg_backend_pid()
+	RETURNING run_id
+$$;
+COMMENT ON FUNCTION openreplay.begin_work(text) IS 'Notes that a run of periodic work begins; for openreplay.run_work().';
+
+CREATE FUNCTION openreplay.end_work(run_id bigint, result text, error text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	UPDATE openreplay.work_log l SET ended_at = clock_timestamp(), result = left($2, 500), error = left($3, 2000) WHERE l.run_id = $1 AND l.ended_at IS NULL
+$$;
+COMMENT ON FUNCTION openreplay.end_work(bigint, text, text) IS 'Notes that a run of periodic work is over; for openreplay.run_work().';
+
+CREATE FUNCTION openreplay.fail_work(name text, error text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT openreplay.end_work(l.run_id, NULL, $2) FROM openreplay.work_log l WHERE l.name = $1 AND l.pid = pg_backend_pid() AND l.ended_at IS NULL;
+	SELECT pg_advisory_unlock_all();
+$$;
+COMMENT ON FUNCTION openreplay.fail_work(text, text) IS 'Notes that a run of this process failed, and gives back its lock; for the launcher''s processes.';
+
+CREATE PROCEDURE openreplay.run_work(name text, only_if_due boolean DEFAULT false)
+LANGUAGE plpgsql AS $$
+DECLARE
+	work record;
+	lock bigint := pg_catalog.hashtextextended('openreplay.run_work ' || name, 0);
+	run bigint;
+	result text;
+	failure text;
+BEGIN
+	SELECT w.* INTO work FROM openreplay.periodic_work() w WHERE w.name = run_work.name;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'there is no periodic work "%"', name
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'openreplay.periodic_work() lists it.';
+	END IF;
+	IF NOT pg_catalog.pg_try_advisory_lock(lock) THEN
+		RAISE NOTICE '% is under way elsewhere', name;
 		RETURN;
 	END IF;
-	PERFORM openreplay.ensure_batch_partitions(), openreplay.ensure_pass_partitions(), openreplay.ensure_session_partitions();
-	COMMIT;
-	PERFORM openreplay.expire_live_state();
-	COMMIT;
-	CALL openreplay.drop_old_passes();
-	CALL openreplay.run_jobs();
-	CALL openreplay.apply_retention();
-	CALL openreplay.drop_stored_batches();
-	PERFORM pg_catalog.pg_advisory_unlock(pg_catalog.hashtextextended('openreplay.keep_house', 0));
+	IF NOT only_if_due OR EXISTS (SELECT FROM openreplay.due_work(work.is_long) d WHERE d = run_work.name) THEN
+		run := openreplay.begin_work(name);
+		COMMIT;
+		CASE name
+			WHEN 'drop_old_passes' THEN CALL openreplay.drop_old_passes();
+			WHEN 'run_jobs' THEN CALL openreplay.run_jobs();
+			WHEN 'apply_retention' THEN CALL openreplay.apply_retention();
+			WHEN 'drop_stored_batches' THEN CALL openreplay.drop_stored_batches();
+			ELSE
+				BEGIN
+					EXECUTE work.query INTO result;
+				EXCEPTION WHEN OTHERS THEN
+					failure := SQLERRM;
+				END;
+		END CASE;
+		PERFORM openreplay.end_work(run, result, failure);
+		COMMIT;
+	END IF;
+	PERFORM pg_catalog.pg_advisory_unlock(lock);
+	IF failure IS NOT NULL THEN
+		RAISE WARNING '% failed: %', name, failure;
+	END IF;
+END
+$$;
+COMMENT ON PROCEDURE openreplay.run_work(text, boolean) IS
+	'Does a piece of the periodic work (openreplay.periodic_work()) now, or only if nobody did within its period, and notes it in openreplay.work_runs. Nothing happens while another does it.';
+
+CREATE PROCEDURE openreplay.keep_house()
+LANGUAGE plpgsql AS $$
+DECLARE
+	work record;
+BEGIN
+	FOR work IN SELECT w.name FROM openreplay.periodic_work() w WHERE w.is_long
+	LOOP
+		CALL openreplay.run_work(work.name);
+	END LOOP;
 END
 $$;
 COMMENT ON PROCEDURE openreplay.keep_house() IS
-	'The periodic work: partitions ahead of time, expired state away, old passes, due jobs, retention, stored batches. The launcher has it done every five minutes; where it does not run, schedule it (openreplay.schedule_jobs()).';
+	'All the periodic work that keeps the tables in order, at once: partitions ahead of time, expired state away, old passes, due jobs, retention, stored batches. The launcher has each part done every few minutes; where it does not run, pg_cron can (openreplay.schedule_jobs()).';
 
-CREATE FUNCTION openreplay.schedule_jobs() RETURNS text
+CREATE FUNCTION openreplay.schedule_jobs() RETURNS SETOF text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	cron_database text := current_setting('cron.database_name', true);
-	statement text := format('SELECT cron.schedule_in_database(%L, %L, %L, %L)', 'openreplay ' || current_database(),
-							 '*/5 * * * *', 'CALL openreplay.keep_house()', current_database());
+	is_here boolean := cron_database = current_database() AND to_regnamespace('cron') IS NOT NULL;
+	statement text;
 BEGIN
 	IF cron_database IS NULL THEN
 		RAISE NOTICE 'pg_cron is not preloaded: openreplay''s launcher does the periodic work'
-			USING HINT = 'Where it does not run, CALL openreplay.keep_house() every few minutes.';
-		RETURN NULL;
+			USING HINT = 'Where it does not run, CALL openreplay.keep_house() every few minutes and openreplay.evaluate_alerts() every minute.';
+		RETURN;
 	END IF;
-	IF cron_database = current_database() AND to_regnamespace('cron') IS NOT NULL THEN
-		EXECUTE statement;
-		RETURN statement;
+	FOR statement IN
+		SELECT format('SELECT cron.schedule_in_database(%L, %L, %L, %L);', format('openreplay %s %s', current_database(), w.name), w.cron,
+					  format('CALL openreplay.run_work(%L, true)', w.name), current_database())
+		FROM openreplay.periodic_work() w
+	LOOP
+		IF is_here THEN
+			EXECUTE statement;
+		END IF;
+		RETURN NEXT statement;
+	END LOOP;
+	IF NOT is_here THEN
+		RAISE NOTICE 'pg_cron schedules from database "%"', cron_database USING HINT = 'Run there what this returns.';
 	END IF;
-	RAISE NOTICE 'pg_cron schedules from database "%"', cron_database
-		USING HINT = 'Run there: ' || statement;
-	RETURN statement;
 END
 $$;
 COMMENT ON FUNCTION openreplay.schedule_jobs() IS
-	'Has pg_cron call openreplay.keep_house() every five minutes if pg_cron lives in this database, and returns the statement that does so from pg_cron''s own; NULL without pg_cron, where the launcher does it.';
+	'Has pg_cron do the periodic work if pg_cron lives in this database, and returns the statements that do so from pg_cron''s own; nothing without pg_cron, where the launcher does it. Run again it changes nothing.';
 
 -- ---- issues ----
 
@@ -5418,6 +5787,7 @@ BEGIN
 	PERFORM openreplay.install_alerts();
 	PERFORM openreplay.install_outbox();
 	PERFORM openreplay.install_retention();
+	PERFORM openreplay.install_work();
 	PERFORM openreplay.ensure_session_partitions();
 	PERFORM openreplay.grant_tables(missing);
 	PERFORM openreplay.release_members();
@@ -5508,7 +5878,13 @@ GRANT EXECUTE ON FUNCTION openreplay.set_retention(integer, integer), openreplay
 	openreplay.shed_sessions(bigint, bigint), openreplay.take_job(), openreplay.work_on_job(integer),
 	openreplay.ensure_pass_partitions(timestamptz), openreplay.ensure_batch_partitions(timestamptz, integer),
 	openreplay.expire_live_state() TO openreplay_admin;
-GRANT EXECUTE ON PROCEDURE openreplay.keep_house(), openreplay.drop_detached(), openreplay.drop_old_passes(interval),
+GRANT EXECUTE ON FUNCTION openreplay.periodic_work(), openreplay.due_work(boolean), openreplay.top_value_sources(),
+	openreplay.count_top_values(integer, text, text), openreplay.top_values(integer, text, text), openreplay.jobs(integer, integer, integer),
+	openreplay.job(integer, integer) TO openreplay_reader, openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.erase_user(integer, text, timestamptz), openreplay.cancel_job(integer, integer),
+	openreplay.count_project_days(timestamptz), openreplay.refresh_top_values(), openreplay.forget_undelivered(interval),
+	openreplay.begin_work(text), openreplay.end_work(bigint, text, text) TO openreplay_admin;
+GRANT EXECUTE ON PROCEDURE openreplay.run_work(text, boolean), openreplay.keep_house(), openreplay.drop_detached(), openreplay.drop_old_passes(interval),
 	openreplay.drop_stored_batches(), openreplay.delete_user_sessions(integer, text), openreplay.delete_project(integer),
 	openreplay.shed_month(bigint, bigint), openreplay.apply_retention(), openreplay.run_jobs() TO openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.filter_catalogue(), openreplay.follow_steps(integer[], integer, bigint, bigint),

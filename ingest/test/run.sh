@@ -28,6 +28,7 @@ worker   300 -      ingest/test/worker_test.sh
 uploader 300 -      ingest/test/uploader_test.sh
 storage  300 -      ingest/test/storage/run.sh
 delivery 300 -      ingest/test/delivery/run.sh
+schedule 300 -      ingest/test/schedule_test.sh
 kills    300 -      ingest/test/kill_trial.sh --seconds 45 --kills 10
 disk     300 -      ingest/test/full_disk.sh
 differential 300 -  ingest/test/differential_test.sh 10

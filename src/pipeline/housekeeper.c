@@ -1,19 +1,23 @@
 /*
  * housekeeper.c - the periodic work, in a process of its own
  *
- * The launcher starts it every few minutes; it calls openreplay.keep_house() and goes.  Retention may take hours and
- * commits as it goes along, which no worker could do beside its batches.  A procedure that commits needs a portal to
- * run in, as if a client had sent it.
+ * The launcher starts one every minute for what is short and one for what may be long, unless the last is still at it;
+ * each does what is due, piece by piece, and goes.  Retention may take hours and commits as it goes along, which no
+ * worker could do beside its batches.  A procedure that commits needs a portal to run in, as if a client had sent it.
+ * A piece that fails is noted and stops no other.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "tcop/pquery.h"
 #include "tcop/tcopprot.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
@@ -73,6 +77,79 @@ call(const char *statement)
 	pgstat_report_activity(STATE_IDLE, NULL);
 }
 
+/* Names of what is due, in TopMemoryContext. */
+static List *
+find_due_work(bool is_long)
+{
+	Oid types[] = {BOOLOID};
+	Datum values[] = {BoolGetDatum(is_long)};
+	List *names = NIL;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SPI_connect();
+	if (SPI_execute_with_args("SELECT openreplay.due_work($1)", 1, types, values, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "due_work failed");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		char *name = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+		names = lappend(names, pstrdup(name));
+		MemoryContextSwitchTo(old);
+	}
+	SPI_finish();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	return names;
+}
+
+static void
+note_failure(const char *name, const char *message)
+{
+	Oid types[] = {TEXTOID, TEXTOID};
+	Datum values[2];
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SPI_connect();
+	values[0] = CStringGetTextDatum(name);
+	values[1] = CStringGetTextDatum(message);
+	SPI_execute_with_args("SELECT openreplay.fail_work($1, $2)", 2, types, values, NULL, false, 0);
+	SPI_finish();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+}
+
+static void
+run_work(const char *name)
+{
+	char *statement;
+
+	CHECK_FOR_INTERRUPTS();
+	MemoryContextSwitchTo(TopMemoryContext);
+	statement = psprintf("CALL openreplay.run_work(%s, true)", quote_literal_cstr(name));
+	PG_TRY();
+	{
+		call(statement);
+	}
+	PG_CATCH();
+	{
+		ErrorData *failure;
+
+		MemoryContextSwitchTo(TopMemoryContext);
+		failure = CopyErrorData();
+		EmitErrorReport();
+		FlushErrorState();
+		AbortCurrentTransaction();
+		PortalErrorCleanup();
+		note_failure(name, failure->message);
+	}
+	PG_END_TRY();
+}
+
 void
 openreplay_housekeeper_main(Datum arg)
 {
@@ -91,5 +168,11 @@ openreplay_housekeeper_main(Datum arg)
 	for (int i = 0; i < lengthof(settings); i++)
 		SetConfigOption(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION);
 	if (is_allowed())
-		call("CALL openreplay.keep_house()");
+	{
+		ListCell *cell;
+		List *names = find_due_work(DatumGetBool(arg));
+
+		foreach (cell, names)
+			run_work(lfirst(cell));
+	}
 }

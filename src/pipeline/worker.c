@@ -36,10 +36,10 @@
 #include "pipeline/shards.h"
 #include "pipeline/wake.h"
 
-#define TICK_MS 10000 /* how often idle sessions are looked for */
-#define LOOK_MS 1000  /* between two looks for lanes of a new server */
-#define RETRY_MS 5000 /* how often the launcher looks whether workers are missing */
-#define HOUSEKEEPING_MS 300000
+#define TICK_MS 10000		  /* how often idle sessions are looked for */
+#define LOOK_MS 1000		  /* between two looks for lanes of a new server */
+#define RETRY_MS 5000		  /* how often the launcher looks whether workers are missing */
+#define HOUSEKEEPING_MS 60000 /* how often housekeepers look what is due: no work is more frequent */
 
 extern PGDLLEXPORT void openreplay_launcher_main(Datum arg);
 extern PGDLLEXPORT void openreplay_worker_main(Datum arg);
@@ -355,8 +355,8 @@ openreplay_launcher_main(Datum arg)
 {
 	BackgroundWorkerHandle *handles[OPENREPLAY_MAX_WORKERS] = {0};
 	TimestampTz started[OPENREPLAY_MAX_WORKERS] = {0};
-	int running = 0; /* slots in use */
-	BackgroundWorkerHandle *housekeeper = NULL;
+	int running = 0;							   /* slots in use */
+	BackgroundWorkerHandle *housekeepers[2] = {0}; /* for short and for long work */
 	TimestampTz next_housekeeping = 0;
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
@@ -392,10 +392,12 @@ openreplay_launcher_main(Datum arg)
 				handles[slot] = start_worker(slot, running);
 				started[slot] = now;
 			}
-			if (now >= next_housekeeping && is_gone(housekeeper))
+			if (now >= next_housekeeping)
 			{
-				housekeeper = start_process("openreplay housekeeper", "openreplay housekeeper",
-											"openreplay_housekeeper_main", (Datum) 0);
+				for (int is_long = 0; is_long < lengthof(housekeepers); is_long++)
+					if (is_gone(housekeepers[is_long]))
+						housekeepers[is_long] = start_process("openreplay housekeeper", "openreplay housekeeper",
+															  "openreplay_housekeeper_main", BoolGetDatum(is_long));
 				next_housekeeping = now + HOUSEKEEPING_MS * INT64CONST(1000);
 			}
 		}

@@ -116,7 +116,6 @@ serve one
 PROJECT_KEY=$PROJECT_KEY INGEST_URL=$INGEST_URL "$PROJECT_ROOT/openreplay-replay" play "$PROJECT_ROOT/data/captures/s3-frustration" --now > "$work/play" \
 	|| { cat "$work/play"; die "run.sh: the visit was refused"; }
 becomes "a request fails" "SELECT count(*) > 0 FROM events_common.requests WHERE status_code >= 500" t
-sql -c "SELECT openreplay.evaluate_alerts()" > /dev/null
 becomes "the launcher has the alert evaluated" "SELECT count(*) FROM public.notifications" 1
 becomes "all receivers have taken it" "SELECT count(*) $messages" 0
 fired=$(sql -c "SELECT options->>'lastNotification' FROM public.alerts")
