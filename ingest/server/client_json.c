@@ -2,8 +2,8 @@
  * client_json.c - JSON as clients send it
  *
  * A start that is refused costs a whole page view, so whatever a JavaScript engine can produce must be readable:
- * jansson is stricter than that about bytes that are not UTF-8 and about halves of surrogate pairs (a user name cut in
- * the middle of an emoji), so both are mended in the text before it is parsed.
+ * jansson is stricter than that about bytes that are not UTF-8, halves of surrogate pairs (a user name cut in the
+ * middle of an emoji) and U+0000 in keys, so these are mended in the text before it is parsed.
  */
 #include "server/client_json.h"
 
@@ -41,6 +41,27 @@ nests_too_deep(const char *text, size_t len)
 	return false;
 }
 
+/* Takes U+0000 out, which nobody can store and jansson reads in no key; the text's new length. */
+static size_t
+drop_nul_escapes(char *text, size_t len)
+{
+	static const char nul[] = "\\u0000";
+	size_t kept = 0;
+
+	for (size_t i = 0; i < len;)
+	{
+		if (len - i >= sizeof(nul) - 1 && memcmp(text + i, nul, sizeof(nul) - 1) == 0)
+		{
+			i += sizeof(nul) - 1;
+			continue;
+		}
+		if (text[i] == '\\' && i + 1 < len)
+			text[kept++] = text[i++];
+		text[kept++] = text[i++];
+	}
+	return kept;
+}
+
 json_t *
 read_client_json(const uint8_t *json, size_t len, char *error, size_t error_size)
 {
@@ -54,13 +75,14 @@ read_client_json(const uint8_t *json, size_t len, char *error, size_t error_size
 		return NULL;
 	}
 	len = clean_text((const char *) json, len, 0, text);
+	len = drop_nul_escapes(text, len);
 	mend_surrogates(text, len);
 	if (nests_too_deep(text, len))
 		snprintf(error, error_size, "JSON is nested too deeply");
 	else
 	{
 		/* All numbers as doubles: the trackers' are, and an integer too large for us is no reason to refuse. */
-		object = json_loadb(text, len, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &why);
+		object = json_loadb(text, len, JSON_DECODE_INT_AS_REAL, &why);
 		if (object == NULL)
 			snprintf(error, error_size, "%s", why.text);
 		else if (!json_is_object(object))

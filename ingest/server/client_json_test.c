@@ -87,6 +87,22 @@ check_numbers(void)
 	json_decref(object);
 }
 
+/* U+0000 is nowhere, and what only looks like it stays. */
+static void
+check_nul(void)
+{
+	json_t *object =
+		read_text("{\"k\\u0000ey\":\"a\\u0000\\u0000\",\"\\\\u0000\":\"\\\\u0000\\\\\\u0000\",\"\\u0000\":5}");
+
+	check_text(object, "key", 0, "a");
+	check_text(object, "\\u0000", 0, "\\u0000\\");
+	CHECK_INT(client_number(json_object_get(object, "")), 5);
+	CHECK_INT(json_object_size(object), 3);
+	json_decref(object);
+	check_refused("{\"a\":\"\\", NULL);
+	check_refused("{\"a\":\"\\u000", NULL);
+}
+
 int
 main(void)
 {
@@ -97,5 +113,6 @@ main(void)
 	check_members();
 	check_texts();
 	check_numbers();
+	check_nul();
 	return check_summary("client_json");
 }
