@@ -4097,6 +4097,31 @@ $$;
 COMMENT ON FUNCTION openreplay.alert_frequency(text, jsonb) IS
 	'How often an alert is evaluated: every 3 minutes for periods of 15, up to every 60 for days. The period is previousPeriod, or currentPeriod where that is longer and the change is watched.';
 
+CREATE FUNCTION openreplay.alert_figure(alert_id integer, from_time timestamptz, until_time timestamptz) RETURNS numeric
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	alert public.alerts;
+BEGIN
+	SELECT * INTO alert FROM public.alerts a WHERE a.alert_id = alert_figure.alert_id;
+	IF alert.series_id IS NULL THEN
+		RETURN openreplay.alert_metric_value(alert.project_id, alert.query ->> 'left', from_time, until_time);
+	END IF;
+	RETURN openreplay.count_sessions(alert.project_id, (SELECT m.filter FROM public.metric_series m WHERE m.series_id = alert.series_id), from_time, until_time);
+END
+$$;
+COMMENT ON FUNCTION openreplay.alert_figure(integer, timestamptz, timestamptz) IS
+	'The figure that an alert watches, of a time: one of openreplay.alert_metrics(), or how many sessions a card''s series finds.';
+
+CREATE FUNCTION openreplay.alert_figure_name(alert_id integer) RETURNS text
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+	SELECT CASE WHEN a.series_id IS NULL THEN a.query ->> 'left' ELSE concat_ws('.', m.name, coalesce(nullif(s.name, ''), 'series ' || s.index), 'count') END
+	FROM public.alerts a
+	LEFT JOIN public.metric_series s ON s.series_id = a.series_id
+	LEFT JOIN public.metrics m ON m.metric_id = s.metric_id
+	WHERE a.alert_id = $1
+$$;
+COMMENT ON FUNCTION openreplay.alert_figure_name(integer) IS 'What the figure of an alert is called: for a card''s series, the names of both and count.';
+
 CREATE FUNCTION openreplay.alert_value(alert_id integer, at timestamptz DEFAULT now()) RETURNS numeric
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -4107,11 +4132,11 @@ DECLARE
 BEGIN
 	SELECT * INTO alert FROM public.alerts a WHERE a.alert_id = alert_value.alert_id;
 	period := interval '1 minute' * greatest(openreplay.minutes_of(alert.options, 'currentPeriod', 15), 1);
-	present := openreplay.alert_metric_value(alert.project_id, alert.query ->> 'left', at - period, at);
+	present := openreplay.alert_figure(alert_id, at - period, at);
 	IF alert.detection_method = 'threshold' THEN
 		RETURN present;
 	END IF;
-	past := openreplay.alert_metric_value(alert.project_id, alert.query ->> 'left', at - 2 * period, at - period);
+	past := openreplay.alert_figure(alert_id, at - 2 * period, at - period);
 	IF alert.change = 'change' THEN
 		RETURN present - past;
 	ELSIF past = 0 THEN
@@ -4153,9 +4178,17 @@ BEGIN
 	ELSIF coalesce(definition ->> 'change', 'change') NOT IN ('percent', 'change') THEN
 		problem := format('change cannot be "%s"', definition ->> 'change');
 		hint := 'It is change or percent.';
-	ELSIF NOT EXISTS (SELECT FROM openreplay.alert_metrics() m WHERE m.name = definition #>> '{query,left}') THEN
+	ELSIF jsonb_typeof(definition #> '{query,left}') = 'number' AND NOT EXISTS (
+		SELECT FROM public.metric_series s JOIN public.metrics m ON m.metric_id = s.metric_id
+		WHERE s.series_id::text = definition #>> '{query,left}' AND s.deleted_at IS NULL AND m.deleted_at IS NULL AND m.metric_type = 'timeseries')
+	THEN
+		problem := format('there is no series %s', definition #>> '{query,left}');
+		hint := 'A number is the series_id of a card of type timeseries, in public.metric_series.';
+	ELSIF jsonb_typeof(definition #> '{query,left}') IS DISTINCT FROM 'number'
+		AND NOT EXISTS (SELECT FROM openreplay.alert_metrics() m WHERE m.name = definition #>> '{query,left}')
+	THEN
 		problem := format('there is no figure "%s"', definition #>> '{query,left}');
-		hint := 'openreplay.alert_metrics() lists them.';
+		hint := 'openreplay.alert_metrics() lists them; a number is the series_id of a card.';
 	ELSIF openreplay.compare(0, coalesce(definition #>> '{query,operator}', ''), 0) IS NULL THEN
 		problem := format('operator cannot be "%s"', definition #>> '{query,operator}');
 		hint := 'It is one of =, <, >, <=, >=.';
@@ -4196,19 +4229,29 @@ DECLARE
 	id integer := save_alert.alert_id;
 	settings jsonb := '{"currentPeriod": 15, "previousPeriod": 15, "renotifyInterval": 720, "message": []}'::jsonb
 		|| jsonb_strip_nulls(coalesce(nullif(definition -> 'options', 'null'), '{}'));
+	series integer;
+	watched jsonb := definition -> 'query';
 BEGIN
 	PERFORM openreplay.check_alert(definition);
+	IF jsonb_typeof(watched -> 'left') = 'number' THEN
+		SELECT s.series_id INTO series FROM public.metric_series s JOIN public.metrics m ON m.metric_id = s.metric_id
+		WHERE s.series_id::text = watched ->> 'left' AND m.project_id = save_alert.project_id;
+		IF series IS NULL THEN
+			RAISE no_data_found USING MESSAGE = 'series not found', DETAIL = format('Project %s has no series %s.', save_alert.project_id, watched ->> 'left');
+		END IF;
+		watched := watched || '{"left": "CUSTOM"}';
+	END IF;
 	IF id IS NULL THEN
-		INSERT INTO public.alerts (project_id, name, description, detection_method, change, query, options)
+		INSERT INTO public.alerts (project_id, name, description, detection_method, change, query, options, series_id)
 		VALUES (save_alert.project_id, trim(definition ->> 'name'), definition ->> 'description', (definition ->> 'detectionMethod')::public.alert_detection_method,
-				coalesce(definition ->> 'change', 'change')::public.alert_change_type, definition -> 'query', settings)
+				coalesce(definition ->> 'change', 'change')::public.alert_change_type, watched, settings, series)
 		RETURNING alerts.alert_id INTO id;
 		RETURN id;
 	END IF;
 	UPDATE public.alerts a
 	SET name = trim(definition ->> 'name'), description = definition ->> 'description', active = true,
 		detection_method = (definition ->> 'detectionMethod')::public.alert_detection_method,
-		change = coalesce(definition ->> 'change', 'change')::public.alert_change_type, query = definition -> 'query', options = settings
+		change = coalesce(definition ->> 'change', 'change')::public.alert_change_type, query = watched, options = settings, series_id = series
 	WHERE a.alert_id = id AND a.project_id = save_alert.project_id AND a.deleted_at IS NULL;
 	IF NOT FOUND THEN
 		RAISE no_data_found USING MESSAGE = 'alert not found', DETAIL = format('Project %s has no alert %s.', save_alert.project_id, id);
@@ -4217,7 +4260,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION openreplay.save_alert(integer, jsonb, integer) IS
-	'Has a figure of a project watched, or with an id changes that, and returns the id. The definition has name, detectionMethod (threshold, change), change (change, percent), query {left, operator, right} and '
+	'Has a figure of a project watched, or with an id changes that, and returns the id. The definition has name, detectionMethod (threshold, change), change (change, percent), query {left: a figure''s name or a card''s series_id, operator, right} and '
 	'options {currentPeriod, previousPeriod, renotifyInterval: minutes; message: receivers}. A changed one is evaluated afresh. Raises invalid_parameter_value, no_data_found.';
 
 CREATE FUNCTION openreplay.delete_alert(alert_id integer) RETURNS void
@@ -4253,7 +4296,7 @@ BEGIN
 	SELECT * INTO alert FROM public.alerts a WHERE a.alert_id = queue_alert.alert_id;
 	SELECT p.name INTO project_name FROM public.projects p WHERE p.project_id = alert.project_id;
 	url := format('%s/%s/metrics', site, alert.project_id);
-	description := format('%s = %s (%s %s).', alert.query ->> 'left', openreplay.show_number(value), alert.query ->> 'operator',
+	description := format('%s = %s (%s %s).', openreplay.alert_figure_name(alert_id), openreplay.show_number(value), alert.query ->> 'operator',
 						  openreplay.show_number((alert.query ->> 'right')::numeric));
 	INSERT INTO public.notifications (title, description, button_text, button_url, options)
 	VALUES (alert.name, description, 'Check metrics for more details', format('/%s/metrics', alert.project_id),
@@ -4265,7 +4308,7 @@ BEGIN
 	LOOP
 		body := CASE receiver ->> 'type'
 			WHEN 'webhook' THEN jsonb_build_object('title', alert.name, 'limitValue', alert.query -> 'right', 'actualValue', value,
-				'operator', alert.query -> 'operator', 'trigger', alert.query -> 'left', 'alertId', alert.alert_id,
+				'operator', alert.query -> 'operator', 'trigger', openreplay.alert_figure_name(alert_id), 'alertId', alert.alert_id,
 				'detectionMethod', alert.detection_method, 'currentPeriod', openreplay.minutes_of(alert.options, 'currentPeriod', 15),
 				'previousPeriod', openreplay.minutes_of(alert.options, 'previousPeriod', 15), 'createdAt', (extract(epoch FROM at) * 1000)::bigint)
 			WHEN 'slack' THEN jsonb_build_object('attachments', jsonb_build_array(jsonb_build_object(
@@ -4295,7 +4338,8 @@ LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $$
 	SELECT a.alert_id
 	FROM public.alerts a JOIN public.projects p USING (project_id)
 	LEFT JOIN LATERAL (SELECT max(r.evaluated_at) AS evaluated_at FROM openreplay.alert_runs r WHERE r.alert_id = a.alert_id) last ON true
-	WHERE a.active AND a.deleted_at IS NULL AND p.active AND a.series_id IS NULL
+	WHERE a.active AND a.deleted_at IS NULL AND p.active
+		AND (a.series_id IS NULL OR EXISTS (SELECT FROM public.metric_series s WHERE s.series_id = a.series_id AND s.deleted_at IS NULL))
 		-- a clock that was set back must not silence an alert
 		AND (last.evaluated_at IS NULL OR last.evaluated_at > at OR last.evaluated_at <= at - openreplay.alert_frequency(a.detection_method::text, a.options))
 		AND (openreplay.minutes_of(a.options, 'renotifyInterval', 720) = 0 OR jsonb_typeof(a.options -> 'lastNotification') IS DISTINCT FROM 'number'
@@ -4420,6 +4464,499 @@ CREATE FUNCTION openreplay.explain_sessions(project_id integer, filter jsonb) RE
 LANGUAGE c STRICT ROWS 30 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_explain_sessions';
 COMMENT ON FUNCTION openreplay.explain_sessions(integer, jsonb) IS
 	'The plan by which the sessions of a filter are found: which months it reads and which indexes it uses.';
+
+CREATE FUNCTION openreplay.check_filter(project_id integer, filter jsonb) RETURNS void
+LANGUAGE c STABLE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_check_filter';
+COMMENT ON FUNCTION openreplay.check_filter(integer, jsonb) IS
+	'Raises invalid_parameter_value, with a hint that lists what is allowed, unless openreplay.search_sessions() takes the filter.';
+
+-- ---- what the web frontend reads ----
+
+CREATE FUNCTION openreplay.camel_case(name text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT string_agg(CASE n WHEN 1 THEN lower(part) ELSE initcap(part) END, '' ORDER BY n)
+	FROM string_to_table(ltrim(name, '_'), '_') WITH ORDINALITY AS p (part, n)
+$$;
+COMMENT ON FUNCTION openreplay.camel_case(text) IS 'A column''s name as the web frontend writes it: start_ts is startTs.';
+
+CREATE FUNCTION openreplay.camel_keys(object jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT coalesce(jsonb_object_agg(openreplay.camel_case(key), value), '{}') FROM jsonb_each(object)
+$$;
+COMMENT ON FUNCTION openreplay.camel_keys(jsonb) IS 'An object with its own keys as openreplay.camel_case() writes them; what is inside of them stays.';
+
+CREATE FUNCTION openreplay.search(project_id integer, filter jsonb DEFAULT '{}', viewer_id integer DEFAULT NULL) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT jsonb_build_object('total', openreplay.count_sessions($1, $2, viewer_id => $3), 'sessions', (
+		SELECT coalesce(jsonb_agg(openreplay.camel_keys(to_jsonb(s) - 'user_sessions_count' - 'first_session_ts' - 'ordinality')
+			|| jsonb_build_object('projectId', $1, 'sessionId', s.session_id::text, 'metadata', s.metadata)
+			|| CASE WHEN s.user_sessions_count IS NULL THEN '{}' ELSE jsonb_build_object('userSessionsCount', s.user_sessions_count, 'firstSessionTs', s.first_session_ts) END
+			ORDER BY s.ordinality), '[]')
+		FROM openreplay.search_sessions($1, $2, $3) WITH ORDINALITY AS s))
+$$;
+COMMENT ON FUNCTION openreplay.search(integer, jsonb, integer) IS
+	'openreplay.search_sessions() and openreplay.count_sessions() as the JSON of the web frontend''s list of sessions.';
+
+CREATE FUNCTION openreplay.session_metadata(session_id bigint) RETURNS jsonb
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+	SELECT coalesce(jsonb_object_agg(p.name, v.value) FILTER (WHERE p.name IS NOT NULL AND v.value IS NOT NULL), '{}')
+	FROM public.sessions s
+	JOIN public.projects r ON r.project_id = s.project_id,
+		LATERAL generate_series(1, 10) AS n,
+		LATERAL (SELECT to_jsonb(r) ->> ('metadata_' || n)) AS p (name),
+		LATERAL (SELECT to_jsonb(s) ->> ('metadata_' || n)) AS v (value)
+	WHERE s.session_id = $1
+$$;
+COMMENT ON FUNCTION openreplay.session_metadata(bigint) IS 'Metadata of a session by the names that its project gives to the slots.';
+
+CREATE FUNCTION openreplay.session(session_id bigint, viewer_id integer DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	found jsonb;
+BEGIN
+	WITH url AS (
+		SELECT u.file, u.url FROM openreplay.recording_urls($1) u
+	)
+	SELECT openreplay.camel_keys((SELECT jsonb_object_agg(key, value) FROM jsonb_each(to_jsonb(s)) WHERE key !~ '^metadata_[0-9]+$'))
+		|| jsonb_build_object('sessionId', s.session_id::text, 'projectKey', p.project_key, 'metadata', openreplay.session_metadata(s.session_id),
+			'favorite', EXISTS (SELECT FROM public.user_favorite_sessions f WHERE f.session_id = s.session_id AND f.user_id = $2),
+			'viewed', EXISTS (SELECT FROM public.user_viewed_sessions v WHERE v.session_id = s.session_id AND v.user_id = $2),
+			'live', s.duration IS NULL, 'inDB', true, 'fileKey', NULL,
+			'domURL', coalesce((SELECT jsonb_agg(u.url ORDER BY u.file DESC) FROM url u WHERE u.file IN ('dom.mobs', 'dom.mobe')), '[]'),
+			'devtoolsURL', coalesce((SELECT jsonb_agg(u.url) FROM url u WHERE u.file = 'devtools.mob'), '[]'),
+			'canvasURL', coalesce((SELECT jsonb_agg(u.url ORDER BY u.file) FROM url u WHERE u.file LIKE '%.tar.zst' AND u.file <> 'replay.tar.zst'), '[]'),
+			'videoURL', coalesce((SELECT jsonb_agg(u.url) FROM url u WHERE u.file = 'replay.tar.zst'), '[]'))
+	INTO found
+	FROM public.sessions s JOIN public.projects p ON p.project_id = s.project_id
+	WHERE s.session_id = $1;
+	IF found IS NULL THEN
+		RAISE no_data_found USING MESSAGE = 'session not found', DETAIL = format('There is no session %s.', $1);
+	END IF;
+	RETURN found;
+END
+$$;
+COMMENT ON FUNCTION openreplay.session(bigint, integer) IS
+	'All there is to know about a session before its replay, as JSON: its row, metadata by name, marks of the viewer, and where its recording can be fetched once it is stored. Raises no_data_found.';
+
+CREATE FUNCTION openreplay.session_activity(session_id bigint) RETURNS jsonb
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+	WITH visit AS (
+		SELECT s.session_id, s.start_ts, s.duration, s.platform = 'web' AS web FROM public.sessions s WHERE s.session_id = $1
+	), event AS (
+		SELECT e.timestamp, e.message_id::numeric AS place, openreplay.camel_keys(to_jsonb(e)) || jsonb_build_object('type', 'LOCATION', 'value', e.path, 'url', e.path) AS item
+		FROM events.pages e WHERE e.session_id = $1
+		UNION ALL
+		SELECT c.timestamp, c.message_id, openreplay.camel_keys(jsonb_strip_nulls(to_jsonb(c))) FROM openreplay.session_clicks($1) c
+		UNION ALL
+		SELECT e.timestamp, e.message_id, openreplay.camel_keys(to_jsonb(e)) || '{"type": "INPUT"}' FROM events.inputs e WHERE e.session_id = $1
+		UNION ALL
+		SELECT e.timestamp, e.seq_index, openreplay.camel_keys(to_jsonb(e)) || '{"type": "TAP"}' FROM events_ios.taps e WHERE e.session_id = $1
+		UNION ALL
+		SELECT e.timestamp, e.seq_index, openreplay.camel_keys(to_jsonb(e)) || '{"type": "INPUT"}' FROM events_ios.inputs e WHERE e.session_id = $1
+		UNION ALL
+		SELECT e.timestamp, e.seq_index, openreplay.camel_keys(to_jsonb(e)) || '{"type": "SWIPE"}' FROM events_ios.swipes e WHERE e.session_id = $1
+		UNION ALL
+		SELECT e.timestamp, e.seq_index, openreplay.camel_keys(to_jsonb(e)) || '{"type": "VIEW"}' FROM events_ios.views e WHERE e.session_id = $1
+	), exception AS (
+		SELECT e.timestamp, d.source, openreplay.camel_keys(to_jsonb(e)) || openreplay.camel_keys(to_jsonb(d) - 'payload')
+			|| jsonb_build_object('sessionId', $1::text, 'time', e.timestamp - v.start_ts,
+				'stack', CASE WHEN jsonb_typeof(d.payload) = 'array' THEN coalesce(jsonb_path_query_array(d.payload, '$[0]'), '[]') ELSE '[]' END) AS item,
+			row_number() OVER (PARTITION BY d.source = 'js_exception' ORDER BY e.timestamp, e.message_id) AS n
+		FROM visit v JOIN events.errors e ON e.session_id = v.session_id JOIN public.errors d ON d.error_id = e.error_id
+	)
+	SELECT jsonb_build_object(
+		'events', (SELECT coalesce(jsonb_agg(e.item || jsonb_build_object('sessionId', $1::text) ORDER BY e.timestamp, e.place), '[]') FROM event e),
+		'errors', (SELECT coalesce(jsonb_agg(e.item ORDER BY e.n), '[]') FROM exception e WHERE e.source = 'js_exception' AND e.n <= 500),
+		'stackEvents', (SELECT coalesce(jsonb_agg(e.item ORDER BY e.n), '[]') FROM exception e WHERE e.source <> 'js_exception'),
+		'crashes', (SELECT coalesce(jsonb_agg(openreplay.camel_keys(to_jsonb(e)) || openreplay.camel_keys(to_jsonb(d)) || jsonb_build_object('sessionId', $1::text) ORDER BY e.timestamp), '[]')
+			FROM events_common.crashes e JOIN public.crashes_ios d ON d.crash_ios_id = e.crash_ios_id WHERE e.session_id = $1),
+		'userEvents', (SELECT coalesce(jsonb_agg(to_jsonb(e) || jsonb_build_object('type', 'CUSTOM', 'session_id', $1::text, 'sessionId', $1::text) ORDER BY e.timestamp, e.seq_index), '[]')
+			FROM events_common.customs e WHERE e.session_id = $1),
+		'resources', (SELECT coalesce(jsonb_agg(jsonb_build_object('datetime', e.timestamp, 'url', e.url, 'type', e.type, 'duration', e.duration, 'ttfb', e.ttfb, 'headerSize', e.header_size,
+				'encodedBodySize', e.encoded_body_size, 'decodedBodySize', e.decoded_body_size, 'success', e.success, 'status', coalesce(e.status, CASE WHEN e.success THEN 200 END)) ORDER BY e.timestamp, e.message_id), '[]')
+			FROM visit v JOIN events.resources e ON e.session_id = v.session_id
+			WHERE e.timestamp BETWEEN v.start_ts - 3600000 AND v.start_ts + coalesce(v.duration, 86400000) + 3600000),
+		'userTesting', (SELECT coalesce(jsonb_agg(to_jsonb(u) || jsonb_build_object('session_id', $1::text) ORDER BY u.timestamp, u.signal_id), '[]') FROM public.ut_tests_signals u WHERE u.session_id = $1),
+		'issues', (SELECT coalesce(jsonb_agg(jsonb_build_object('issueId', i.issue_id, 'timestamp', i.timestamp, 'seqIndex', i.seq_index, 'sessionId', $1::text, 'payload', i.payload,
+				'projectId', d.project_id, 'type', i.type, 'contextString', i.context_string, 'context', d.context) ORDER BY i.timestamp, i.seq_index), '[]')
+			FROM openreplay.session_issues($1) i JOIN public.issues d ON d.issue_id = i.issue_id))
+	FROM visit
+$$;
+COMMENT ON FUNCTION openreplay.session_activity(bigint) IS
+	'What happened in a session, as the JSON that a replay shows beside the picture: events, errors, issues, requests for files. Null for an unknown session.';
+
+-- ---- errors ----
+
+CREATE FUNCTION openreplay.search_errors(project_id integer, filter jsonb DEFAULT '{}', viewer_id integer DEFAULT NULL)
+RETURNS TABLE (error_id text, name text, message text, users bigint, sessions bigint, last_occurrence bigint, first_occurrence bigint, chart jsonb, viewed boolean, total bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+#variable_conflict use_column
+DECLARE
+	now_ms bigint := (extract(epoch FROM now()) * 1000)::bigint;
+	from_ts bigint := coalesce(openreplay.number_of(filter, 'startTimestamp', 'startDate'), now_ms - 30 * 86400000::bigint);
+	to_ts bigint := coalesce(openreplay.number_of(filter, 'endTimestamp', 'endDate'), now_ms + 86400000);
+	density bigint := greatest(coalesce(openreplay.number_of(filter, 'density'), 7), 2);
+	step bigint := greatest((to_ts - from_ts) / (density - 1), 1);
+	most bigint := least(greatest(coalesce(openreplay.number_of(filter, 'limit'), 200), 1), 200);
+	page bigint := least(greatest(coalesce(openreplay.number_of(filter, 'page'), 1), 1), 1000000);
+	sort text := coalesce(filter ->> 'sort', 'occurrence');
+	wanted text := nullif(filter ->> 'status', 'all');
+	pattern text := '%' || regexp_replace(coalesce(filter ->> 'query', ''), '([\\%_])', '\\\1', 'g') || '%';
+	device text := (SELECT f #>> '{value,0}' FROM jsonb_array_elements(CASE jsonb_typeof(filter -> 'filters') WHEN 'array' THEN filter -> 'filters' ELSE '[]' END) f
+					WHERE coalesce(f ->> 'type', f ->> 'name') = 'platform' LIMIT 1);
+	first_id bigint := openreplay.session_id_at(greatest(to_timestamp(from_ts / 1000.0), timestamptz '2019-02-13'));
+	end_id bigint := openreplay.session_id_at(to_timestamp(to_ts / 1000.0) + interval '1 day 1 second');
+	narrowed boolean := jsonb_array_length(CASE jsonb_typeof(filter -> 'filters') WHEN 'array' THEN filter -> 'filters' ELSE '[]' END) > 0;
+BEGIN
+	IF density > 200 THEN
+		RAISE invalid_parameter_value USING MESSAGE = format('density cannot be %s', density), HINT = 'It is a number from 1 to 200.';
+	ELSIF sort NOT IN ('occurrence', 'users', 'sessions') THEN
+		RAISE invalid_parameter_value USING MESSAGE = format('errors cannot be sorted by "%s"', left(sort, 60)), HINT = 'It is occurrence, users or sessions.';
+	ELSIF wanted NOT IN ('unresolved', 'resolved', 'ignored') THEN
+		RAISE invalid_parameter_value USING MESSAGE = format('status cannot be "%s"', left(wanted, 60)), HINT = 'It is all, unresolved, resolved or ignored.';
+	ELSIF from_ts > to_ts OR to_ts > 4102444800000 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'startTimestamp and endTimestamp are no time range', HINT = 'They are times in milliseconds since 1970, in that order.';
+	END IF;
+	RETURN QUERY
+	WITH occurrence AS (
+		SELECT e.error_id, e.session_id, e.timestamp, coalesce(s.user_id, s.user_uuid::text) AS visitor
+		FROM public.errors d
+		JOIN events.errors e ON e.error_id = d.error_id
+		JOIN public.sessions s ON s.session_id = e.session_id
+		WHERE d.project_id = search_errors.project_id AND d.source = 'js_exception' AND d.message <> 'Script error.'
+			AND (wanted IS NULL OR d.status::text = wanted) AND (pattern = '%%' OR d.name ILIKE pattern OR d.message ILIKE pattern)
+			AND s.project_id = search_errors.project_id AND s.start_ts >= from_ts AND s.start_ts < to_ts AND e.timestamp >= from_ts AND e.timestamp < to_ts
+			AND e.session_id >= first_id AND e.session_id < end_id AND s.session_id >= first_id AND s.session_id < end_id
+			AND (device IS NULL OR s.user_device_type::text = device)
+			AND (NOT narrowed OR e.session_id IN (
+				SELECT m.session_id FROM openreplay.matching_sessions(search_errors.project_id,
+					filter || jsonb_build_object('startTimestamp', from_ts, 'endTimestamp', to_ts)) m))
+	), counted AS (
+		SELECT o.error_id, count(DISTINCT o.visitor) AS users, count(DISTINCT o.session_id) AS sessions, max(o.timestamp) AS latest, count(*) OVER () AS total
+		FROM occurrence o GROUP BY o.error_id
+	), ranked AS (
+		SELECT c.*, CASE sort WHEN 'users' THEN c.users WHEN 'sessions' THEN c.sessions ELSE c.latest END
+			* CASE WHEN upper(filter ->> 'order') = 'ASC' THEN 1 ELSE -1 END AS rank
+		FROM counted c ORDER BY rank, c.error_id LIMIT most OFFSET (page - 1) * most
+	)
+	SELECT r.error_id, d.name, d.message, r.users, r.sessions,
+		(SELECT max(e.timestamp) FROM events.errors e WHERE e.error_id = r.error_id), (SELECT min(e.timestamp) FROM events.errors e WHERE e.error_id = r.error_id),
+		(SELECT jsonb_agg(jsonb_build_object('timestamp', t, 'count', coalesce(b.n, 0)) ORDER BY t)
+		 FROM generate_series(from_ts, to_ts, step) t
+		 LEFT JOIN (SELECT (o.timestamp - from_ts) / step AS bucket, count(DISTINCT o.session_id) AS n FROM occurrence o WHERE o.error_id = r.error_id GROUP BY 1) b ON b.bucket = (t - from_ts) / step),
+		EXISTS (SELECT FROM public.user_viewed_errors v WHERE v.error_id = r.error_id AND v.user_id = viewer_id), r.total
+	FROM ranked r JOIN public.errors d ON d.error_id = r.error_id
+	ORDER BY r.rank, r.error_id;
+END
+$$;
+COMMENT ON FUNCTION openreplay.search_errors(integer, jsonb, integer) IS
+	'A page of the JavaScript errors of a project, of the last 30 days unless the filter has startTimestamp and endTimestamp (not included). With filters, of sessions that satisfy them. status, query (part of name or message), sort (occurrence, users, sessions), order, limit, page, density (points of chart). '
+	'users and sessions are of that time, first and last occurrence of all time; total: errors on all pages.';
+
+CREATE FUNCTION openreplay.number_of(object jsonb, name text, alias text DEFAULT NULL) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT CASE WHEN text ~ '^[0-9]{1,15}$' THEN text::bigint END FROM (SELECT coalesce(object ->> name, object ->> alias) AS text) t
+$$;
+COMMENT ON FUNCTION openreplay.number_of(jsonb, text, text) IS 'A whole number among an object''s members, by one of two names; null where there is none.';
+
+CREATE FUNCTION openreplay.error_chart(error_id text, from_ts bigint, to_ts bigint, density integer) RETURNS jsonb
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+	SELECT coalesce(jsonb_agg(jsonb_build_object('timestamp', t, 'count', coalesce(b.n, 0)) ORDER BY t), '[]')
+	FROM (SELECT greatest((to_ts - from_ts) / greatest(density - 1, 1), 1) AS step) AS s,
+		LATERAL generate_series(from_ts, to_ts, step) AS t
+		LEFT JOIN LATERAL (
+			SELECT count(DISTINCT e.session_id) AS n FROM events.errors e WHERE e.error_id = $1 AND e.timestamp >= t AND e.timestamp < least(t + step, to_ts)) AS b ON true
+$$;
+COMMENT ON FUNCTION openreplay.error_chart(text, bigint, bigint, integer) IS 'In how many sessions an error occurred, for some points of time.';
+
+CREATE FUNCTION openreplay.error(error_id text, density24 integer DEFAULT 24, density30 integer DEFAULT 30, viewer_id integer DEFAULT NULL, at timestamptz DEFAULT now()) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	now_ms bigint := (extract(epoch FROM at) * 1000)::bigint;
+	month_ago bigint := now_ms - 30 * 86400000::bigint;
+	found jsonb;
+BEGIN
+	IF density24 NOT BETWEEN 1 AND 200 OR density30 NOT BETWEEN 1 AND 200 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'density is out of range', HINT = 'It is a number from 1 to 200.';
+	END IF;
+	WITH recent AS (
+		SELECT e.session_id, e.message_id, e.timestamp, s.user_id, s.user_browser, s.user_browser_version, s.user_os, s.user_os_version, s.user_device_type, s.user_device, s.user_country
+		FROM events.errors e JOIN public.sessions s ON s.session_id = e.session_id
+		WHERE e.error_id = $1 AND e.timestamp >= month_ago AND e.timestamp <= now_ms
+	), tag AS (
+		SELECT t.place, t.name, t.value, count(*) AS n
+		FROM recent r, LATERAL (VALUES (1, 'browser', r.user_browser), (2, 'browser.ver', r.user_browser || '@' || r.user_browser_version), (3, 'OS', r.user_os),
+			(4, 'OS.ver', r.user_os || '@' || r.user_os_version), (5, 'device.family', r.user_device_type::text), (6, 'device', r.user_device), (7, 'country', r.user_country::text)) AS t (place, name, value)
+		WHERE t.value IS NOT NULL GROUP BY t.place, t.name, t.value
+	), newest AS (
+		SELECT e.session_id, e.message_id, e.timestamp FROM events.errors e WHERE e.error_id = $1 ORDER BY e.timestamp DESC, e.session_id DESC LIMIT 1
+	)
+	SELECT jsonb_build_object('errorId', d.error_id, 'name', d.name, 'message', d.message, 'status', d.status, 'parentErrorId', d.parent_error_id,
+		'users', (SELECT count(DISTINCT r.user_id) FROM recent r), 'sessions', (SELECT count(DISTINCT r.session_id) FROM recent r),
+		'firstOccurrence', (SELECT min(e.timestamp) FROM events.errors e WHERE e.error_id = $1), 'lastOccurrence', (SELECT n.timestamp FROM newest n),
+		'lastSessionId', (SELECT n.session_id::text FROM newest n),
+		'favorite', EXISTS (SELECT FROM public.user_favorite_errors f WHERE f.error_id = d.error_id AND f.user_id = viewer_id),
+		'viewed', EXISTS (SELECT FROM public.user_viewed_errors v WHERE v.error_id = d.error_id AND v.user_id = viewer_id),
+		'customTags', (SELECT coalesce(jsonb_agg(jsonb_build_object(t.key, t.value) ORDER BY t.key, t.value), '[]') FROM newest n JOIN public.errors_tags t ON t.session_id = n.session_id AND t.message_id = n.message_id),
+		'tags', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', g.name, 'partitions', g.partitions) ORDER BY g.place), '[]')
+			FROM (SELECT t.place, t.name, jsonb_agg(jsonb_build_object('name', t.value, 'count', t.n) ORDER BY t.n DESC, t.value) AS partitions FROM tag t GROUP BY t.place, t.name) g),
+		'stack', coalesce(d.stacktrace, d.payload), 'chart24', openreplay.error_chart($1, now_ms - 86400000, now_ms, density24), 'chart30', openreplay.error_chart($1, month_ago, now_ms, density30),
+		'lastHydratedSession', (SELECT jsonb_build_object('sessionId', s.session_id::text, 'startTs', s.start_ts, 'userId', s.user_id, 'userAnonymousId', s.user_anonymous_id, 'userUuid', s.user_uuid,
+			'userBrowser', s.user_browser, 'userBrowserVersion', s.user_browser_version, 'userOs', s.user_os, 'userOsVersion', s.user_os_version, 'userDevice', s.user_device, 'payload', d.payload, 'errorId', d.error_id)
+			FROM newest n JOIN public.sessions s ON s.session_id = n.session_id))
+	INTO found
+	FROM public.errors d WHERE d.error_id = $1;
+	IF found IS NULL THEN
+		RAISE no_data_found USING MESSAGE = 'error not found', DETAIL = format('There is no error %L.', left($1, 60));
+	END IF;
+	RETURN found;
+END
+$$;
+COMMENT ON FUNCTION openreplay.error(text, integer, integer, integer, timestamptz) IS
+	'An error in detail, as JSON: where and how often it occurred in the last day and 30 days, its stack, the newest session that had it. Raises no_data_found.';
+
+-- ---- suggestions ----
+
+CREATE FUNCTION openreplay.autocomplete(project_id integer, query text, type text DEFAULT NULL) RETURNS TABLE (value text, kind text)
+LANGUAGE sql STABLE ROWS 60 SET search_path = pg_catalog, pg_temp AS $$
+	WITH kinds AS (
+		SELECT DISTINCT ON (a.stored) a.stored, k.name
+		FROM (VALUES ('revId'), ('click'), ('userDevice'), ('userId'), ('userBrowser'), ('userOs'), ('custom'), ('userCountry'), ('userCity'), ('userState'), ('location'), ('input'), ('userAnonymousId'),
+			('referrer'), ('request'), ('graphql'), ('stateAction'), ('clickMobile'), ('inputMobile'), ('viewMobile'), ('swipeMobile'), ('customMobile'), ('requestMobile')) AS k (name),
+			LATERAL (SELECT upper(k.name)) AS a (stored)
+		WHERE upper(replace(CASE WHEN $3 IN ('fetch', 'fetchUrl', 'fetchFailed') THEN 'request' WHEN $3 = 'graphqlName' THEN 'graphql'
+			WHEN $3 IN ('domComplete', 'largestContentfulPaintTime', 'ttfb', 'avgCpuLoad', 'avgMemoryUsage') THEN 'location' ELSE $3 END, '_', '')) = a.stored
+			-- without a type, the twelve of the search box
+			OR ($3 IS NULL AND k.name IN ('revId', 'click', 'userDevice', 'userId', 'userBrowser', 'userOs', 'custom', 'userCountry', 'userCity', 'userState', 'location', 'input'))
+	), text AS (
+		-- ^ and $ hold the ends, * is anything, a run of blanks is one
+		SELECT starts, ends, regexp_replace(replace(regexp_replace(regexp_replace(regexp_replace(coalesce($2, ''), '^\^', ''), '[$]$', ''), '([\\%_])', '\\\1', 'g'), '*', '%'), '\s+', ' ', 'g') AS body
+		FROM (SELECT coalesce($2, '') LIKE '^%' AS starts, coalesce($2, '') LIKE '%$' AS ends) AS anchors
+	)
+	SELECT DISTINCT f.value, k.name
+	FROM kinds k, text t,
+		LATERAL (
+			(SELECT a.value FROM public.autocomplete a WHERE a.project_id = $1 AND a.type = k.stored AND a.value ILIKE t.body || CASE WHEN t.ends THEN '' ELSE '%' END
+			 ORDER BY a.value LIMIT CASE WHEN $3 IS NULL OR length(t.body) > 2 THEN 5 ELSE 10 END)
+			UNION
+			(SELECT a.value FROM public.autocomplete a WHERE a.project_id = $1 AND a.type = k.stored AND length(t.body) > 2 AND NOT t.starts
+				AND a.value ILIKE '%' || t.body || CASE WHEN t.ends THEN '' ELSE '%' END
+			 ORDER BY a.value LIMIT 5)
+		) AS f
+	ORDER BY k.name, f.value
+$$;
+COMMENT ON FUNCTION openreplay.autocomplete(integer, text, text) IS
+	'Values that filters on a type can have, or without a type those of all common ones: up to five that begin with the text and, from three characters on, five that contain it. ^ and $ anchor it, * stands for anything.';
+
+CREATE FUNCTION openreplay.metadata_keys(project_id integer) RETURNS TABLE (key text, index integer)
+LANGUAGE sql STABLE STRICT ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
+	SELECT to_jsonb(p) ->> ('metadata_' || n), n FROM public.projects p, generate_series(1, 10) AS n
+	WHERE p.project_id = $1 AND to_jsonb(p) ->> ('metadata_' || n) IS NOT NULL ORDER BY n
+$$;
+COMMENT ON FUNCTION openreplay.metadata_keys(integer) IS 'Names of the metadata of a project''s sessions, with their slots.';
+
+CREATE FUNCTION openreplay.metadata_values(project_id integer, key text, query text DEFAULT '', "limit" integer DEFAULT 20) RETURNS SETOF text
+LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	slot integer := (SELECT k.index FROM openreplay.metadata_keys($1) k WHERE k.key = metadata_values.key);
+BEGIN
+	IF slot IS NULL THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'key does not exist', DETAIL = format('Project %s has no metadata %L.', $1, left(key, 60)),
+			HINT = (SELECT 'It has ' || coalesce(string_agg(k.key, ', ' ORDER BY k.index), 'none') || '.' FROM openreplay.metadata_keys($1) k);
+	END IF;
+	RETURN QUERY EXECUTE format('SELECT DISTINCT s.metadata_%1$s FROM public.sessions s WHERE s.project_id = $1 AND s.metadata_%1$s ILIKE $2 ORDER BY 1 LIMIT $3', slot)
+		USING $1, regexp_replace(coalesce(query, ''), '([\\%_])', '\\\1', 'g') || '%', least(greatest("limit", 0), 200);
+END
+$$;
+COMMENT ON FUNCTION openreplay.metadata_values(integer, text, text, integer) IS 'Values that begin with a text, of the metadata of a name. Raises invalid_parameter_value for an unknown name.';
+
+-- ---- marks and notes ----
+
+CREATE FUNCTION openreplay.set_favorite_session(session_id bigint, user_id integer, favorite boolean DEFAULT NULL) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	is_favorite boolean := EXISTS (SELECT FROM public.user_favorite_sessions f WHERE f.session_id = $1 AND f.user_id = $2);
+BEGIN
+	IF coalesce($3, NOT is_favorite) THEN
+		IF NOT EXISTS (SELECT FROM public.sessions s WHERE s.session_id = $1) THEN
+			RAISE no_data_found USING MESSAGE = 'session not found', DETAIL = format('There is no session %s.', $1);
+		END IF;
+		INSERT INTO public.user_favorite_sessions (session_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING;
+		RETURN true;
+	END IF;
+	DELETE FROM public.user_favorite_sessions f WHERE f.session_id = $1 AND f.user_id = $2;
+	RETURN false;
+END
+$$;
+COMMENT ON FUNCTION openreplay.set_favorite_session(bigint, integer, boolean) IS 'Bookmarks a session for a user or takes the bookmark away; without a third argument whichever it is not. Returns what it is now. Raises no_data_found.';
+
+CREATE FUNCTION openreplay.view_session(session_id bigint, user_id integer) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+	INSERT INTO public.user_viewed_sessions (session_id, user_id) SELECT s.session_id, $2 FROM public.sessions s WHERE s.session_id = $1 ON CONFLICT DO NOTHING
+$$;
+COMMENT ON FUNCTION openreplay.view_session(bigint, integer) IS 'Notes that a user has watched a session.';
+
+CREATE FUNCTION openreplay.view_error(error_id text, user_id integer) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+	INSERT INTO public.user_viewed_errors (error_id, user_id) SELECT d.error_id, $2 FROM public.errors d WHERE d.error_id = $1 ON CONFLICT DO NOTHING
+$$;
+COMMENT ON FUNCTION openreplay.view_error(text, integer) IS 'Notes that a user has looked at an error.';
+
+CREATE FUNCTION openreplay.set_error_status(error_id text, status text) RETURNS TABLE (family_error_id text, family_status text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	family text[];
+	present text;
+BEGIN
+	IF status NOT IN ('unresolved', 'resolved', 'ignored') THEN
+		RAISE invalid_parameter_value USING MESSAGE = format('status cannot be "%s"', left(status, 60)), HINT = 'It is unresolved, resolved or ignored.';
+	END IF;
+	SELECT ARRAY(SELECT m.error_id FROM public.errors m WHERE coalesce(m.parent_error_id, m.error_id) = coalesce(d.parent_error_id, d.error_id)), d.status::text INTO family, present
+	FROM public.errors d WHERE d.error_id = set_error_status.error_id;
+	IF family IS NULL THEN
+		RAISE no_data_found USING MESSAGE = 'error not found', DETAIL = format('There is no error %L.', left(error_id, 60));
+	ELSIF present = status THEN
+		RAISE object_not_in_prerequisite_state USING MESSAGE = format('error is already %s', status);
+	ELSIF present = 'resolved' AND status = 'ignored' THEN
+		RAISE object_not_in_prerequisite_state USING MESSAGE = 'a resolved error is not ignored', HINT = 'Make it unresolved first.';
+	END IF;
+	RETURN QUERY UPDATE public.errors d SET status = set_error_status.status::public.error_status WHERE d.error_id = ANY (family) RETURNING d.error_id, d.status::text;
+END
+$$;
+COMMENT ON FUNCTION openreplay.set_error_status(text, text) IS
+	'Makes an error, and those it was merged with, unresolved, resolved or ignored. Raises no_data_found, and object_not_in_prerequisite_state when it is so already.';
+
+CREATE FUNCTION openreplay.session_notes(session_id bigint, viewer_id integer)
+RETURNS TABLE (note_id integer, message text, tag text, "timestamp" integer, is_public boolean, user_id integer, user_name text, created_at timestamp, start_at integer, end_at integer, updated_at timestamp)
+LANGUAGE sql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
+	SELECT n.note_id, n.message, n.tag, n.timestamp, n.is_public, n.user_id, u.name, n.created_at, n.start_at, n.end_at, n.updated_at
+	FROM public.sessions_notes n LEFT JOIN public.users u ON u.user_id = n.user_id
+	WHERE n.session_id = $1 AND n.deleted_at IS NULL AND (n.is_public OR n.user_id = $2)
+	ORDER BY n.created_at DESC, n.note_id DESC
+$$;
+COMMENT ON FUNCTION openreplay.session_notes(bigint, integer) IS 'Notes on a session that a user may read, his own and public ones, newest first.';
+
+CREATE FUNCTION openreplay.search_notes(project_id integer, viewer_id integer, options jsonb DEFAULT '{}')
+RETURNS TABLE (note_id integer, session_id bigint, message text, tag text, "timestamp" integer, is_public boolean, user_id integer, user_name text, created_at timestamp, count bigint)
+LANGUAGE sql STABLE ROWS 200 SET search_path = pg_catalog, pg_temp AS $$
+	SELECT n.note_id, n.session_id, n.message, n.tag, n.timestamp, n.is_public, n.user_id, u.name, n.created_at, count(*) OVER ()
+	FROM public.sessions_notes n LEFT JOIN public.users u ON u.user_id = n.user_id
+	WHERE n.project_id = $1 AND n.deleted_at IS NULL
+		AND CASE WHEN $3 @> '{"sharedOnly": true}' THEN n.is_public WHEN $3 @> '{"mineOnly": true}' THEN n.user_id = $2 ELSE n.is_public OR n.user_id = $2 END
+		AND (coalesce(jsonb_typeof($3 -> 'tags'), '') <> 'array' OR jsonb_array_length($3 -> 'tags') = 0 OR $3 -> 'tags' ? n.tag)
+	ORDER BY CASE WHEN upper($3 ->> 'order') = 'ASC' THEN n.created_at END, CASE WHEN upper($3 ->> 'order') = 'ASC' THEN n.note_id END, n.created_at DESC, n.note_id DESC
+	LIMIT least(greatest(coalesce(openreplay.number_of($3, 'limit'), 200), 1), 200)
+	OFFSET (greatest(coalesce(openreplay.number_of($3, 'page'), 1), 1) - 1) * least(greatest(coalesce(openreplay.number_of($3, 'limit'), 200), 1), 200)
+$$;
+COMMENT ON FUNCTION openreplay.search_notes(integer, integer, jsonb) IS
+	'Notes of a project that a user may read: options are tags, sharedOnly, mineOnly, order (ASC, DESC, by time), limit, page. count: notes on all pages.';
+
+CREATE FUNCTION openreplay.save_note(session_id bigint, user_id integer, note jsonb, note_id integer DEFAULT NULL) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	id integer := $4;
+	project integer := (SELECT s.project_id FROM public.sessions s WHERE s.session_id = $1);
+BEGIN
+	IF jsonb_typeof(note) IS DISTINCT FROM 'object' THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'a note is a JSON object', HINT = 'It is {"message": "Look here", "tag": "ISSUE", "timestamp": 1500, "isPublic": true}.';
+	ELSIF (id IS NULL OR note ? 'message') AND length(trim(coalesce(note ->> 'message', ''))) NOT BETWEEN 2 AND 4000 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'a note needs a message', HINT = 'It has from 2 to 4000 characters.';
+	ELSIF length(note ->> 'tag') > 50 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'the tag of a note is too long', HINT = 'It has at most 50 characters.';
+	ELSIF note ? 'timestamp' AND coalesce(note ->> 'timestamp', '') !~ '^(-1|[0-9]{1,9})$' THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'the timestamp of a note is no time in the session', HINT = 'It is in milliseconds from the start of the session, or -1 for all of it.';
+	ELSIF note ? 'isPublic' AND jsonb_typeof(note -> 'isPublic') <> 'boolean' THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'isPublic of a note is true or false';
+	ELSIF project IS NULL THEN
+		RAISE no_data_found USING MESSAGE = 'session not found', DETAIL = format('There is no session %s.', $1);
+	END IF;
+	IF id IS NULL THEN
+		INSERT INTO public.sessions_notes (session_id, project_id, user_id, message, tag, "timestamp", is_public)
+		VALUES ($1, project, $2, trim(note ->> 'message'), note ->> 'tag', coalesce((note ->> 'timestamp')::integer, -1), coalesce((note ->> 'isPublic')::boolean, false))
+		RETURNING sessions_notes.note_id INTO id;
+		RETURN id;
+	END IF;
+	UPDATE public.sessions_notes n
+	SET message = coalesce(trim(note ->> 'message'), n.message), tag = CASE WHEN note ? 'tag' THEN note ->> 'tag' ELSE n.tag END,
+		"timestamp" = coalesce((note ->> 'timestamp')::integer, n.timestamp), is_public = coalesce((note ->> 'isPublic')::boolean, n.is_public), updated_at = timezone('utc', now())
+	WHERE n.note_id = id AND n.session_id = $1 AND n.user_id = $2 AND n.deleted_at IS NULL;
+	IF NOT FOUND THEN
+		RAISE no_data_found USING MESSAGE = 'Note not found', DETAIL = format('User %s has no note %s on that session.', $2, id);
+	END IF;
+	RETURN id;
+END
+$$;
+COMMENT ON FUNCTION openreplay.save_note(bigint, integer, jsonb, integer) IS
+	'Writes a note on a session, or with an id changes what it names of one''s own note: message, tag, timestamp (milliseconds into the session, -1: all of it), isPublic. Returns its id. Raises invalid_parameter_value, no_data_found.';
+
+CREATE FUNCTION openreplay.delete_note(note_id integer, user_id integer) RETURNS void
+LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	UPDATE public.sessions_notes n SET deleted_at = timezone('utc', now()) WHERE n.note_id = $1 AND n.user_id = $2 AND n.deleted_at IS NULL;
+	IF NOT FOUND THEN
+		RAISE no_data_found USING MESSAGE = 'Note not found', DETAIL = format('User %s has no note %s.', $2, $1);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.delete_note(integer, integer) IS 'Deletes one''s own note. Raises no_data_found.';
+
+-- ---- saved searches ----
+
+CREATE FUNCTION openreplay.flat_filter(filter jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT CASE WHEN jsonb_typeof($1 -> 'events') = 'array' THEN ($1 - 'events') || jsonb_build_object('filters',
+			(SELECT coalesce(jsonb_agg(e || '{"isEvent": true}' ORDER BY n), '[]') FROM jsonb_array_elements($1 -> 'events') WITH ORDINALITY AS x (e, n))
+			|| (SELECT coalesce(jsonb_agg(e || '{"isEvent": false}' ORDER BY n), '[]')
+				FROM jsonb_array_elements(CASE jsonb_typeof($1 -> 'filters') WHEN 'array' THEN $1 -> 'filters' ELSE '[]' END) WITH ORDINALITY AS x (e, n)))
+		ELSE $1 END
+$$;
+COMMENT ON FUNCTION openreplay.flat_filter(jsonb) IS 'A stored filter with its events and its filters in one list.';
+
+CREATE FUNCTION openreplay.saved_searches(project_id integer, viewer_id integer)
+RETURNS TABLE (search_id integer, user_id integer, name text, is_public boolean, created_at timestamp, filter jsonb)
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $$
+	SELECT s.search_id, s.user_id, s.name, s.is_public, s.created_at, openreplay.flat_filter(s.filter) FROM public.searches s
+	WHERE s.project_id = $1 AND s.deleted_at IS NULL AND (s.is_public OR s.user_id = $2) ORDER BY s.created_at DESC, s.search_id DESC
+$$;
+COMMENT ON FUNCTION openreplay.saved_searches(integer, integer) IS 'Saved searches that a user may use, his own and public ones, newest first.';
+
+CREATE FUNCTION openreplay.save_search(project_id integer, user_id integer, name text, filter jsonb, is_public boolean DEFAULT false, search_id integer DEFAULT NULL) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	id integer := $6;
+BEGIN
+	IF length(trim(coalesce($3, ''))) NOT BETWEEN 1 AND 200 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'a saved search needs a name', HINT = 'It has from 1 to 200 characters.';
+	END IF;
+	PERFORM openreplay.check_filter($1, $4);
+	IF id IS NULL THEN
+		INSERT INTO public.searches (project_id, user_id, name, filter, is_public) VALUES ($1, $2, trim($3), $4, $5) RETURNING searches.search_id INTO id;
+		RETURN id;
+	END IF;
+	UPDATE public.searches s SET name = trim($3), filter = $4, is_public = $5
+	WHERE s.search_id = id AND s.project_id = $1 AND s.deleted_at IS NULL AND (s.is_public OR s.user_id = $2);
+	IF NOT FOUND THEN
+		RAISE no_data_found USING MESSAGE = 'search not found', DETAIL = format('User %s has no search %s in project %s.', $2, id, $1);
+	END IF;
+	RETURN id;
+END
+$$;
+COMMENT ON FUNCTION openreplay.save_search(integer, integer, text, jsonb, boolean, integer) IS
+	'Saves a search under a name, or with an id replaces one of one''s own or a public one. Returns its id. Raises invalid_parameter_value for a filter that cannot be used, no_data_found.';
+
+CREATE FUNCTION openreplay.delete_search(search_id integer, user_id integer) RETURNS void
+LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	UPDATE public.searches s SET deleted_at = timezone('utc', now()) WHERE s.search_id = $1 AND s.deleted_at IS NULL AND (s.is_public OR s.user_id = $2);
+	IF NOT FOUND THEN
+		RAISE no_data_found USING MESSAGE = 'search not found', DETAIL = format('User %s has no search %s.', $2, $1);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.delete_search(integer, integer) IS 'Deletes a saved search, one''s own or a public one. Raises no_data_found.';
 
 -- ==== 12. What goes ================================================================================================
 
@@ -5860,7 +6397,8 @@ GRANT EXECUTE ON FUNCTION openreplay.save_tag(integer, text, text, boolean, bool
 	openreplay.delete_usability_test(integer) TO openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.notifications(integer, integer), openreplay.count_notifications(integer), openreplay.announcements(integer),
 	openreplay.alert_metrics(), openreplay.alert_metric_value(integer, text, timestamptz, timestamptz), openreplay.minutes_of(jsonb, text, integer),
-	openreplay.alert_frequency(text, jsonb), openreplay.alert_value(integer, timestamptz), openreplay.compare(numeric, text, numeric),
+	openreplay.alert_frequency(text, jsonb), openreplay.alert_value(integer, timestamptz), openreplay.alert_figure(integer, timestamptz, timestamptz),
+	openreplay.alert_figure_name(integer), openreplay.compare(numeric, text, numeric),
 	openreplay.show_number(numeric), openreplay.due_alerts(timestamptz) TO openreplay_reader, openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.view_notifications(integer, integer[], timestamptz, timestamptz), openreplay.view_announcements(integer),
 	openreplay.save_webhook(text, text, text, text, integer), openreplay.delete_webhook(integer), openreplay.check_alert(jsonb),
@@ -5890,3 +6428,12 @@ GRANT EXECUTE ON PROCEDURE openreplay.run_work(text, boolean), openreplay.keep_h
 GRANT EXECUTE ON FUNCTION openreplay.filter_catalogue(), openreplay.follow_steps(integer[], integer, bigint, bigint),
 	openreplay.matching_sessions(integer, jsonb), openreplay.count_sessions(integer, jsonb, timestamptz, timestamptz, integer),
 	openreplay.search_sessions(integer, jsonb, integer), openreplay.explain_sessions(integer, jsonb) TO openreplay_reader, openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.check_filter(integer, jsonb), openreplay.camel_case(text), openreplay.camel_keys(jsonb), openreplay.search(integer, jsonb, integer),
+	openreplay.session_metadata(bigint), openreplay.session(bigint, integer), openreplay.session_activity(bigint), openreplay.number_of(jsonb, text, text),
+	openreplay.search_errors(integer, jsonb, integer), openreplay.error_chart(text, bigint, bigint, integer), openreplay.error(text, integer, integer, integer, timestamptz),
+	openreplay.autocomplete(integer, text, text), openreplay.metadata_keys(integer), openreplay.metadata_values(integer, text, text, integer),
+	openreplay.session_notes(bigint, integer), openreplay.search_notes(integer, integer, jsonb), openreplay.flat_filter(jsonb),
+	openreplay.saved_searches(integer, integer) TO openreplay_reader, openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.set_favorite_session(bigint, integer, boolean), openreplay.view_session(bigint, integer), openreplay.view_error(text, integer),
+	openreplay.set_error_status(text, text), openreplay.save_note(bigint, integer, jsonb, integer), openreplay.delete_note(integer, integer),
+	openreplay.save_search(integer, integer, text, jsonb, boolean, integer), openreplay.delete_search(integer, integer) TO openreplay_admin;

@@ -77,6 +77,22 @@ SELECT a.name, e.value, e.is_met FROM openreplay.evaluate_alerts(:'now'::timesta
 SELECT kind, count(*), count(DISTINCT key) AS keys FROM openreplay.outbox WHERE kind IN ('webhook', 'email') GROUP BY kind ORDER BY kind;
 SELECT count(*) AS runs, count(*) FILTER (WHERE notified) AS told FROM openreplay.alert_runs WHERE alert_id = :failures;
 
+-- A series of a card is watched, too: sessions with Firefox that ended, in the half hour before and before that.
+INSERT INTO public.metrics (project_id, name) VALUES (:project_id, 'Visits') RETURNING metric_id \gset
+INSERT INTO public.metric_series (metric_id, index, filter) VALUES (:metric_id, 0, '{"filters": [{"type": "userBrowser", "operator": "is", "value": ["Firefox"]}], "startDate": 1, "endDate": 2}') RETURNING series_id \gset
+SELECT openreplay.save_alert(:project_id, format('{"name": "Visits", "detectionMethod": "threshold", "query": {"left": %s, "operator": ">=", "right": 1}, "options": {"currentPeriod": 30}}', :series_id)::jsonb) AS visits,
+	openreplay.save_alert(:project_id, format('{"name": "More visits", "detectionMethod": "change", "query": {"left": %s, "operator": ">", "right": 0}, "options": {"currentPeriod": 15}}', :series_id)::jsonb) AS more \gset
+SELECT name, query, series_id = :series_id AS of_series, openreplay.alert_figure_name(alert_id) AS figure, openreplay.alert_value(alert_id, :'now') AS value FROM public.alerts WHERE alert_id IN (:visits, :more) ORDER BY name;
+SELECT a.name, e.value, e.is_met, e.error FROM openreplay.evaluate_alerts(:'now') e JOIN public.alerts a USING (alert_id);
+SELECT description FROM public.notifications WHERE title = 'Visits';
+-- a filter that is none is told, and a series that is gone is watched no more
+UPDATE public.metric_series SET filter = '{"filters": [{"type": "mood", "operator": "is", "value": ["good"]}]}' WHERE series_id = :series_id;
+SELECT a.name, e.is_met, e.error FROM openreplay.evaluate_alerts(:'now'::timestamptz + interval '1 day') e JOIN public.alerts a USING (alert_id) WHERE alert_id = :visits;
+UPDATE public.metric_series SET deleted_at = now() WHERE series_id = :series_id;
+SELECT count(*) AS due FROM openreplay.due_alerts(:'now'::timestamptz + interval '2 days') d WHERE d IN (:visits, :more);
+SELECT regexp_replace(pg_temp.try(format('SELECT openreplay.save_alert(%s, ''{"name": "a", "detectionMethod": "threshold", "query": {"left": %s, "operator": ">", "right": 1}}'')', :project_id, id)), 'series [0-9]{1,9} ', 'series <id> ')
+FROM (VALUES (:series_id::text), ('1.5'), ('1e30')) AS v (id);
+
 -- One that cannot be evaluated stops no other; a clock that was set back does not silence one; a deleted one is quiet.
 UPDATE public.alerts SET query = '{"left": "no.such.figure", "operator": ">", "right": 1}' WHERE alert_id = :slow;
 UPDATE public.alerts SET options = '{"renotifyInterval": null, "lastNotification": "soon"}' WHERE alert_id = :rising;

@@ -132,10 +132,26 @@ is_number(const char *text)
 static void
 check_regex(const char *name, const char *pattern)
 {
+	int length = (int) strlen(pattern);
+	pg_wchar *wide;
+	regex_t compiled;
+	int result;
+
 	if (pg_mbstrlen(pattern) > MAX_REGEX_LENGTH)
 		refuse(psprintf("a pattern of filter \"%s\" is too long", shown(name)),
 			   psprintf("At most %d characters are allowed.", MAX_REGEX_LENGTH));
-	(void) RE_compile_and_cache(cstring_to_text(pattern), REG_ADVANCED, DEFAULT_COLLATION_OID);
+	wide = palloc((length + 1) * sizeof(pg_wchar));
+	length = pg_mb2wchar_with_len(pattern, wide, length);
+	result = pg_regcomp(&compiled, wide, length, REG_ADVANCED, DEFAULT_COLLATION_OID);
+	pfree(wide);
+	if (result != REG_OKAY)
+	{
+		char fault[100];
+
+		pg_regerror(result, &compiled, fault, sizeof(fault));
+		refuse(psprintf("a pattern of filter \"%s\" is no regular expression", shown(name)), fault);
+	}
+	pg_regfree(&compiled);
 }
 
 static bool

@@ -23,30 +23,32 @@ PG_FUNCTION_INFO_V1(openreplay_search_sessions);
 PG_FUNCTION_INFO_V1(openreplay_count_sessions);
 PG_FUNCTION_INFO_V1(openreplay_matching_sessions);
 PG_FUNCTION_INFO_V1(openreplay_explain_sessions);
+PG_FUNCTION_INFO_V1(openreplay_check_filter);
 PG_FUNCTION_INFO_V1(openreplay_filter_catalogue);
 
 typedef struct SortColumn
 {
 	const char *name;
 	const char *expression;
+	bool nullable; /* an index serves NULLS LAST only where nobody asks for it */
 } SortColumn;
 
 static const SortColumn sort_columns[] = {
-	{"startTs", "s.start_ts"},
-	{"duration", "s.duration"},
-	{"eventsCount", "s.events_count"},
-	{"pagesCount", "s.pages_count"},
-	{"errorsCount", "s.errors_count"},
-	{"issueScore", "s.issue_score"},
-	{"sessionId", "s.session_id"},
-	{"userId", "s.user_id"},
-	{"userAnonymousId", "s.user_anonymous_id"},
-	{"userOs", "s.user_os"},
-	{"userBrowser", "s.user_browser"},
-	{"userDevice", "s.user_device"},
-	{"userCountry", "s.user_country::text"},
-	{"userCity", "s.user_city"},
-	{"userState", "s.user_state"},
+	{"startTs", "s.start_ts", false},
+	{"duration", "s.duration", false},
+	{"eventsCount", "s.events_count", false},
+	{"pagesCount", "s.pages_count", false},
+	{"errorsCount", "s.errors_count", false},
+	{"issueScore", "s.issue_score", false},
+	{"sessionId", "s.session_id", false},
+	{"userId", "s.user_id", true},
+	{"userAnonymousId", "s.user_anonymous_id", true},
+	{"userOs", "s.user_os", false},
+	{"userBrowser", "s.user_browser", true},
+	{"userDevice", "s.user_device", false},
+	{"userCountry", "s.user_country::text", false},
+	{"userCity", "s.user_city", true},
+	{"userState", "s.user_state", true},
 };
 
 typedef struct Search
@@ -118,7 +120,7 @@ parse_options(Search *search, JsonbContainer *object)
 	search->bookmarked = get_boolean(object, "bookmarked", NULL, false);
 	if (after == NULL)
 		return;
-	if (after[0] == '\0' || strspn(after, "0123456789") != strlen(after) || strlen(after) > 18)
+	if (after[0] == '\0' || strspn(after, "0123456789") != strlen(after) || strlen(after) > 19)
 		refuse_option("after", after, "It is the id of the last session of the page before.");
 	search->after = strtoll(after, NULL, 10);
 	if (search->group_by_user)
@@ -144,7 +146,7 @@ get_search(FunctionCallInfo fcinfo, int viewer_argument)
 		search->has_viewer = true;
 		search->viewer_id = PG_GETARG_INT32(viewer_argument);
 	}
-	if (search->bookmarked && !search->has_viewer)
+	if (search->bookmarked && !search->has_viewer && viewer_argument >= 0)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("bookmarked sessions are those of a user"),
 				errhint("Give the viewer_id."));
 	/* bookmarks are of any time */
@@ -175,8 +177,8 @@ add_from_where(Sql *sql, Search *search)
 static void
 add_order(Sql *sql, const Search *search)
 {
-	sql_add(sql, " ORDER BY %s %s NULLS LAST, s.issue_score DESC, s.session_id DESC", search->sort->expression,
-			search->ascending ? "ASC" : "DESC");
+	sql_add(sql, " ORDER BY %s %s%s, s.issue_score DESC, s.session_id DESC", search->sort->expression,
+			search->ascending ? "ASC" : "DESC", search->sort->nullable ? " NULLS LAST" : "");
 }
 
 static void
@@ -400,6 +402,14 @@ openreplay_matching_sessions(PG_FUNCTION_ARGS)
 	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
 	SPI_finish();
 	return (Datum) 0;
+}
+
+/* check_filter(project_id integer, filter jsonb) */
+Datum
+openreplay_check_filter(PG_FUNCTION_ARGS)
+{
+	(void) get_search(fcinfo, -1);
+	PG_RETURN_VOID();
 }
 
 /* explain_sessions(project_id integer, filter jsonb) */
