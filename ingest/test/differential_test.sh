@@ -11,47 +11,26 @@
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . ingest/test/cluster.sh
+test_name=differential
+. ingest/test/checks.sh
 
 every=${1:-20}
-passed=0
-failed=0
 make -s build/injection/openreplay.so build/captures || die "differential_test.sh: the module with marked steps does not build"
 dir=$(cluster_dir openreplay-differential) || exit 1
 work=$(mktemp -d)
 trap 'stop_cluster "$dir" immediate > /dev/null 2>&1; rm -rf "$dir" "$work"' EXIT
 trap 'exit 143' TERM INT
 
-sql()
-{
-	"$PG_BIN/psql" -XqAt -v ON_ERROR_STOP=1 "$@"
-}
-
 digest()
 {
 	sql -f ingest/test/digest.sql
 }
 
-# check_same WHAT EXPECTED_FILE: the tables now
-check_same()
+# same_tables WHAT EXPECTED_FILE: the tables now
+same_tables()
 {
 	digest > "$work/digest" 2>&1
-	if diff "$2" "$work/digest" > "$work/difference"; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "differential: not ok: $1"
-		head -n 12 "$work/difference"
-	fi
-}
-
-check()
-{
-	if [ "$2" = "$3" ]; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "differential: not ok: $1: $2, expected $3"
-	fi
+	works "$1" diff "$2" "$work/digest"
 }
 
 export OPENREPLAY_CAPTURES=$PROJECT_ROOT/build/captures
@@ -135,20 +114,20 @@ reference=$work/reference
 digest > "$empty"
 PGDATABASE=by_session by_hand
 PGDATABASE=by_session digest > "$reference"
-check "tables without rows in the reference" "$(awk -F'|' '$2 == 0 { print $1 }' "$reference" | tr '\n' ' ')" "openreplay.stored_recordings "
+same "tables without rows in the reference" "$(awk -F'|' '$2 == 0 { print $1 }' "$reference" | tr '\n' ' ')" "openreplay.stored_recordings "
 reset
 by_hand
-check_same "sessions interleaved" "$reference"
+same_tables "sessions interleaved" "$reference"
 
 reset openreplay.pass_entries 1
 by_hand
-check_same "passes of one entry" "$reference"
+same_tables "passes of one entry" "$reference"
 
 for workers in 1 2 4; do
 	reset openreplay.pass_entries 20
 	set_workers "$workers"
 	workers_done
-	check_same "$workers workers" "$reference"
+	same_tables "$workers workers" "$reference"
 done
 
 # One backend: what it did until it died is undone, whatever step that was.
@@ -157,14 +136,14 @@ step=1
 while :; do
 	sql -c "SET openreplay.crash_at_step = $step" -c "SELECT openreplay.process_batches()" > "$work/crash" 2>&1 && break
 	until sql -c "SELECT 1" > /dev/null 2>&1; do sleep 0.05; done
-	check "a backend died at step $step" "$(died_at | grep -c .)" 1
-	check_same "nothing is left of a pass that died at step $step" "$empty"
+	same "a backend died at step $step" "$(died_at | grep -c .)" 1
+	same_tables "nothing is left of a pass that died at step $step" "$empty"
 	as_server rm -f "$dir/data/openreplay.crashed"
 	step=$((step + every))
 done
 echo "differential: a backend's pass has less than $step steps"
 by_hand
-check_same "a pass after others died" "$reference"
+same_tables "a pass after others died" "$reference"
 
 # A worker in the middle of a run of passes, alone and beside another; its successor goes on.
 for workers in 1 2; do
@@ -175,12 +154,11 @@ for workers in 1 2; do
 		workers_done
 		where=$(died_at)
 		[ -n "$where" ] || break
-		check_same "one of $workers workers died at step $step ($where)" "$reference"
+		same_tables "one of $workers workers died at step $step ($where)" "$reference"
 		step=$((step + every * workers))
 	done
 	echo "differential: the run of one of $workers workers has less than $step steps"
-	check_same "$workers workers that did not die" "$reference"
+	same_tables "$workers workers that did not die" "$reference"
 done
 
-echo "differential: $passed passed, $failed failed"
-[ "$failed" = 0 ]
+tell_result

@@ -16,6 +16,8 @@
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/cluster.sh"
+test_name=disk
+. "$here/checks.sh"
 
 if [ "$(id -u)" != 0 ] || ! unshare -m true 2>/dev/null; then
 	echo "disk: NOT TESTED: small file systems can be mounted by root only"
@@ -29,8 +31,6 @@ keep=
 
 replay=$PROJECT_ROOT/openreplay-replay
 [ -x "$replay" ] || die "full_disk.sh: run make first"
-passed=0
-failed=0
 dir=$(cluster_dir openreplay-disk) || exit 1
 work=$(mktemp -d)
 port=$(free_port)
@@ -47,25 +47,6 @@ clean_up()
 	fi
 }
 trap clean_up EXIT
-
-sql()
-{
-	"$PG_BIN/psql" -XqAt -v ON_ERROR_STOP=1 "$@"
-}
-
-# check WHAT COMMAND...: the command succeeds; its output is shown when it does not
-check()
-{
-	local what=$1
-	shift
-	if "$@" > "$work/output" 2>&1; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "disk: not ok: $what"
-		head -n 20 "$work/output"
-	fi
-}
 
 # ---- disks --------------------------------------------------------------------------------------------------------------
 
@@ -107,7 +88,7 @@ check_answers()
 	shift 2
 	seen=$(tr ' ' '\n' <<< "$answers" | awk -F= '$2 > 0 { print $1 }' | sort | xargs)
 	echo "$what: $answers"
-	check "$what: answered $seen, expected $*" test "$seen" = "$*"
+	works "$what: answered $seen, expected $*" test "$seen" = "$*"
 }
 
 metric()
@@ -132,9 +113,9 @@ until_is()
 
 check_recovered()
 {
-	check "$1: the spool drains" until_is 0 metric spool_entries
-	check "$1: everything gets processed" until_is 0 sql -c "SELECT batches_waiting FROM openreplay.status"
-	check "$1: the ledger agrees with openreplay.batches" "$replay" verify --ledger "$work/ledger"
+	works "$1: the spool drains" until_is 0 metric spool_entries
+	works "$1: everything gets processed" until_is 0 sql -c "SELECT batches_waiting FROM openreplay.status"
+	works "$1: the ledger agrees with openreplay.batches" "$replay" verify --ledger "$work/ledger"
 	tail -n 1 "$work/output"
 }
 
@@ -158,17 +139,17 @@ start_cluster "$dir" "$port" "shared_preload_libraries = 'openreplay'" "openrepl
 	"min_wal_size = 32MB" "max_wal_size = 64MB" || exit 1
 create_openreplay || die "full_disk.sh: CREATE EXTENSION openreplay failed: run make install first"
 sql -d postgres -c "CREATE TABLESPACE small LOCATION '$dir/tables'" -c "ALTER SYSTEM SET openreplay.workers = 0" -c "SELECT pg_reload_conf()" > /dev/null
-check "the tables move to their disk" until_is "" sql -d postgres -c "ALTER DATABASE openreplay SET TABLESPACE small"
+works "the tables move to their disk" until_is "" sql -d postgres -c "ALTER DATABASE openreplay SET TABLESPACE small"
 sql -c "ALTER SYSTEM RESET openreplay.workers" -c "SELECT pg_reload_conf()" > /dev/null
 start_ingest "$dir" STATE_DIR="$dir/state" SPOOL_AFTER_MS=1000 || exit 1
 check_answers "all disks have room" "$(play_visits 200 4)" 200
 
 stop_cluster "$dir" immediate
 check_answers "PostgreSQL is away and the spool's disk gets full" "$(play_visits 300 10)" 200 503
-check "the server lives" kill -0 "$INGEST_PID"
+works "the server lives" kill -0 "$INGEST_PID"
 { kill -9 "$INGEST_PID"; wait "$INGEST_PID"; } 2>/dev/null
 start_ingest "$dir" STATE_DIR="$dir/state" SPOOL_AFTER_MS=1000 || exit 1
-check "a server that starts on a full disk knows what it has spooled" test "$(metric spool_entries)" -gt 100
+works "a server that starts on a full disk knows what it has spooled" test "$(metric spool_entries)" -gt 100
 start_cluster "$dir" "$port" || exit 1
 check_recovered "spool"
 
@@ -181,22 +162,21 @@ check_recovered "state"
 fill_disk tables
 spooled=$(metric spooled_entries_total)
 check_answers "the tables' disk is full" "$(play_visits 30 10)" 200
-check "the spool took over" test "$(metric spooled_entries_total)" -gt "$spooled"
+works "the spool took over" test "$(metric spooled_entries_total)" -gt "$spooled"
 make_room tables
 check_recovered "tables"
 
 sql -d postgres -c "SELECT 1" > /dev/null # writes a cache file that every connection wants
 fill_disk data
 spooled=$(metric spooled_entries_total)
-check "the WAL gets to the end of the disk" use_up_wal
+works "the WAL gets to the end of the disk" use_up_wal
 check_answers "the WAL's disk is full" "$(play_visits 40 10)" 200
-check "the spool took over" test "$(metric spooled_entries_total)" -gt "$spooled"
+works "the spool took over" test "$(metric spooled_entries_total)" -gt "$spooled"
 echo "PostgreSQL said: $(grep -oE '(PANIC|FATAL): .*No space left on device' "$dir/postgresql.log" | cut -c 1-100 | sort | uniq -c | sort -rn | head -n 1 | tr -s ' ')"
 make_room data
 "$PG_BIN/pg_isready" -q || start_cluster "$dir" "$port" || exit 1
 check_recovered "WAL"
 
-check "no batch is parked or broken" until_is 0 sql -c "SELECT batches_parked + batches_broken FROM openreplay.status"
-check "openreplay.check() finds nothing wrong" until_is "" sql -c "SELECT * FROM openreplay.check()"
-echo "disk: $passed passed, $failed failed"
-[ "$failed" = 0 ]
+works "no batch is parked or broken" until_is 0 sql -c "SELECT batches_parked + batches_broken FROM openreplay.status"
+works "openreplay.check() finds nothing wrong" until_is "" sql -c "SELECT * FROM openreplay.check()"
+tell_result

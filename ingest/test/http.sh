@@ -1,24 +1,22 @@
 # http.sh - a private cluster with an ingest server on it and curl as the tracker, for tests; set test_name and source it
 #
 #   dir, port, work, secret, chrome    the cluster's directory and port, a directory for files, the token secret, a user agent
-#   same, like                         compare, and count in passed and failed
+#   same, like, tell_result            of checks.sh
 #   ask, start, new_session, post      requests; set status, body, headers, and token and session
 #   answers, field                     look at the last answer
 #   sql, stored                        look into the database
 #   bytes                              write batches by hand
 #   gauge, drained, kill_server        look at the server, wait for its spool, kill it
-#   tell_result                        prints "NAME: N passed, M failed" and is true when none failed
 #
 # The script that sources it starts cluster and server itself (start_cluster, create_openreplay, start_ingest); at its end both are
 # stopped and everything is removed.
 . "$(dirname "${BASH_SOURCE[0]}")/cluster.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/checks.sh"
 
 [ -x "$PROJECT_ROOT/openreplay-ingest" ] || die "$test_name: run make first"
 dir=$(cluster_dir "openreplay-$test_name") || exit 1
 work=$(mktemp -d)
 port=$(free_port)
-passed=0
-failed=0
 secret=secret_token_string
 chrome='Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/129.0.0.0 Safari/537.36'
 
@@ -29,33 +27,6 @@ clean_up()
 	rm -rf "$dir" "$work"
 }
 trap clean_up EXIT
-
-sql()
-{
-	"$PG_BIN/psql" -XqAt -v ON_ERROR_STOP=1 "$@"
-}
-
-# same WHAT ACTUAL EXPECTED
-same()
-{
-	if [ "$2" = "$3" ]; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "$test_name: not ok: $1: \"${2:0:300}\", expected \"${3:0:300}\""
-	fi
-}
-
-# like WHAT ACTUAL PATTERN
-like()
-{
-	if [[ $2 == $3 ]]; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "$test_name: not ok: $1: \"${2:0:300}\" is not like \"$3\""
-	fi
-}
 
 # ask METHOD PATH [CURL_ARGUMENT...]: sets status (000: connection closed), body and headers; every answer has the CORS header
 ask()
@@ -149,10 +120,4 @@ kill_server()
 {
 	kill -9 "$INGEST_PID"
 	wait "$INGEST_PID" 2>/dev/null
-}
-
-tell_result()
-{
-	echo "$test_name: $passed passed, $failed failed"
-	[ "$failed" = 0 ]
 }

@@ -29,6 +29,8 @@
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/cluster.sh"
+test_name=kill
+. "$here/checks.sh"
 
 seconds=45
 kills=10
@@ -48,8 +50,6 @@ done
 
 replay=$PROJECT_ROOT/openreplay-replay
 [ -x "$replay" ] && [ -x "$PROJECT_ROOT/openreplay-ingest" ] || die "kill_trial.sh: run make first"
-passed=0
-failed=0
 dir=$(cluster_dir openreplay-kill) || exit 1
 work=$(mktemp -d)
 port=$(free_port)
@@ -70,36 +70,6 @@ clean_up()
 	fi
 }
 trap clean_up EXIT
-
-sql()
-{
-	"$PG_BIN/psql" -XqAt -v ON_ERROR_STOP=1 "$@"
-}
-
-# check WHAT COMMAND...: the command succeeds; its output is shown when it does not
-check()
-{
-	local what=$1
-	shift
-	if "$@" > "$work/output" 2>&1; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "kill: not ok: $what"
-		head -n 20 "$work/output"
-	fi
-}
-
-# check_same WHAT ACTUAL EXPECTED
-check_same()
-{
-	if [ "$2" = "$3" ]; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "kill: not ok: $1: $2, expected $3"
-	fi
-}
 
 # ---- servers and their networks -----------------------------------------------------------------------------------------
 
@@ -365,7 +335,7 @@ compare_tables()
 	local table
 	for table in public.sessions events.pages events.clicks events.inputs events.errors events.performance events.graphql \
 		events.resources events_common.requests events_common.customs events_common.issues public.issues public.errors public.autocomplete; do
-		check_same "$table as if undisturbed" "$(digest "$PGDATABASE" "$table")" "$(digest undisturbed "$table")"
+		same "$table as if undisturbed" "$(digest "$PGDATABASE" "$table")" "$(digest undisturbed "$table")"
 	done
 }
 
@@ -417,48 +387,47 @@ done
 kill_at_random
 for server in "${servers[@]}"; do
 	wait "${load_pid[$server]}"
-	check_same "load exit code of $server" $? 0
+	same "load exit code of $server" $? 0
 	sed "s/^/$server: /" "$work/load.$server"
 done
 load_pid=()
 load_seconds=$((SECONDS - begun))
 echo "killed: $(sort "$work/killed" | uniq -c | tr -s ' \n' ' ')"
-check_same "kills" "$(wc -l < "$work/killed")" "$kills"
+same "kills" "$(wc -l < "$work/killed")" "$kills"
 
 for server in "${servers[@]}"; do
-	check "the spool of $server drains" spool_is_empty "$server"
-	check_same "starts refused by $server while it lived" "$(refused_starts "$server")" ""
+	works "the spool of $server drains" spool_is_empty "$server"
+	same "starts refused by $server while it lived" "$(refused_starts "$server")" ""
 	echo "$server: dead $(cat "$work/down.$server" 2>/dev/null | wc -l) times, turned to its spool" \
 		"$(grep -c 'spooling until' "$dir/$server/ingest.log") times; starts not answered while it was dead:" \
 		"$(grep -c '^r' "$work/ledger.$server")"
 	kill "${server_pid[$server]}"
 	wait "${server_pid[$server]}"
-	check_same "exit code of $server" $? 0
+	same "exit code of $server" $? 0
 done
 server_pid=()
 processing=$SECONDS
-check "everything gets processed" wait_until_processed
+works "everything gets processed" wait_until_processed
 processed_at=$SECONDS
 processed_seconds=$((processed_at - processing))
 cat "$work"/ledger.* > "$work/ledger"
-check "the ledger agrees with openreplay.batches" "$replay" verify --ledger "$work/ledger"
+works "the ledger agrees with openreplay.batches" "$replay" verify --ledger "$work/ledger"
 tail -n 1 "$work/output"
-check_same "batches parked or broken" "$(sql -c "SELECT batches_parked + batches_broken FROM openreplay.status")" 0
+same "batches parked or broken" "$(sql -c "SELECT batches_parked + batches_broken FROM openreplay.status")" 0
 
 sql -c "SELECT openreplay.stop()" > /dev/null
 sleep 1
-check "the batches can be processed again elsewhere" process_undisturbed
-check "sessions end" end_all_sessions "$PGDATABASE"
-check "sessions end elsewhere" end_all_sessions undisturbed
+works "the batches can be processed again elsewhere" process_undisturbed
+works "sessions end" end_all_sessions "$PGDATABASE"
+works "sessions end elsewhere" end_all_sessions undisturbed
 compare_tables
 for database in "$PGDATABASE" undisturbed; do
-	check_same "openreplay.check() in $database" "$(sql -d "$database" -c "SELECT * FROM openreplay.check()")" ""
+	same "openreplay.check() in $database" "$(sql -d "$database" -c "SELECT * FROM openreplay.check()")" ""
 done
-check_same "sessions whose rows differ from their messages" "$(count_decoded)" ""
+same "sessions whose rows differ from their messages" "$(count_decoded)" ""
 echo "recognised as resent: $(sql -c "SELECT sum(duplicates) FROM openreplay.passes")"
 echo "rows: $(sql -c "SELECT (SELECT count(*) FROM public.sessions) || ' sessions, ' || (SELECT count(*) FROM events.clicks) || ' clicks, '
 	|| (SELECT count(*) FROM events.pages) || ' pages, ' || (SELECT count(*) FROM events_common.requests) || ' requests'")"
 
 echo "took: $load_seconds s of load, $processed_seconds s until processed, $((SECONDS - processed_at)) s of checks"
-echo "kill: $passed passed, $failed failed"
-[ "$failed" = 0 ]
+tell_result

@@ -6,8 +6,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 bin=$("${PG_CONFIG:-pg_config}" --bindir)
 database=openreplay_readers
-passed=0
-failed=0
+test_name=readers
+. ingest/test/checks.sh
 
 sql()
 {
@@ -20,16 +20,6 @@ drop_database()
 }
 trap drop_database EXIT
 trap 'exit 143' TERM INT
-
-check()
-{
-	if [ "$2" = "$3" ]; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "readers: not ok: $1: $2, expected $3"
-	fi
-}
 
 # open_reader QUERY: a transaction that has read and stays open; close_reader ends it
 open_reader()
@@ -73,8 +63,8 @@ open_reader 'SELECT count(*) FROM public.sessions, events.clicks, events_ios.tap
 before=$(sql -c "$partitions")
 sql -c "SELECT openreplay.ensure_session_partitions(now() - interval '500 days', 1), openreplay.ensure_batch_partitions(now() - interval '5 days'),
 	openreplay.ensure_pass_partitions(now() - interval '30 days')" > /dev/null
-check 'partitions are built beside a reader' "$([ "$(sql -c "$partitions")" -gt "$before" ] && echo built)" built
-check 'and rows find them' "$(sql -c "INSERT INTO events.clicks (session_id, message_id, \"timestamp\", label)
+same 'partitions are built beside a reader' "$([ "$(sql -c "$partitions")" -gt "$before" ] && echo built)" built
+same 'and rows find them' "$(sql -c "INSERT INTO events.clicks (session_id, message_id, \"timestamp\", label)
 	VALUES (openreplay.session_id_at(now() - interval '500 days'), 1, 0, 'new month') RETURNING label")" 'new month'
 sql -c "DELETE FROM events.clicks WHERE label = 'new month'"
 
@@ -89,25 +79,25 @@ while kill -0 "$house" 2> /dev/null; do
 		-c "INSERT INTO openreplay.heartbeats (server_id, clock) VALUES (0, now())" > /dev/null 2>&1 || held_up=$((held_up + 1))
 done
 wait "$house" || true
-check 'keep_house() gives up beside a reader' "$(tail -n 1 build/log/readers-house)" 'done'
-check 'nobody was held up' "$held_up" 0
-check 'nothing is gone' "$(sql -c 'SELECT count(*) FROM public.sessions'),$(sql -c 'SELECT count(*) FROM events.clicks')" '100,100'
+same 'keep_house() gives up beside a reader' "$(tail -n 1 build/log/readers-house)" 'done'
+same 'nobody was held up' "$held_up" 0
+same 'nothing is gone' "$(sql -c 'SELECT count(*) FROM public.sessions'),$(sql -c 'SELECT count(*) FROM events.clicks')" '100,100'
 close_reader
 
 # A reader of one table only: the others go ahead, and the next call goes on there.
 open_reader 'SELECT count(*) FROM events_ios.taps'
 sql -c 'CALL openreplay.apply_retention()'
-check 'what nobody reads is gone but for the favourite' "$(sql -c 'SELECT count(*) FROM events.clicks')" 1
-check 'sessions go last' "$(sql -c 'SELECT count(*) FROM public.sessions')" 100
+same 'what nobody reads is gone but for the favourite' "$(sql -c 'SELECT count(*) FROM events.clicks')" 1
+same 'sessions go last' "$(sql -c 'SELECT count(*) FROM public.sessions')" 100
 close_reader
 sql -c 'CALL openreplay.keep_house()'
-check 'then all is gone but for the favourite' "$(sql -c 'SELECT (SELECT count(*) FROM public.sessions), (SELECT count(*) FROM events.clicks),
+same 'then all is gone but for the favourite' "$(sql -c 'SELECT (SELECT count(*) FROM public.sessions), (SELECT count(*) FROM events.clicks),
 	(SELECT count(*) FROM events_ios.taps), (SELECT count(*) FROM public.user_favorite_sessions)')" '1|1|1|1'
-check 'old batches and passes too' "$(sql -c "SELECT (SELECT count(*) FROM openreplay.partitions_of('openreplay.batches') WHERE upper_bound::timestamptz < now() - interval '3 hours')
+same 'old batches and passes too' "$(sql -c "SELECT (SELECT count(*) FROM openreplay.partitions_of('openreplay.batches') WHERE upper_bound::timestamptz < now() - interval '3 hours')
 	+ (SELECT count(*) FROM openreplay.partitions_of('openreplay.passes') WHERE upper_bound::timestamptz < now() - interval '8 days')")" 0
-check 'no detached table is left' "$(sql -c "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname ~ '^(detached|kept)_'")" 0
-check 'blobs of 99 sessions are to be removed' "$(sql -c "SELECT count(DISTINCT id) FROM openreplay.outbox, jsonb_array_elements(payload->'session_ids') id WHERE kind = 'remove'")" 99
-check 'check() finds nothing' "$(sql -c 'SELECT * FROM openreplay.check()')" ''
+same 'no detached table is left' "$(sql -c "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname ~ '^(detached|kept)_'")" 0
+same 'blobs of 99 sessions are to be removed' "$(sql -c "SELECT count(DISTINCT id) FROM openreplay.outbox, jsonb_array_elements(payload->'session_ids') id WHERE kind = 'remove'")" 99
+same 'check() finds nothing' "$(sql -c 'SELECT * FROM openreplay.check()')" ''
 
 # Killed between taking off and dropping, and somebody reads what was taken off: it is dropped when nobody does.
 sql -c "SELECT openreplay.ensure_pass_partitions(now() - interval '20 days')" > /dev/null
@@ -115,10 +105,9 @@ day=$(sql -c "SELECT partition FROM openreplay.partitions_of('openreplay.passes'
 sql -c "SELECT openreplay.detach_partition('openreplay.passes', '$day')" > /dev/null
 open_reader "SELECT count(*) FROM $(sql -c "SELECT oid::regclass FROM pg_class WHERE relkind = 'r' AND relname ~ '^detached_'")"
 sql -c 'CALL openreplay.keep_house()'
-check 'detached, not dropped' "$(sql -c "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname ~ '^detached_'")" 1
+same 'detached, not dropped' "$(sql -c "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname ~ '^detached_'")" 1
 close_reader
 sql -c 'CALL openreplay.keep_house()'
-check 'dropped' "$(sql -c "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname ~ '^detached_'")" 0
+same 'dropped' "$(sql -c "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname ~ '^detached_'")" 0
 
-echo "readers: $passed passed, $failed failed"
-[ "$failed" = 0 ]
+tell_result

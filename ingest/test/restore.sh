@@ -10,9 +10,10 @@ bin=$("${PG_CONFIG:-pg_config}" --bindir)
 work=$(mktemp -d)
 source=openreplay_restore_source
 targets="openreplay_restore_custom openreplay_restore_parallel openreplay_restore_plain"
-passed=0
-failed=0
+test_name=restore
+. "$here/checks.sh"
 
+# sql DATABASE ARGUMENT...
 sql()
 {
 	"$bin/psql" -XqAt -v ON_ERROR_STOP=1 -d "$@"
@@ -26,20 +27,6 @@ drop_databases()
 	done
 }
 trap 'drop_databases; rm -rf "$work"' EXIT
-
-# check WHAT COMMAND...: the command succeeds
-check()
-{
-	local what=$1
-	shift
-	if "$@" > "$work/output" 2>&1; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "restore: not ok: $what"
-		head -n 20 "$work/output"
-	fi
-}
 
 # Every table and partition with its number of rows and a hash of them, and every sequence with its position.
 contents()
@@ -110,65 +97,64 @@ left=$((3600 - $(date +%s) % 3600))
 
 drop_databases
 sql "${PGDATABASE:-postgres}" -c "CREATE DATABASE $source"
-check "the extension is created" sql $source -c "SET client_min_messages = warning" -c "CREATE EXTENSION openreplay CASCADE"
-check "every table is filled" sql $source -f "$here/restore_fill.sql"
-check "no product table is empty" is $source "
+works "the extension is created" sql $source -c "SET client_min_messages = warning" -c "CREATE EXTENSION openreplay CASCADE"
+works "every table is filled" sql $source -f "$here/restore_fill.sql"
+works "no product table is empty" is $source "
 	SELECT count(*) FROM openreplay.product_tables() AS name
 	WHERE (xpath('/row/n/text()', query_to_xml('SELECT count(*) AS n FROM ' || name, false, true, '')))[1]::text = '0'" 0
-check "no table of the engine is empty" is $source "
+works "no table of the engine is empty" is $source "
 	SELECT string_agg(c.relname, ' ' ORDER BY c.relname) FROM pg_class c
 	WHERE c.relnamespace = 'openreplay'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
 		AND (xpath('/row/n/text()', query_to_xml('SELECT count(*) AS n FROM ' || c.oid::regclass, false, true, '')))[1]::text = '0'" ""
-check "nothing but functions belongs to the extension" is $source "
+works "nothing but functions belongs to the extension" is $source "
 	SELECT count(*) FROM pg_depend
 	WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND classid <> 'pg_proc'::regclass
 		AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'openreplay')" 0
-check "install() waits for no writer" install_beside_writers $source
+works "install() waits for no writer" install_beside_writers $source
 contents $source > "$work/source.contents"
 schema $source > "$work/source.schema"
-check "dump, custom format" "$bin/pg_dump" -Fc -f "$work/custom.dump" $source
-check "dump, plain" "$bin/pg_dump" -f "$work/plain.sql" $source
+works "dump, custom format" "$bin/pg_dump" -Fc -f "$work/custom.dump" $source
+works "dump, plain" "$bin/pg_dump" -f "$work/plain.sql" $source
 
 for target in $targets; do
 	sql "${PGDATABASE:-postgres}" -c "CREATE DATABASE $target"
 	case $target in
-		*_custom) check "pg_restore" "$bin/pg_restore" --exit-on-error -d "$target" "$work/custom.dump" ;;
-		*_parallel) check "pg_restore -j2" "$bin/pg_restore" --exit-on-error -j2 -d "$target" "$work/custom.dump" ;;
-		*_plain) check "psql" restore_plain "$target" ;;
+		*_custom) works "pg_restore" "$bin/pg_restore" --exit-on-error -d "$target" "$work/custom.dump" ;;
+		*_parallel) works "pg_restore -j2" "$bin/pg_restore" --exit-on-error -j2 -d "$target" "$work/custom.dump" ;;
+		*_plain) works "psql" restore_plain "$target" ;;
 	esac
-	check "$target: contents" contents_are "$target" "$work/source.contents"
-	check "$target: schema" schema_is "$target" "$work/source.schema"
-	check "$target: install() runs" sql "$target" -c "SELECT openreplay.install()"
-	check "$target: install() changed no contents" contents_are "$target" "$work/source.contents"
-	check "$target: install() changed no schema" schema_is "$target" "$work/source.schema"
+	works "$target: contents" contents_are "$target" "$work/source.contents"
+	works "$target: schema" schema_is "$target" "$work/source.schema"
+	works "$target: install() runs" sql "$target" -c "SELECT openreplay.install()"
+	works "$target: install() changed no contents" contents_are "$target" "$work/source.contents"
+	works "$target: install() changed no schema" schema_is "$target" "$work/source.schema"
 done
 
 target=openreplay_restore_custom
-check "identities go on" is $target \
+works "identities go on" is $target \
 	"INSERT INTO public.projects (name, active) VALUES ('next', true) RETURNING project_id, length(project_key)" "4|20"
-check "sequences go on" is $target \
+works "sequences go on" is $target \
 	"INSERT INTO public.tags (name, project_id, selector, ignore_click_rage, ignore_dead_click)
 	VALUES ('next', 4, 'a', false, false) RETURNING tag_id" 2
-check "a session takes its events along" is $target "
+works "a session takes its events along" is $target "
 	DELETE FROM public.sessions WHERE openreplay.session_time(session_id) < '2020-03-01';
 	SELECT count(*) FROM events_common.customs" 2
-check "the outbox goes on" is $target "
+works "the outbox goes on" is $target "
 	UPDATE openreplay.uploaders SET heartbeat = 'epoch';
 	SELECT count(*) FROM openreplay.claim_outbox('after the restore', '{recording,remove,hook}', 10)" 2
-check "check() finds what the fill has left open, the same in the copy" is $target "
+works "check() finds what the fill has left open, the same in the copy" is $target "
 	SELECT count(*) FROM openreplay.check() WHERE place NOT IN ('openreplay.parked_batches', 'events.tags', 'public.sessions')" 0
-check "new months attach" is $target "SELECT openreplay.ensure_session_partitions('2021-01-01', 0) > 0" t
+works "new months attach" is $target "SELECT openreplay.ensure_session_partitions('2021-01-01', 0) > 0" t
 
 target=openreplay_restore_parallel
-check "DROP EXTENSION" sql "$target" -c "SET client_min_messages = warning" -c "DROP EXTENSION openreplay CASCADE"
-check "DROP EXTENSION keeps the rows" contents_are "$target" "$work/source.contents"
-check "CREATE EXTENSION again" sql "$target" -c "CREATE EXTENSION openreplay"
-check "CREATE EXTENSION keeps the rows" contents_are "$target" "$work/source.contents"
-check "CREATE EXTENSION repairs defaults, triggers and views" schema_is "$target" "$work/source.schema"
-check "repaired defaults work" is $target \
+works "DROP EXTENSION" sql "$target" -c "SET client_min_messages = warning" -c "DROP EXTENSION openreplay CASCADE"
+works "DROP EXTENSION keeps the rows" contents_are "$target" "$work/source.contents"
+works "CREATE EXTENSION again" sql "$target" -c "CREATE EXTENSION openreplay"
+works "CREATE EXTENSION keeps the rows" contents_are "$target" "$work/source.contents"
+works "CREATE EXTENSION repairs defaults, triggers and views" schema_is "$target" "$work/source.schema"
+works "repaired defaults work" is $target \
 	"INSERT INTO public.projects (name, active) VALUES ('next', true) RETURNING project_id, length(project_key)" "4|20"
-check "repaired triggers work" is $target \
+works "repaired triggers work" is $target \
 	"DELETE FROM public.projects WHERE project_id = 1; SELECT count(*) FROM events.pages" 0
 
-echo "restore: $passed passed, $failed failed"
-[ "$failed" = 0 ]
+tell_result

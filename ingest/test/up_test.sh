@@ -10,9 +10,9 @@ openreplay=$root/openreplay
 work=$(mktemp -d "${TMPDIR:-/tmp}/openreplay-up.XXXXXX")
 chmod 755 "$work"
 dir=$work/an\ installation
+test_name=up
+. "$root/ingest/test/checks.sh"
 too_long=$work/$(printf 'long%.0s' {1..20})
-passed=0
-failed=0
 listener=
 
 clean_up()
@@ -25,26 +25,6 @@ clean_up()
 }
 trap clean_up EXIT
 
-# check WHAT COMMAND...: the command succeeds
-check()
-{
-	local what=$1
-	shift
-	if "$@" > "$work/output" 2>&1; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "up: not ok: $what"
-		tail -n 20 "$work/output"
-	fi
-}
-
-# same WHAT ACTUAL EXPECTED
-same()
-{
-	check "$1: \"$2\", expected \"$3\"" [ "$2" = "$3" ]
-}
-
 up()
 {
 	"$openreplay" up --dir "$dir" "$@"
@@ -54,7 +34,7 @@ up()
 said()
 {
 	cp "$work/output" "$work/said"
-	check "$1" grep -F -- "$2" "$work/said"
+	works "$1" grep -F -- "$2" "$work/said"
 	mv "$work/said" "$work/output"
 }
 
@@ -106,24 +86,24 @@ same "unknown options" "$(exit_code "$openreplay" up --dirr x)" 2
 mkdir "$work/full" && touch "$work/full/file"
 same "a directory with other things in it" "$(exit_code "$openreplay" up --dir "$work/full" --no-demo)" 1
 same "psql where nothing is" "$(exit_code "$openreplay" psql --dir "$work/nothing")" 1
-check "down where nothing is" "$openreplay" down --dir "$work/nothing" --purge
+works "down where nothing is" "$openreplay" down --dir "$work/nothing" --purge
 
 # ---- made
 
 mkdir "$dir"
-check "up with the demo" up
-[ -f "$dir/demo-session" ] || { echo "up: $passed passed, $failed failed"; exit 1; }
+works "up with the demo" up
+[ -f "$dir/demo-session" ] || { tell_result; exit 1; }
 said "the demo prints its clicks" "Add to cart"
 said "the demo prints its pages" "/checkout"
 before=$(kept_files)
-check "up again" up
+works "up again" up
 said "says that nothing was changed" "nothing was changed"
 same "up again wrote no file" "$(kept_files)" "$before"
 same "the demo was sent once" "$(value "SELECT count(*) FROM public.sessions")" 1
 same "secrets are the owner's alone" \
 	"$(cd "$dir" && stat -c '%a %n' . socket storage password pgpass token-secret ingest.conf uploader.conf | tr '\n' ' ')" \
 	"700 . 700 socket 700 storage 600 password 600 pgpass 600 token-secret 600 ingest.conf 600 uploader.conf "
-check "status" "$openreplay" status --dir "$dir"
+works "status" "$openreplay" status --dir "$dir"
 said "status tells of workers" "workers     1 of 1"
 
 # ---- reached
@@ -140,11 +120,11 @@ same "env: the ingest server" "$(from_env bash -c \
 	'curl -s -o /dev/null -w "%{http_code}" -X POST -H "Content-Type: application/json" "$INGEST_URL/v1/web/start" \
 	-d "{\"projectKey\":\"$PROJECT_KEY\",\"trackerVersion\":\"14.0.14\",\"timestamp\":$(date +%s%3N)}"')" 200
 # shellcheck disable=SC2016
-check "env: the storage directory" from_env bash -c 'test -d "$STORAGE_DIR"'
+works "env: the storage directory" from_env bash -c 'test -d "$STORAGE_DIR"'
 same "psql passes arguments" "$(value "SELECT 'a  b'")" "a  b"
 same "psql passes exit codes" "$(exit_code "$openreplay" psql --dir "$dir" -Xc "SELEC")" 1
 same "psql passes input" "$(echo "SELECT 1 + 1;" | "$openreplay" psql --dir "$dir" -XAt)" 2
-check "logs" "$openreplay" logs --dir "$dir"
+works "logs" "$openreplay" logs --dir "$dir"
 said "logs have both servers" "database system is ready"
 
 # ---- the demo's recording, once it is over
@@ -157,67 +137,66 @@ stored()
 	done
 	[ "$(find "$dir/storage/mobs" -name dom.mobs | wc -l)" -gt 0 ]
 }
-check "the uploader stores" stored
+works "the uploader stores" stored
 
 # ---- repaired
 
 key=$(value "SELECT project_key FROM public.projects")
 from_env env > "$work/env"
 kill -KILL "$(cat "$dir/ingest/pid")" "$(cat "$dir/uploader/pid")"
-check "up after kill -9 of the ingest server and the uploader" up --no-demo
+works "up after kill -9 of the ingest server and the uploader" up --no-demo
 said "up started it again" "ingest      started"
 said "and the uploader" "uploader    started"
 kill -KILL "$(head -n 1 "$dir/data/postmaster.pid")" "$(cat "$dir/ingest/pid")" "$(cat "$dir/uploader/pid")"
 sleep 1
 same "status tells that nothing runs" "$(exit_code "$openreplay" status --dir "$dir")" 3
-check "up after kill -9 of all" up --no-demo
+works "up after kill -9 of all" up --no-demo
 same "the rows are there" "$(value "SELECT count(*) FROM events.clicks")" 31
 from_env env > "$work/env.again"
-check "and all is where it was" diff "$work/env" "$work/env.again"
+works "and all is where it was" diff "$work/env" "$work/env.again"
 value "DROP ROLE openreplay_server" > /dev/null
 rm -f "$dir/pgpass" "$dir/token-secret"
-check "up after parts were removed" up --no-demo
+works "up after parts were removed" up --no-demo
 said "up made the role again" "role openreplay_server created"
 same "env: psql over loopback again" "$(from_env "$bin/psql" -h 127.0.0.1 -XAtc "SELECT current_user")" postgres
 
 # ---- stopped and started
 
-check "down" "$openreplay" down --dir "$dir"
+works "down" "$openreplay" down --dir "$dir"
 same "psql when it is down" "$(exit_code "$openreplay" psql --dir "$dir" -c "SELECT 1")" 1
-check "down again" "$openreplay" down --dir "$dir"
+works "down again" "$openreplay" down --dir "$dir"
 said "down again says so" "Nothing was running"
 take_port "$(sed -n 's/^HTTP_PORT=//p' "$dir/ingest.conf")"
-check "up when another program has the port" up --no-demo
+works "up when another program has the port" up --no-demo
 said "up says so" "its port is taken"
 kill "$listener"
 listener=
 same "the key is the same" "$(value "SELECT project_key FROM public.projects")" "$key"
-check "everything runs" "$openreplay" status --dir "$dir"
+works "everything runs" "$openreplay" status --dir "$dir"
 servers="$(cat "$dir/ingest/pid") $(cat "$dir/uploader/pid") $(head -n 1 "$dir/data/postmaster.pid")"
-check "down --purge" "$openreplay" down --dir "$dir" --purge
-check "nothing is left" [ ! -e "$dir" ]
+works "down --purge" "$openreplay" down --dir "$dir" --purge
+works "nothing is left" [ ! -e "$dir" ]
 # those that nobody has taken notice of yet are no servers any more
 same "no server is left" "$(ps -o stat=,args= -p "${servers// /,}" | grep -v '^Z')" ""
 
 # ---- elsewhere
 
-check "up where a socket's name would be too long, after an interrupted initdb" "$openreplay" up --dir "$too_long" --no-demo
+works "up where a socket's name would be too long, after an interrupted initdb" "$openreplay" up --dir "$too_long" --no-demo
 said "it says where it is" "/var/tmp/openreplay-"
 same "psql finds it" "$("$openreplay" psql --dir "$too_long" -XAtc "SELECT 1")" 1
 elsewhere=$("$openreplay" env --dir "$too_long" | sed -n 's/^STORAGE_DIR=\(.*\)\/storage/\1/p')
 "$openreplay" down --dir "$too_long" > /dev/null
 rm -rf "$elsewhere/data" && mkdir -p "$elsewhere/data.new/base"
 [ "$(id -u)" != 0 ] || chown -R --reference="$elsewhere" "$elsewhere/data.new"
-check "up after an interrupted initdb" "$openreplay" up --dir "$too_long" --no-demo
-check "down --purge finds it" "$openreplay" down --dir "$too_long" --purge
-check "nothing is left elsewhere" [ -n "$elsewhere" -a ! -e "$elsewhere" ]
+works "up after an interrupted initdb" "$openreplay" up --dir "$too_long" --no-demo
+works "down --purge finds it" "$openreplay" down --dir "$too_long" --purge
+works "nothing is left elsewhere" [ -n "$elsewhere" -a ! -e "$elsewhere" ]
 if [ "$(id -u)" = 0 ]; then
 	mkdir -m 700 "$work/closed"
-	check "up where the servers' user cannot go" "$openreplay" up --dir "$work/closed/below" --no-demo
+	works "up where the servers' user cannot go" "$openreplay" up --dir "$work/closed/below" --no-demo
 	said "it says why" "user postgres cannot reach it"
-	check "down --purge there" "$openreplay" down --dir "$work/closed/below" --purge
+	works "down --purge there" "$openreplay" down --dir "$work/closed/below" --purge
 fi
 same "the machine's own clusters" "$(machine_clusters)" "$clusters"
 
-echo "up: $passed passed, $failed failed"
-[ "$failed" = 0 ]
+tell_result

@@ -15,6 +15,8 @@
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/cluster.sh"
+test_name=visible
+. "$here/checks.sh"
 
 seconds=30
 rate=half
@@ -34,8 +36,6 @@ done
 
 replay=$PROJECT_ROOT/openreplay-replay
 [ -x "$replay" ] && [ -x "$PROJECT_ROOT/openreplay-ingest" ] || die "visible_bench.sh: run make first"
-passed=0
-failed=0
 work=$(mktemp -d)
 dir=
 holder=
@@ -50,25 +50,6 @@ end_cluster()
 	dir=
 }
 trap 'end_cluster; rm -rf "$work"' EXIT
-
-sql()
-{
-	"$PG_BIN/psql" -XqAt -v ON_ERROR_STOP=1 "$@"
-}
-
-# check WHAT COMMAND...: the command succeeds; its output is shown when it does not
-check()
-{
-	local what=$1
-	shift
-	if "$@" > "$work/output" 2>&1; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "visible: not ok: $what"
-		head -n 20 "$work/output"
-	fi
-}
 
 begin_cluster()
 {
@@ -137,7 +118,7 @@ hold_snapshot()
 
 let_go_of_snapshot()
 {
-	check "the old snapshot was held to the end" test "$(sql -c "SELECT count(*) FROM pg_stat_activity
+	works "the old snapshot was held to the end" test "$(sql -c "SELECT count(*) FROM pg_stat_activity
 		WHERE state = 'idle in transaction' AND backend_xmin IS NOT NULL")" -ge 1
 	exec {hold}>&-
 	wait "$holder"
@@ -182,10 +163,10 @@ measure()
 	rm -f "$work/ledger"
 	wal=$(sql -c "SELECT pg_current_wal_insert_lsn()")
 	play_visits "$rate" "$seconds"
-	check "$name: everything is processed" all_processed
+	works "$name: everything is processed" all_processed
 	[ "$name" != snapshot ] || let_go_of_snapshot
-	check "$name: the ledger agrees with openreplay.batches" "$replay" verify --ledger "$work/ledger"
-	check "$name: nothing is parked or broken" test "$(sql -c "SELECT batches_parked + batches_broken FROM openreplay.status")" = 0
+	works "$name: the ledger agrees with openreplay.batches" "$replay" verify --ledger "$work/ledger"
+	works "$name: nothing is parked or broken" test "$(sql -c "SELECT batches_parked + batches_broken FROM openreplay.status")" = 0
 	tables > "$work/$name.tables"
 	latencies > "$work/$name.latencies"
 	sql -F ' ' -v wal="$wal" > "$work/$name.work" << 'SQL'
@@ -238,7 +219,6 @@ if [ -n "$snapshot" ]; then
 	hold_snapshot
 	measure snapshot
 	compare_tables
-	check "no table grows for the old snapshot's sake" grown_tables
+	works "no table grows for the old snapshot's sake" grown_tables
 fi
-echo "visible: $passed passed, $failed failed"
-[ "$failed" = 0 ]
+tell_result

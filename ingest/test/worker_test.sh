@@ -4,23 +4,14 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . ingest/test/cluster.sh
+test_name=worker
+. ingest/test/checks.sh
 
-passed=0
-failed=0
 dir=$(cluster_dir openreplay-worker)
 trap 'stop_cluster "$dir" immediate > /dev/null 2>&1; rm -rf "$dir"' EXIT
 trap 'exit 143' TERM INT
 
-check()
-{
-	if [ "$2" = "$3" ]; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "worker: not ok: $1: $2, expected $3"
-	fi
-}
-
+# sql STATEMENT [PSQL_ARGUMENT...]
 sql()
 {
 	"$PG_BIN/psql" -XqAt -v ON_ERROR_STOP=1 -c 'SET client_min_messages = warning' -c "$1" "${@:2}"
@@ -35,7 +26,7 @@ eventually()
 		[ "$answer" != "$2" ] || break
 		sleep 0.1
 	done
-	check "$1" "$answer" "$2"
+	same "$1" "$answer" "$2"
 }
 
 workers="SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'openreplay worker'"
@@ -66,17 +57,17 @@ port=$(free_port)
 start_cluster "$dir" "$port" "shared_preload_libraries = 'openreplay'" "openreplay.workers = 2" "openreplay.session_timeout = 2s"
 
 # The launcher waits for the database and the extension; nobody has to restart anything.
-check 'no database, no workers' "$(sql "$workers")" 0
+same 'no database, no workers' "$(sql "$workers")" 0
 create_openreplay
 eventually 'two workers after CREATE EXTENSION' 2 "$workers"
-check 'the launcher holds no database' "$(sql "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'openreplay launcher' AND datname IS NULL")" 1
+same 'the launcher holds no database' "$(sql "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'openreplay launcher' AND datname IS NULL")" 1
 
 # Woken by the commit: rows are there long before the next look at the clock (10 s), and each session in one worker only.
 for n in 1 2 3 4 5 6; do
 	visit "click $n" "$n" > /dev/null
 done
 eventually 'rows of six visits' 6 "SELECT count(*) FROM events.clicks WHERE label LIKE 'click %'"
-check 'not by the clock' "$(sql "SELECT count(*) FROM openreplay.passes WHERE passed_at - received_at > interval '5 seconds'")" 0
+same 'not by the clock' "$(sql "SELECT count(*) FROM openreplay.passes WHERE passed_at - received_at > interval '5 seconds'")" 0
 
 # So are the lanes of servers that register while workers run: a start told once more by each.
 for n in 1 2 3; do
@@ -85,7 +76,7 @@ for n in 1 2 3; do
 		FROM openreplay.batches, s WHERE kind = 's' ORDER BY seq LIMIT 1"
 	eventually "newcomer $n is heard" 1 "SELECT count(*) FROM openreplay.passes JOIN openreplay.servers USING (server_id) WHERE name = 'newcomer $n'"
 done
-check 'not by the clock either' "$(sql "SELECT count(*) FROM openreplay.passes WHERE passed_at - received_at > interval '5 seconds'")" 0
+same 'not by the clock either' "$(sql "SELECT count(*) FROM openreplay.passes WHERE passed_at - received_at > interval '5 seconds'")" 0
 
 # A long transaction elsewhere stalls nothing.
 sql "BEGIN; SELECT count(*) FROM public.sessions; SELECT pg_sleep(60)" > /dev/null 2>&1 &
@@ -94,7 +85,7 @@ sleep 0.3
 id=$(visit 'beside a long transaction' 7 | last_id)
 eventually 'rows beside a long transaction' 1 "SELECT count(*) FROM events.clicks WHERE session_id = $id"
 eventually 'and the session ends' f "SELECT is_live FROM openreplay.sessions WHERE session_id = $id"
-check 'with its counters' "$(sql "SELECT events_count FROM public.sessions WHERE session_id = $id")" 1
+same 'with its counters' "$(sql "SELECT events_count FROM public.sessions WHERE session_id = $id")" 1
 sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()" > /dev/null
 wait "$sleeper" || true
 
@@ -103,17 +94,17 @@ sql "ALTER SYSTEM SET openreplay.workers = 0" && sql "SELECT pg_reload_conf()" >
 eventually 'workers go when their number is 0' 0 "$workers"
 id=$(visit 'nobody there' 8 | last_id)
 sleep 0.5
-check 'batches wait' "$(sql "SELECT batches_waiting FROM openreplay.status")" 2
+same 'batches wait' "$(sql "SELECT batches_waiting FROM openreplay.status")" 2
 sql "ALTER SYSTEM SET openreplay.workers = 1" && sql "SELECT pg_reload_conf()" > /dev/null
 eventually 'and are processed when one comes' 1 "SELECT count(*) FROM events.clicks WHERE session_id = $id"
-check 'one worker' "$(sql "$workers")" 1
-check 'process_batches() leaves its shards alone' "$(sql "SELECT openreplay.process_batches()")" 0
+same 'one worker' "$(sql "$workers")" 1
+same 'process_batches() leaves its shards alone' "$(sql "SELECT openreplay.process_batches()")" 0
 
 # stop() and start().
 sql "SELECT openreplay.stop()" > /dev/null
 eventually 'stop() ends them' 0 "$workers"
 sleep 6
-check 'and they stay away' "$(sql "$workers")" 0
+same 'and they stay away' "$(sql "$workers")" 0
 sql "SELECT openreplay.start()" > /dev/null
 eventually 'start() brings them back' 1 "$workers"
 
@@ -126,8 +117,8 @@ eventually 'a successor' 1 "$workers"
 sql "WITH e AS (SELECT * FROM openreplay.batches WHERE session_id = $id AND kind = 'w')
 	 INSERT INTO openreplay.batches SELECT seq + 1000, session_id, now(), server_id, size_bytes, shard, kind, body FROM e" > /dev/null
 eventually 'a resent batch is recognised' 1 "SELECT sum(duplicates) FROM openreplay.passes"
-check 'and its row removed' "$(sql "SELECT count(*) FROM openreplay.batches WHERE session_id = $id AND kind = 'w'")" 1
-check 'one row still' "$(sql "SELECT count(*) FROM events.clicks WHERE session_id = $id")" 1
+same 'and its row removed' "$(sql "SELECT count(*) FROM openreplay.batches WHERE session_id = $id AND kind = 'w'")" 1
+same 'one row still' "$(sql "SELECT count(*) FROM events.clicks WHERE session_id = $id")" 1
 
 # Sessions that their worker has live in memory are deleted: what comes late is dropped, and neither a checkpoint nor the end of
 # one that changed since its last checkpoint (as a resent batch does) brings it back.
@@ -143,10 +134,10 @@ eventually 'late batches of deleted sessions are dropped' 1 "SELECT sum(dropped)
 sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'openreplay worker'" > /dev/null
 eventually 'a successor after its last checkpoints' 1 "$workers"
 for id in $late $silent; do
-	check 'nothing of it is left' "$(sql "SELECT (SELECT count(*) FROM public.sessions WHERE session_id = $id), (SELECT count(*) FROM events.clicks WHERE session_id = $id),
+	same 'nothing of it is left' "$(sql "SELECT (SELECT count(*) FROM public.sessions WHERE session_id = $id), (SELECT count(*) FROM events.clicks WHERE session_id = $id),
 		(SELECT count(*) FROM openreplay.batches WHERE session_id = $id), (SELECT count(*) FROM openreplay.live_sessions WHERE session_id = $id),
 		(SELECT count(*) FROM openreplay.parked_batches WHERE session_id = $id)")" '0|0|0|0|0'
-	check 'and its blobs are to be removed' "$(sql "SELECT count(*) FROM openreplay.outbox WHERE kind = 'remove' AND payload->'session_ids' @> '$id'")" 1
+	same 'and its blobs are to be removed' "$(sql "SELECT count(*) FROM openreplay.outbox WHERE kind = 'remove' AND payload->'session_ids' @> '$id'")" 1
 done
 
 # More live sessions than fit in memory: those that leave it go on from their checkpoints.
@@ -164,7 +155,7 @@ for index in 0 10; do
 	SQL
 done
 eventually 'many sessions, twice each' 6000 "SELECT count(*) FROM events.clicks WHERE label = 'one of many'"
-check 'nothing of them is parked or broken' "$(sql "SELECT batches_parked + batches_broken FROM openreplay.status")" 0
+same 'nothing of them is parked or broken' "$(sql "SELECT batches_parked + batches_broken FROM openreplay.status")" 0
 
 # The periodic work is done by a process of its own, and everything is as it should be after all that.
 sql "INSERT INTO openreplay.deleted_sessions (session_id, expires_at) VALUES (1, now() - interval '1 hour')"
@@ -174,7 +165,7 @@ export PGDATABASE=openreplay
 eventually 'the housekeeper has been here' 0 "SELECT count(*) FROM openreplay.deleted_sessions WHERE session_id = 1"
 eventually 'and has gone' 0 "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'openreplay housekeeper'"
 eventually 'workers are back' 1 "$workers"
-check 'openreplay.check() finds nothing' "$(sql "SELECT problem, place, rows FROM openreplay.check()")" ''
+same 'openreplay.check() finds nothing' "$(sql "SELECT problem, place, rows FROM openreplay.check()")" ''
 
 # A copy of the database is paused; the original goes on.
 sql "ALTER SYSTEM SET openreplay.database = 'copy'" && sql "SELECT pg_reload_conf()" > /dev/null
@@ -184,22 +175,21 @@ sql "CREATE DATABASE copy TEMPLATE openreplay" -d postgres
 sql "UPDATE openreplay.pipeline SET running = true" -d copy
 id=$(PGDATABASE=copy visit 'in the copy' 10 | last_id)
 sleep 7
-check 'a copy is left alone' "$(sql "SELECT count(*) FROM events.clicks WHERE session_id = $id" -d copy)" 0
-check 'and says so' "$(sql "SELECT running FROM openreplay.status" -d copy)" f
+same 'a copy is left alone' "$(sql "SELECT count(*) FROM events.clicks WHERE session_id = $id" -d copy)" 0
+same 'and says so' "$(sql "SELECT running FROM openreplay.status" -d copy)" f
 sql "SELECT openreplay.start()" -d copy > /dev/null
 eventually 'until start()' 1 "SELECT count(*) FROM events.clicks WHERE session_id = $id" -d copy
 
 # DROP EXTENSION ends the worker and keeps the rows; CREATE EXTENSION finds them; after stop() the database can be dropped.
 sql "DROP EXTENSION openreplay CASCADE" -d copy
 eventually 'DROP EXTENSION ends it' 0 "$workers"
-check 'rows stay' "$(sql "SELECT count(*) FROM events.clicks WHERE session_id = $id" -d copy)" 1
+same 'rows stay' "$(sql "SELECT count(*) FROM events.clicks WHERE session_id = $id" -d copy)" 1
 sql "CREATE EXTENSION openreplay" -d copy
 eventually 'CREATE EXTENSION brings it back' 1 "$workers"
 sql "SELECT openreplay.stop()" -d copy > /dev/null
 eventually 'stopped' 0 "$workers"
 sql "DROP DATABASE copy" -d postgres
-check 'the copy is gone' "$(sql "SELECT count(*) FROM pg_database WHERE datname = 'copy'" -d postgres)" 0
+same 'the copy is gone' "$(sql "SELECT count(*) FROM pg_database WHERE datname = 'copy'" -d postgres)" 0
 
-check 'no error in the log but what was asked for' "$(grep -E 'openreplay (worker|launcher)' "$dir/postgresql.log" | grep -E ' (ERROR|FATAL|PANIC|WARNING):' | grep -vcE 'terminating (background worker|connection)' || true)" 0
-echo "worker: $passed passed, $failed failed"
-[ "$failed" = 0 ]
+same 'no error in the log but what was asked for' "$(grep -E 'openreplay (worker|launcher)' "$dir/postgresql.log" | grep -E ' (ERROR|FATAL|PANIC|WARNING):' | grep -vcE 'terminating (background worker|connection)' || true)" 0
+tell_result
