@@ -101,13 +101,14 @@ SELECT openreplay.count_sessions(:project_id, '{"filters": [{"isSegment": true, 
 SELECT openreplay.count_sessions(:project_id, filter::jsonb) AS sessions, filter FROM (VALUES
 	(1, '{"events": [{"type": "CLICK", "operator": "on", "value": "Buy"}], "filters": [{"type": "USERBROWSER", "operator": "is", "value": ["Chrome"]}], "events_order": "and"}'),
 	(2, '{"filters": [{"type": "USERID", "operator": "is", "value": ["user1", null, "user1"]}, {"type": "userId", "operator": "is", "value": ["user2"]}]}'),
-	(3, '{"filters": [{"type": "userId", "operator": "is", "value": []}, {"type": "click", "operator": "on", "value": []}, {"type": "eventsCount", "operator": ">=", "value": [""]}]}'),
-	(4, '{"filters": [{"type": "metadata", "source": "gone", "operator": "is", "value": ["x"]}]}'),
-	(5, '{"filters": [{"type": "DURATION", "operator": "is", "value": [30000, 0]}]}'),
-	(6, '{"filters": [{"type": "duration", "operator": "is", "value": [30000, "30000", "long"]}]}'),
-	(7, '[{"name": "metadata_1", "operator": "isUndefined", "value": []}]'),
-	(8, '[{"name": "url_path", "operator": "is", "value": ["/b"]}]'),
-	(9, '[{"name": "url_path", "operator": "isNot", "value": ["/b"]}]')) AS v (n, filter) ORDER BY n;
+	(3, '{"filters": [{"type": "userId", "operator": "is", "value": ["user1"]}, {"type": "userId", "operator": "=", "value": ["user2"]}]}'),
+	(4, '{"filters": [{"type": "userId", "operator": "is", "value": []}, {"type": "click", "operator": "on", "value": []}, {"type": "eventsCount", "operator": ">=", "value": [""]}]}'),
+	(5, '{"filters": [{"type": "metadata", "source": "gone", "operator": "is", "value": ["x"]}]}'),
+	(6, '{"filters": [{"type": "DURATION", "operator": "is", "value": [30000, 0]}]}'),
+	(7, '{"filters": [{"type": "duration", "operator": "is", "value": [30000, "30000", "long"]}]}'),
+	(8, '[{"name": "metadata_1", "operator": "isUndefined", "value": []}]'),
+	(9, '[{"name": "url_path", "operator": "is", "value": ["/b"]}]'),
+	(10, '[{"name": "url_path", "operator": "isNot", "value": ["/b"]}]')) AS v (n, filter) ORDER BY n;
 
 -- Hostile values are values; each gives what the same words in plain SQL do.
 UPDATE public.sessions s SET user_id = h.value FROM (VALUES (1, E'\'; DROP TABLE sessions; --'), (2, E'\\'), (3, '%'), (4, '_%'), (5, E'a\u0001"b'), (6, '$1 {"x": [.*+?(]}')) AS h (n, value) WHERE s.session_id = pg_temp.id(h.n);

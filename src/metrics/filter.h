@@ -149,7 +149,8 @@ extern char *list_filter_attributes(void);
 /* One comparison with a list of values: any of them for positive ones, none of them for negative ones. */
 typedef struct FilterCondition
 {
-	const char *name; /* as the client wrote it */
+	const char *name;		   /* as the client wrote it */
+	const char *operator_name; /* likewise */
 	FilterType type;
 	const char *expression; /* SQL over s, e or d */
 	const char *second;		/* NULL: none */

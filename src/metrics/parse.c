@@ -241,6 +241,7 @@ complete_condition(FilterCondition *condition, JsonbContainer *item, const Filte
 	if (!filter_type_allows(condition->type, op->comparison))
 		refuse(psprintf("filter \"%s\" cannot use operator \"%s\"", shown(condition->name), op->name),
 			   psprintf("Its operators are %s.", list_filter_operators(condition->type)));
+	condition->operator_name = op->name;
 	condition->comparison = op->comparison;
 	condition->nvalues = texts.n;
 	condition->values = texts.values;
@@ -300,7 +301,9 @@ merge_condition(Filter *filter, const FilterCondition *condition)
 	{
 		FilterCondition *known = &filter->conditions[i];
 
-		if (known->comparison != condition->comparison || strcmp(known->expression, condition->expression) != 0)
+		if (!same_filter_name(known->name, condition->name) ||
+			strcmp(known->operator_name, condition->operator_name) != 0 ||
+			strcmp(known->expression, condition->expression) != 0)
 			continue;
 		known->values = repalloc(known->values, (known->nvalues + condition->nvalues + 1) * sizeof(char *));
 		memcpy(known->values + known->nvalues, condition->values, condition->nvalues * sizeof(char *));
