@@ -760,6 +760,7 @@ BEGIN
 			metadata_8              text,
 			metadata_9              text,
 			metadata_10             text,
+			remains                 bytea,
 			CONSTRAINT web_browser_constraint CHECK ((platform = 'web') = (user_browser IS NOT NULL)),
 			CONSTRAINT web_user_browser_version_constraint CHECK (platform = 'web' OR user_browser_version IS NULL)
 		) PARTITION BY RANGE (session_id);
@@ -796,6 +797,8 @@ BEGIN
 			'Page views, clicks and inputs, on mobile taps, swipes and inputs: those that have a row.';
 		COMMENT ON COLUMN public.sessions.errors_count IS 'JavaScript errors and mobile crashes.';
 		COMMENT ON COLUMN public.sessions.issue_score IS 'Begins at start_ts / 1000 and grows with every issue.';
+		COMMENT ON COLUMN public.sessions.remains IS
+			'What data that comes after the live state has expired must find: the session''s start and its tabs, written at the end.';
 		COMMENT ON COLUMN public.sessions.issue_types IS 'Distinct kinds of issues, written at the end.';
 		COMMENT ON COLUMN public.sessions.referrer IS 'Of the first page that had one.';
 		COMMENT ON COLUMN public.sessions.base_referrer IS 'referrer up to its question mark.';
@@ -2742,14 +2745,15 @@ COMMENT ON FUNCTION openreplay.change_user(integer, text, text, jsonb, timestamp
  * The end of sessions, in the worker's transaction that also writes what their detectors still had. A repeated end only
  * extends. Clients' clocks: the worker says 999 for one that was behind the start, and never 999 for a true duration.
  */
-CREATE FUNCTION openreplay.close_sessions(session_ids bigint[], durations integer[]) RETURNS void
+CREATE FUNCTION openreplay.close_sessions(session_ids bigint[], durations integer[], remains bytea[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	UPDATE public.sessions s
 	SET duration = greatest(s.duration, e.duration), pages_count = c.pages_count, events_count = c.events_count,
-		errors_count = c.errors_count, issue_score = c.issue_score, issue_types = c.issue_types::public.issue_type[]
-	FROM unnest(close_sessions.session_ids, close_sessions.durations) AS e (session_id, duration),
+		errors_count = c.errors_count, issue_score = c.issue_score, issue_types = c.issue_types::public.issue_type[],
+		remains = e.remains
+	FROM unnest(close_sessions.session_ids, close_sessions.durations, close_sessions.remains) AS e (session_id, duration, remains),
 		LATERAL (SELECT n.* FROM public.sessions t, openreplay.session_counts(t.session_id, t.start_ts) n
 				 WHERE t.session_id = e.session_id) c
 	WHERE s.session_id = e.session_id;
@@ -2759,8 +2763,8 @@ BEGIN
 	FROM public.sessions s WHERE s.session_id = ANY (close_sessions.session_ids);
 END
 $$;
-COMMENT ON FUNCTION openreplay.close_sessions(bigint[], integer[]) IS
-	'What the end of sessions writes: durations (ms), counters, issue score and types; queues their recordings and announces them on channel openreplay_session_ended as {"session_id", "project_id", "duration"}. Workers call it.';
+COMMENT ON FUNCTION openreplay.close_sessions(bigint[], integer[], bytea[]) IS
+	'What the end of sessions writes: durations (ms), counters, issue score and types, what late data must find; queues their recordings and announces them on channel openreplay_session_ended as {"session_id", "project_id", "duration"}. Workers call it.';
 
 -- ---- detectors ----
 

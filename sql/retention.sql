@@ -113,13 +113,33 @@ CALL openreplay.drop_stored_batches();
 SELECT to_regclass(:'hour') IS NULL AS dropped, (SELECT count(*) FROM openreplay.batches WHERE session_id = :sid) AS batches,
 	(SELECT count(*) FROM events.clicks WHERE session_id = :sid) AS clicks;
 SELECT openreplay.why_batches_stay('public.projects');
--- without an uploader they go by age, if the operator says so; recordings that waited for one are no longer complete
+-- What comes after all that finds its tabs, and no row twice; the session ends again, and only extends.
 SELECT openreplay.ensure_batch_partitions(:'start', 0);
-SELECT pg_temp.receive(:sid, :server, 4, 'w', pg_temp.batch(0, 20, :t0, 'https://shop.example.com/', 'tab', pg_temp.click('later')), timestamptz :'start' + interval '3 seconds');
-SELECT openreplay.process_batches() AS processed;	-- its state has expired: nobody knows the session any more
+SELECT count(*) AS states FROM openreplay.live_sessions WHERE session_id = :sid;
+SELECT pg_temp.receive(:sid, :server, n, 'w', pg_temp.batch(0, index, :t0 + moment, 'https://shop.example.com/', tab, pg_temp.click(label)), timestamptz :'start' + n * interval '1 second')
+FROM (VALUES (4, 0, 0, 'tab', 'stored'), (5, 20, 90000, 'tab', 'later'), (6, 0, 91000, 'another tab', 'elsewhere')) AS late (n, index, moment, tab, label);
+SELECT openreplay.process_batches() AS processed;
+SELECT sum(entries) AS entries, sum(parked) AS parked, sum(broken) AS broken FROM openreplay.passes WHERE server_id = :server AND seq > 2;
+SELECT message_id >> 48 AS tab, message_id & 65535 AS index, label FROM events.clicks WHERE session_id = :sid ORDER BY message_id;
+SELECT openreplay.end_sessions(now() + interval '1 day') > 0 AS ended;
+SELECT s.duration, s.events_count, count(o.key) AS recordings FROM public.sessions s LEFT JOIN openreplay.outbox o ON o.key = s.session_id::text WHERE s.session_id = :sid GROUP BY 1, 2;
+SELECT openreplay.why_batches_stay(:'hour');
+-- and once more, months later; a tab keeps its number
+DELETE FROM openreplay.live_sessions WHERE session_id = :sid;
+SELECT pg_temp.receive(:sid, :server, 7, 'w', pg_temp.batch(0, 30, :t0 + 92000, 'https://shop.example.com/', 'another tab', pg_temp.click('elsewhere')), timestamptz :'start' + interval '7 seconds');
+SELECT openreplay.process_batches() AS processed;
+SELECT message_id >> 48 AS tab, count(*) AS clicks FROM events.clicks WHERE session_id = :sid GROUP BY 1 ORDER BY 1;
+-- of a session whose end could not be written nobody knows the tabs: its late data waits, and is listed as broken
+SELECT openreplay.end_sessions(now() + interval '1 day') > 0 AS ended;
+DELETE FROM openreplay.live_sessions WHERE session_id = :sid;
+UPDATE public.sessions SET remains = NULL WHERE session_id = :sid;
+SELECT pg_temp.receive(:sid, :server, 8, 'w', pg_temp.batch(0, 40, :t0 + 93000, 'https://shop.example.com/', 'tab', pg_temp.click('lost')), timestamptz :'start' + interval '8 seconds');
+SELECT openreplay.process_batches() AS processed;
 SELECT entries, parked FROM openreplay.passes WHERE server_id = :server ORDER BY seq DESC LIMIT 1;
 SELECT openreplay.why_batches_stay(:'hour');
 DELETE FROM openreplay.parked_batches WHERE session_id = :sid;
+
+-- Without an uploader they go by age, if the operator says so; recordings that waited for one are no longer complete.
 SELECT openreplay.queue_recordings(ARRAY[:sid]);
 SELECT openreplay.why_batches_stay(:'hour');
 ALTER SYSTEM SET openreplay.keep_batches = '2h';

@@ -138,14 +138,14 @@ duration_of(const LiveSession *session)
 	return Min(duration, PG_INT32_MAX);
 }
 
-/* Durations and counters, the recording on its way, the announcement. */
+/* Durations, counters and remains, the recording on its way, the announcement. */
 static void
-close_sessions(const int64 *ids, const int32 *durations, int count)
+close_sessions(const int64 *ids, const int32 *durations, const Datum *remains, int count)
 {
-	Oid types[] = {INT8ARRAYOID, INT4ARRAYOID};
+	Oid types[] = {INT8ARRAYOID, INT4ARRAYOID, BYTEAARRAYOID};
 	Datum *id_values = palloc(count * sizeof(Datum));
 	Datum *duration_values = palloc(count * sizeof(Datum));
-	Datum arguments[2];
+	Datum arguments[3];
 
 	for (int i = 0; i < count; i++)
 	{
@@ -154,7 +154,8 @@ close_sessions(const int64 *ids, const int32 *durations, int count)
 	}
 	arguments[0] = PointerGetDatum(construct_array(id_values, count, INT8OID, 8, true, TYPALIGN_DOUBLE));
 	arguments[1] = PointerGetDatum(construct_array(duration_values, count, INT4OID, 4, true, TYPALIGN_INT));
-	SPI_execute_with_args("SELECT openreplay.close_sessions($1, $2)", 2, types, arguments, NULL, false, 0);
+	arguments[2] = PointerGetDatum(construct_array((Datum *) remains, count, BYTEAOID, -1, false, TYPALIGN_INT));
+	SPI_execute_with_args("SELECT openreplay.close_sessions($1, $2, $3)", 3, types, arguments, NULL, false, 0);
 }
 
 static void
@@ -162,6 +163,7 @@ end_sessions(Pass *pass, const int64 *ids, int count)
 {
 	int32 *durations = palloc(Max(count, 1) * sizeof(int32));
 	int64 *ended = palloc(Max(count, 1) * sizeof(int64));
+	Datum *remains = palloc(Max(count, 1) * sizeof(Datum));
 	int nended = 0;
 
 	for (int i = 0; i < count; i++)
@@ -176,11 +178,12 @@ end_sessions(Pass *pass, const int64 *ids, int count)
 		session->ended = true;
 		session->checkpoint_now = true;
 		ended[nended] = session->session_id;
+		remains[nended] = PointerGetDatum(remains_of(session));
 		durations[nended++] = (int32) duration_of(session);
 	}
 	finish_pass(pass); /* counters are counted from what is written */
 	if (nended > 0)
-		close_sessions(ended, durations, nended);
+		close_sessions(ended, durations, remains, nended);
 	CRASH_POINT("ended");
 	pass->entries_done = nended;
 }

@@ -388,3 +388,33 @@ restore_checkpoint(LiveSession *session, const char *data, size_t len)
 		session->seen[i] = (uint64) pq_getmsgint64(&in);
 	return true;
 }
+
+/* ---- remains ---- */
+
+bytea *
+remains_of(const LiveSession *session)
+{
+	StringInfoData out;
+
+	pq_begintypsend(&out);
+	pq_sendint8(&out, session->exact_points);
+	pq_sendint64(&out, session->start_ms);
+	for (int i = 0; i < session->ntabs; i++)
+		pq_sendint64(&out, (int64) session->tabs[i].fingerprint);
+	return pq_endtypsend(&out);
+}
+
+bool
+restore_remains(LiveSession *session, const char *data, size_t len)
+{
+	StringInfoData in = {.data = (char *) data, .len = (int) len};
+
+	if (len < 9 || (len - 9) % 8 != 0 || (len - 9) / 8 > LIVE_MAX_TABS)
+		return false;
+	session->exact_points = pq_getmsgbyte(&in) != 0;
+	session->start_ms = pq_getmsgint64(&in);
+	while (in.cursor < in.len)
+		add_tab(session)->fingerprint = (uint64) pq_getmsgint64(&in);
+	session->ended = true;
+	return true;
+}

@@ -106,4 +106,13 @@ extern void checkpoint_session(LiveSession *session, Rows *rows);
 /* Fills a session just added from its checkpoint's bytes; false if they are of another version. */
 extern bool restore_checkpoint(LiveSession *session, const char *data, size_t len);
 
+/*
+ * What must outlive the state, for data that comes after it has expired: 17 bytes, and 8 for each tab but the first, so
+ * that tabs keep their ordinals.  Palloc'd bytes.
+ */
+extern bytea *remains_of(const LiveSession *session);
+
+/* Fills a session just added from its remains, as one that has ended; false if they are damaged. */
+extern bool restore_remains(LiveSession *session, const char *data, size_t len);
+
 #endif /* OPENREPLAY_LIVE_H */

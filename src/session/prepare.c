@@ -3,6 +3,9 @@
  *
  * A session that is live but not in memory is read from its checkpoint, and what was applied after the checkpoint is
  * applied again to its state only: the rows of those batches are there.
+ *
+ * Of a session whose state has expired the row knows what must not be made up: which tab has which ordinal, since row
+ * keys carry it.  Its detectors and page views begin anew.
  */
 #include "postgres.h"
 
@@ -169,6 +172,45 @@ lock_sessions(Pass *pass, const int64 *ids, int count)
 }
 
 /*
+ * Sessions whose state has expired begin a new one from what their rows know; for data of a server that was away, or
+ * that a phone had kept.  It expires a day after the data came, so that a deletion meanwhile leaves its tombstone.
+ */
+static void
+revive_sessions(Pass *pass, const int64 *ids, int count)
+{
+	Oid types[] = {INT8ARRAYOID};
+	Datum arguments[1];
+	int64 *expired = MemoryContextAlloc(pass->context, Max(count, 1) * sizeof(int64));
+	int nexpired = 0;
+
+	for (int i = 0; i < count; i++)
+		if (find_live_session(pass->pipeline->sessions, ids[i]) == NULL)
+			expired[nexpired++] = ids[i];
+	if (nexpired == 0)
+		return;
+	arguments[0] = id_array(expired, nexpired);
+	SPI_execute_with_args("SELECT session_id, project_id, platform <> 'web', remains FROM public.sessions"
+						  " WHERE session_id = ANY ($1) AND remains IS NOT NULL ORDER BY session_id FOR KEY SHARE",
+						  1, types, arguments, NULL, false, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple tuple = SPI_tuptable->vals[i];
+		TupleDesc desc = SPI_tuptable->tupdesc;
+		bool isnull;
+		int64 id = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
+		bytea *remains = DatumGetByteaPP(SPI_getbinval(tuple, desc, 4, &isnull));
+		LiveSession *session = add_live_session(pass->pipeline->sessions, id);
+
+		session->project_id = DatumGetInt32(SPI_getbinval(tuple, desc, 2, &isnull));
+		session->mobile = DatumGetBool(SPI_getbinval(tuple, desc, 3, &isnull));
+		session->expires_ms = TIMESTAMP_TO_MS(GetCurrentTimestamp()) + DAY_MS;
+		if (!restore_remains(session, VARDATA_ANY(remains), VARSIZE_ANY_EXHDR(remains)))
+			forget_live_session(pass->pipeline->sessions, id);
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/*
  * Of the sessions that are not live, which were deleted (after the rows are locked: a deletion that was under way has
  * committed its tombstone then), and for which of them entries wait.
  */
@@ -222,5 +264,6 @@ prepare_sessions_of_pass(Pass *pass)
 	int64 *ids = sessions_of_pass(pass, &count);
 
 	prepare_sessions(pass, ids, count);
+	revive_sessions(pass, ids, count);
 	look_up_unknown(pass, ids, count);
 }
