@@ -6,13 +6,16 @@
 // time is waiting:
 //   - a visit to a shop, with two full navigations and one within a page; the tracker posts to another origin;
 //   - a page that stays open longer than its session may last; the tracker posts to the site itself, which forwards /ingest;
-//   - a page that is shut right after a deed, again if the browser threw the last batch away.
+//   - a page that is shut right after a deed, again if the browser threw the last batch away;
+//   - feature flags, where the tracker has them.
 // When all is over the sessions' timeout is lowered, so that they end now.
 import { chromium } from 'playwright-core';
 import * as checks from './checks.mjs';
 import { execute, quote, rows, until } from './database.mjs';
+import { checkFlags } from './flags.mjs';
 import { Report } from './report.mjs';
 import { bundle, startSite } from './site.mjs';
+import { GUEST } from './site/facts.js';
 import * as visits from './visit.mjs';
 
 const LIMIT_MS = 220000;
@@ -36,8 +39,8 @@ const NEW = {
 };
 const TRACKERS = {
 	9: { ...OLD, version: '9.0.14', tellsNoScreen: true, tellsNoPlace: true, tellsCallsAsMade: true },
-	14: { ...OLD, version: '14.0.14', drawsCanvases: true },
-	16: { ...OLD, version: '16.4.10', drawsCanvases: true, selector: (id, isField) => (isField ? '' : `#${id}`) },
+	14: { ...OLD, version: '14.0.14', drawsCanvases: true, hasFlags: true },
+	16: { ...OLD, version: '16.4.10', drawsCanvases: true, hasFlags: true, selector: (id, isField) => (isField ? '' : `#${id}`) },
 	17: { ...NEW, version: '17.2.11', drawsCanvases: true, selector: (id, isField) => (isField ? '' : `#${id}`), idsFirst: true },
 	18: { ...NEW, version: '18.2.0', drawsCanvases: true },
 	19: { ...NEW, version: '19.0.1', drawsCanvases: true },
@@ -129,6 +132,11 @@ async function closeAtOnce(browser, tracker, script, report) {
 	}
 }
 
+async function visitFlags(browser, tracker, script, report) {
+	const project = await createProject(`flags ${tracker.version}`, 7200000);
+	await checkFlags(browser, tracker, script, report, project, GUEST);
+}
+
 // Everything that can be seen while the sessions live.
 async function visitWith(browser, name) {
 	const tracker = TRACKERS[name];
@@ -137,6 +145,9 @@ async function visitWith(browser, name) {
 	const guard = (visiting) => visiting(browser, tracker, script, report).catch((error) => report.failure(error));
 	const [shop, long] = await Promise.all([guard(visitShop), guard(outlastSession)]);
 	const tries = await guard(closeAtOnce);
+	if (tracker.hasFlags) {
+		await guard(visitFlags);
+	}
 	return { report, shop, long, tries };
 }
 

@@ -53,7 +53,7 @@ trap 'exit 130' INT TERM HUP
 start_cluster "$dir" "$(free_port)" "shared_preload_libraries = 'openreplay'" "openreplay.database = 'openreplay'" \
 	"openreplay.workers = 1" "fsync = off" || exit 1
 create_openreplay || die "run.sh: CREATE EXTENSION openreplay failed: run make install first"
-start_ingest "$dir" PROTOCOL_VERSION="${PROTOCOL_VERSION:-0}" FRAMES_SUPPORT="${FRAMES_SUPPORT:-false}" CANVAS_FPS=10 || exit 1
+start_ingest "$dir" PROTOCOL_VERSION="${PROTOCOL_VERSION:-0}" FRAMES_SUPPORT="${FRAMES_SUPPORT:-false}" CANVAS_FPS=10 IS_FEATURE_FLAG_ENABLED=true || exit 1
 
 # In the background, because bash runs a trap only when the command it waits for has ended.
 INGEST_URL=$INGEST_URL PSQL=$PG_BIN/psql node "$here/run.mjs" "$@" &
