@@ -4433,10 +4433,10 @@ LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_followed_st
 COMMENT ON FUNCTION openreplay.followed_steps(internal) IS 'The result of openreplay.follow_steps().';
 
 CREATE AGGREGATE openreplay.follow_steps(steps integer[], step integer, "timestamp" bigint, key bigint) (
-	SFUNC = openreplay.follow_step, STYPE = internal, SSPACE = 1024, FINALFUNC = openreplay.followed_steps, PARALLEL = SAFE
+	SFUNC = openreplay.follow_step, STYPE = internal, SSPACE = 256, FINALFUNC = openreplay.followed_steps, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE openreplay.follow_steps(integer[], integer, bigint, bigint) IS
-	'Follows the events of one session, in any order, through steps numbered from 0: each step is reached at its earliest event not before the step before. steps has the kind of each step''s events, a number from 1 on, negative for a step that must not be; '
+	'Follows the events of one session, in any order, through steps numbered from 0: each step is reached at its earliest event not before the step before. steps, the same for all rows, has the kind of each step''s events, a number from 1 on, negative for a step that must not be; '
 	'two steps of one kind in succession need two events. Returns when each step was reached, up to the first that was not; if all were, one more element: when the last event of the last step happened.';
 
 -- ---- sessions ----

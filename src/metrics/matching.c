@@ -529,7 +529,7 @@ add_ordered(Sql *sql, const Filter *filter)
 	add_follow_steps(sql, filter->events, filter->nevents);
 	sql_add(sql, " AS times FROM (");
 	add_steps(sql, filter, filter->events, filter->nevents);
-	sql_add(sql, ") t GROUP BY t.session_id) f WHERE cardinality(f.times) = %d) m ON m.session_id = s.session_id",
+	sql_add(sql, ") t GROUP BY t.session_id) f WHERE f.times[%d] IS NOT NULL) m ON m.session_id = s.session_id",
 			filter->nevents + 1);
 }
 

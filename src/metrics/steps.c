@@ -27,38 +27,56 @@ typedef struct StepEvent
 	int32 step;
 } StepEvent;
 
+/* What the steps are, once for all sessions. */
+typedef struct Steps
+{
+	int n;
+	int kinds[MAX_STEPS]; /* negative: must not be */
+} Steps;
+
+/* One a session: there may be very many, so it is one small chunk. */
 typedef struct StepState
 {
-	int nsteps;
-	int kinds[MAX_STEPS]; /* negative: must not be */
+	const Steps *steps;
 	int nevents;
 	int room;
-	StepEvent *events;
+	StepEvent events[FLEXIBLE_ARRAY_MEMBER];
 } StepState;
+
+#define FIRST_ROOM 2
+#define STATE_SIZE(room) (offsetof(StepState, events) + (Size) (room) * sizeof(StepEvent))
 
 PG_FUNCTION_INFO_V1(openreplay_follow_step);
 PG_FUNCTION_INFO_V1(openreplay_followed_steps);
 
-static StepState *
-make_state(MemoryContext context, ArrayType *steps)
+static const Steps *
+get_steps(FunctionCallInfo fcinfo)
 {
-	StepState *state = MemoryContextAllocZero(context, sizeof(StepState));
-	int n = ArrayGetNItems(ARR_NDIM(steps), ARR_DIMS(steps));
-	int32 *kinds = (int32 *) ARR_DATA_PTR(steps);
+	Steps *steps = fcinfo->flinfo->fn_extra;
+	ArrayType *array;
+	int n;
 
-	if (n < 1 || n > MAX_STEPS || ARR_HASNULL(steps))
+	if (steps != NULL)
+		return steps;
+	if (PG_ARGISNULL(1))
+		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("steps cannot be null"));
+	array = PG_GETARG_ARRAYTYPE_P(1);
+	n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	if (n < 1 || n > MAX_STEPS || ARR_HASNULL(array))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("steps are 1 to %d numbers", MAX_STEPS));
-	state->nsteps = n;
-	memcpy(state->kinds, kinds, n * sizeof(int32));
-	state->room = 4;
-	state->events = MemoryContextAlloc(context, state->room * sizeof(StepEvent));
-	return state;
+	steps = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(Steps));
+	steps->n = n;
+	memcpy(steps->kinds, ARR_DATA_PTR(array), n * sizeof(int32));
+	fcinfo->flinfo->fn_extra = steps;
+	return steps;
 }
 
-/* follow_step(state, steps integer[], step integer, "timestamp" bigint, key bigint) */
+/* follow_step(state, steps integer[], step integer, "timestamp" bigint, key bigint); steps are those of the first call
+ */
 Datum
 openreplay_follow_step(PG_FUNCTION_ARGS)
 {
+	const Steps *steps = get_steps(fcinfo);
 	MemoryContext context;
 	StepState *state;
 	StepEvent *event;
@@ -67,20 +85,20 @@ openreplay_follow_step(PG_FUNCTION_ARGS)
 		elog(ERROR, "follow_step is called by its aggregate only");
 	if (PG_ARGISNULL(0))
 	{
-		if (PG_ARGISNULL(1))
-			ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("steps cannot be null"));
-		state = make_state(context, PG_GETARG_ARRAYTYPE_P(1));
+		state = MemoryContextAllocZero(context, STATE_SIZE(FIRST_ROOM));
+		state->steps = steps;
+		state->room = FIRST_ROOM;
 	}
 	else
 		state = (StepState *) PG_GETARG_POINTER(0);
 	if (PG_ARGISNULL(2) || PG_ARGISNULL(3) || PG_ARGISNULL(4))
 		PG_RETURN_POINTER(state);
-	if (PG_GETARG_INT32(2) < 0 || PG_GETARG_INT32(2) >= state->nsteps)
+	if (PG_GETARG_INT32(2) < 0 || PG_GETARG_INT32(2) >= steps->n)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("there is no step %d", PG_GETARG_INT32(2)));
 	if (state->nevents == state->room)
 	{
+		state = repalloc_huge(state, STATE_SIZE(state->room * 2));
 		state->room *= 2;
-		state->events = repalloc_huge(state->events, (Size) state->room * sizeof(StepEvent));
 	}
 	event = &state->events[state->nevents++];
 	event->step = PG_GETARG_INT32(2);
@@ -165,11 +183,11 @@ openreplay_followed_steps(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	state = (StepState *) PG_GETARG_POINTER(0);
 	qsort(state->events, state->nevents, sizeof(StepEvent), compare_events);
-	for (int step = 0; step < state->nsteps; step++)
+	for (int step = 0; step < state->steps->n; step++)
 	{
-		int kind = abs(state->kinds[step]);
+		int kind = abs(state->steps->kinds[step]);
 		int last = first;
-		bool must_not = state->kinds[step] < 0;
+		bool must_not = state->steps->kinds[step] < 0;
 
 		CHECK_FOR_INTERRUPTS();
 		while (last < state->nevents && state->events[last].step == step)
@@ -178,11 +196,11 @@ openreplay_followed_steps(PG_FUNCTION_ARGS)
 					 : !reach(&place, kind, state->events + first, last - first))
 			break;
 		times[reached++] = Int64GetDatum(place.kind == 0 ? 0 : place.timestamp);
-		if (reached == state->nsteps)
+		if (reached == state->steps->n)
 			times[reached] = must_not ? times[reached - 1] : Int64GetDatum(state->events[last - 1].timestamp);
 		first = last;
 	}
-	if (reached == state->nsteps)
+	if (reached == state->steps->n)
 		reached++;
 	PG_RETURN_ARRAYTYPE_P(construct_array(times, reached, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
