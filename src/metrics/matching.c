@@ -492,20 +492,43 @@ needs_times(const Filter *filter)
 	return false;
 }
 
+/* Whether a condition of an event is about its session. */
+static bool
+asks_session(const FilterEvent *event)
+{
+	for (int i = 0; i < event->nconditions; i++)
+	{
+		const char *expression = event->conditions[i].expression;
+
+		if (expression != NULL && (strncmp(expression, "s.", 2) == 0 || strstr(expression, "(s.") != NULL))
+			return true;
+	}
+	return false;
+}
+
 void
 add_steps(Sql *sql, const Filter *filter, const FilterEvent *events, int nevents)
 {
+	sql_add(sql, "SELECT s.session_id, x.step, x.\"timestamp\", x.key FROM public.sessions s JOIN (");
 	for (int i = 0; i < nevents; i++)
 	{
-		sql_add(sql,
-				"%sSELECT e.session_id, %d AS step, e.\"timestamp\", (%s)::bigint AS key FROM public.sessions s JOIN ",
+		sql_add(sql, "%sSELECT e.session_id, %d AS step, e.\"timestamp\", (%s)::bigint AS key FROM ",
 				i == 0 ? "" : " UNION ALL ", i, kinds[events[i].kind].key);
 		add_events(sql, events[i].kind);
-		sql_add(sql, " ON e.session_id = s.session_id WHERE ");
-		add_session_conditions(sql, filter, false);
-		sql_add(sql, " AND ");
+		/* conditions on sessions may leave few of them, whose events are then looked up one session at a time */
+		if (asks_session(&events[i]) || filter->nconditions > 0)
+		{
+			sql_add(sql, " JOIN public.sessions s ON s.session_id = e.session_id WHERE ");
+			add_session_conditions(sql, filter, false);
+			sql_add(sql, " AND ");
+		}
+		else
+			sql_add(sql, " WHERE ");
 		add_event_where(sql, filter, &events[i]);
 	}
+	/* joined here in any case: the planner knows how many sessions there are, and nothing of columns of a UNION */
+	sql_add(sql, ") x ON x.session_id = s.session_id WHERE ");
+	add_session_conditions(sql, filter, false);
 }
 
 /* A step is its kind, from 1 on, negative for one that must not be. */
