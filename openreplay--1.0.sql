@@ -4521,7 +4521,7 @@ BEGIN
 	WITH url AS (
 		SELECT u.file, u.url FROM openreplay.recording_urls($1) u
 	)
-	SELECT openreplay.camel_keys((SELECT jsonb_object_agg(key, value) FROM jsonb_each(to_jsonb(s)) WHERE key !~ '^metadata_[0-9]+$'))
+	SELECT openreplay.camel_keys((SELECT jsonb_object_agg(key, value) FROM jsonb_each(to_jsonb(s) - 'remains') WHERE key !~ '^metadata_[0-9]+$'))
 		|| jsonb_build_object('sessionId', s.session_id::text, 'projectKey', p.project_key, 'metadata', openreplay.session_metadata(s.session_id),
 			'favorite', EXISTS (SELECT FROM public.user_favorite_sessions f WHERE f.session_id = s.session_id AND f.user_id = $2),
 			'viewed', EXISTS (SELECT FROM public.user_viewed_sessions v WHERE v.session_id = s.session_id AND v.user_id = $2),
