@@ -33,6 +33,13 @@ SELECT openreplay.process_batches();
 SELECT count(*) FROM openreplay.messages(:sid);
 SELECT count(*) AS broken FROM openreplay.broken_batches WHERE session_id = :sid;
 
+-- Those that come after the end make the recording be stored again, as does anything late.
+SELECT openreplay.end_sessions(now()) > 0 AS ended;
+DELETE FROM openreplay.outbox WHERE key = :'sid';
+SELECT openreplay.append_batch(:sid, pg_temp.record(:t0 || '_42_' || :t0 + 3000 || '.webp', '\xdd'), '2024-11-23 15:00:04.5+00', 'c') IS NOT NULL AS late;
+SELECT openreplay.process_batches(), openreplay.end_sessions(now()) AS ended;
+SELECT kind FROM openreplay.outbox WHERE key = :'sid';
+
 -- What is no image record is told, what came before it is shown.
 SELECT name, size_bytes FROM openreplay.decode_images(pg_temp.record('1_2_3.png', '\x01') || '\x0900'::bytea || '../passwd');
 SELECT openreplay.append_batch(:sid, '\x', '2024-11-23 15:00:05+00', 'x');

@@ -155,16 +155,6 @@ apply_messages(BatchContext *context, WireBatch *batch, const Entry *entry, bool
 	return count;
 }
 
-/* Late data opens a session that had ended; its next end only extends. */
-static void
-open_again(LiveSession *session)
-{
-	if (!session->ended)
-		return;
-	session->ended = false;
-	session->checkpoint_now = true;
-}
-
 static void
 apply_batch(Pass *pass, LiveSession *session, const Entry *entry, const uint8_t *data, size_t len, bool write)
 {

@@ -126,6 +126,21 @@ drop(Pass *pass, const Entry *entry, Lane *lane)
 
 /* ---- one entry ---- */
 
+/*
+ * Images are part of the recording only: openreplay.images() reads them where they are.  After the end they make it be
+ * stored again.
+ */
+static void
+note_images(Pass *pass, const Entry *entry)
+{
+	LiveSession *session = find_live_session(pass->pipeline->sessions, entry->session_id);
+
+	if (session == NULL)
+		return;
+	touch_session(pass, session);
+	open_again(session);
+}
+
 static void
 process_entry(Pass *pass, const Entry *entry)
 {
@@ -158,7 +173,7 @@ process_entry(Pass *pass, const Entry *entry)
 			break;
 		case ENTRY_CANVAS:
 		case ENTRY_SCREENSHOTS:
-			/* part of the recording only: openreplay.images() reads them where they are */
+			note_images(pass, entry);
 			break;
 		default:
 			report_broken(pass, entry, "unknown kind of entry", 0);

@@ -169,6 +169,15 @@ note_position(LiveSession *session, int32 server_id, int64 seq)
 	session->lanes[session->nlanes++] = (LanePosition){server_id, seq};
 }
 
+void
+open_again(LiveSession *session)
+{
+	if (!session->ended)
+		return;
+	session->ended = false;
+	session->checkpoint_now = true;
+}
+
 static LiveTab *
 add_tab(LiveSession *session)
 {

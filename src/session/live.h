@@ -91,6 +91,9 @@ extern bool note_batch(LiveSession *session, uint64 fingerprint);
 extern bool is_applied(const LiveSession *session, int32 server_id, int64 seq);
 extern void note_position(LiveSession *session, int32 server_id, int64 seq);
 
+/* Late data opens a session that had ended; its next end only extends. */
+extern void open_again(LiveSession *session);
+
 /* The ordinal of a tab in order of first appearance. */
 extern int tab_ordinal(LiveSession *session, WireString tab_id);
 
