@@ -10,7 +10,7 @@ CREATE EXTENSION IF NOT EXISTS openreplay CASCADE;
 \i :include
 \set t0 1732374000000
 INSERT INTO public.projects (name, active) VALUES ('images', true) RETURNING project_id \gset
-SELECT openreplay.session_id_at('2024-11-23 15:00:00+00') AS sid \gset
+SELECT openreplay.session_id_at('2024-11-23 15:00:00+00') + 42 AS sid \gset
 
 -- A record: length of the name, name, size, bytes; numbers are little-endian.
 CREATE FUNCTION pg_temp.record(name text, image bytea) RETURNS bytea LANGUAGE sql AS $$
