@@ -2896,6 +2896,14 @@ $$;
 COMMENT ON FUNCTION openreplay.recording_urls(bigint, interval) IS
 	'Signed URLs of a stored recording, for a player in a browser: valid for a while, at most seven days. dom.mobe and archives of images need not be there (404). No rows while the recording is not stored.';
 
+CREATE FUNCTION openreplay.webcam_upload_url(session_id bigint) RETURNS text
+LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT openreplay.sign_url('PUT', session_id || '/ux_webcam_record.webm', '15 minutes')
+$$;
+COMMENT ON FUNCTION openreplay.webcam_upload_url(bigint) IS
+	'Where a visitor who takes a usability test may PUT the video of it within 15 minutes: beside the session''s recording, so that it goes with it.';
+
 -- ==== 7. Feature flags =============================================================================================
 
 CREATE FUNCTION openreplay.flag_vocabulary()
@@ -6381,7 +6389,8 @@ GRANT EXECUTE ON FUNCTION openreplay.start(), openreplay.stop(), openreplay.proc
 	openreplay.reset_detector_thresholds(integer, text), openreplay.append_batch(bigint, bytea, timestamptz, "char")
 	TO openreplay_admin;
 
-GRANT EXECUTE ON FUNCTION openreplay.evaluate_flags(integer, jsonb), openreplay.give_flags(bigint, integer, jsonb) TO openreplay_ingest;
+GRANT EXECUTE ON FUNCTION openreplay.evaluate_flags(integer, jsonb), openreplay.give_flags(bigint, integer, jsonb),
+	openreplay.webcam_upload_url(bigint) TO openreplay_ingest;
 GRANT EXECUTE ON FUNCTION openreplay.evaluate_flags(integer, jsonb), openreplay.match_flags(integer, jsonb),
 	openreplay.flag_bucket(integer, text, text), openreplay.flag_vocabulary(), openreplay.feature_flag(integer),
 	openreplay.search_feature_flags(integer, text, boolean, integer, integer, integer, text) TO openreplay_reader, openreplay_admin;

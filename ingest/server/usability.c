@@ -206,11 +206,34 @@ take_task_signal(Request *request, const uint8_t *body, size_t len)
 /* ---- the webcam ---------------------------------------------------------------------------------------------------
  */
 
-/* The tracker would put the video straight into object storage, for which there is no configuration here. */
+static void
+answer_upload_url(Request *request)
+{
+	const Call *call = &request->call;
+	Buffer json;
+
+	if (call->outcome == CALL_UNAVAILABLE || call->outcome == CALL_TOO_LATE)
+		answer(request, ANSWER_NO_DATABASE);
+	else if (call->outcome == CALL_REFUSED && strcmp(call->sqlstate, "55000") == 0)
+		answer_error(request, 500, "no object storage is configured");
+	else if (call->outcome == CALL_REFUSED || call->value == NULL)
+		answer(request, ANSWER_FAILED);
+	else
+	{
+		init_buffer(&json, TEST_MAX);
+		put_text(&json, "{\"url\":");
+		put_json_string(&json, call->value);
+		put_text(&json, "}");
+		answer_json(request, 200, &json);
+	}
+}
+
+/* The tracker puts the video straight into object storage; the database has the key that signs for it. */
 void
 give_upload_url(Request *request, const uint8_t *body, size_t len)
 {
 	(void) body;
 	(void) len;
-	answer_error(request, 500, "no object storage is configured");
+	request->call.parameters[0] = session_text(request);
+	call_database(request, "SELECT openreplay.webcam_upload_url($1::bigint)", 1, TEST_MS, answer_upload_url);
 }

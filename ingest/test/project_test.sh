@@ -233,7 +233,21 @@ same "and become rows" "$(sql -c "SELECT test_id, task_id, status, timestamp, du
 31|42|skipped|1760000000900||'
 wants_token GET /v1/web/uxt/upload-url
 tell /v1/web/uxt/upload-url
-answers "where to put the webcam's video" 500 '{"error":"no object storage is configured"}'
+answers "without object storage there is no place for the webcam's video" 500 '{"error":"no object storage is configured"}'
+printf 'a secret of storage' > "$work/storage-secret"
+chmod 644 "$work/storage-secret"
+chmod 755 "$work"
+sql -c "LOAD 'openreplay'" -c "ALTER SYSTEM SET openreplay.storage_url = 'https://storage.example/mobs'" -c "ALTER SYSTEM SET openreplay.storage_region = 'eu-test-1'" \
+	-c "ALTER SYSTEM SET openreplay.storage_access_key_id = 'KEY'" -c "ALTER SYSTEM SET openreplay.storage_secret_file = '$work/storage-secret'" \
+	-c "SELECT pg_reload_conf()" > /dev/null
+for _ in {1..100}; do
+	tell /v1/web/uxt/upload-url
+	[ "$status" = 500 ] || break
+	sleep 0.1
+done
+same "with it the answer" "$status" 200
+like "is a place beside the session's recording, for 15 minutes" "$body" \
+	"{\"url\":\"https://storage.example/mobs/$session/ux_webcam_record.webm?*X-Amz-Expires=900&*X-Amz-Signature=*\"}"
 
 # ---- not started ------------------------------------------------------------------------------------------------------
 
