@@ -3593,6 +3593,21 @@ BEGIN
 	COMMENT ON TABLE openreplay.stored_recordings IS
 		'Sessions whose recording is in storage, as of stored_at. Their batches may go once nothing more can arrive.';
 
+	IF to_regclass('openreplay.assets') IS NULL THEN
+		CREATE TABLE openreplay.assets (
+			key				text COLLATE "C" PRIMARY KEY,
+			url				text NOT NULL,
+			state			text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'stored', 'failed')),
+			queued_at		timestamptz NOT NULL DEFAULT clock_timestamp(),
+			stored_at		timestamptz,
+			reason			text
+		);
+		CREATE INDEX assets_queued_at_idx ON openreplay.assets (queued_at);
+	END IF;
+	COMMENT ON TABLE openreplay.assets IS
+		'Style sheets and fonts that recordings name, and whether a copy of them is stored. The key ends with the day of the month in which the session began; rows are forgotten after 40 days.';
+	COMMENT ON COLUMN openreplay.assets.reason IS 'Why there is no copy.';
+
 	IF to_regclass('openreplay.outbox_status') IS NULL THEN
 		CREATE VIEW openreplay.outbox_status AS
 			SELECT kind,
@@ -3609,7 +3624,7 @@ BEGIN
 		'The outbox by kind: what waits, is tried again, is being done, was given up, with the newest error.';
 
 	GRANT SELECT, DELETE ON openreplay.outbox TO openreplay_admin;
-	GRANT SELECT ON openreplay.outbox_status, openreplay.uploaders, openreplay.stored_recordings
+	GRANT SELECT ON openreplay.outbox_status, openreplay.uploaders, openreplay.stored_recordings, openreplay.assets
 		TO openreplay_reader, openreplay_admin, openreplay_uploader;
 END
 $$;
@@ -3683,6 +3698,36 @@ END
 $$;
 COMMENT ON FUNCTION openreplay.queue_removal(bigint[]) IS
 	'Queues the removal of all that storage holds of sessions, up to a thousand in a row of the outbox, and takes back what was queued for them. Whoever deletes sessions does so in the same transaction.';
+
+/*
+ * A key is of a day of the month, so what was queued more than two days ago is that of another month, and fetched anew.
+ */
+CREATE FUNCTION openreplay.forget_assets() RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH forgotten AS (DELETE FROM openreplay.assets WHERE queued_at < now() - interval '40 days' RETURNING 1)
+	SELECT count(*) FROM forgotten
+$$;
+COMMENT ON FUNCTION openreplay.forget_assets() IS
+	'Forgets assets that no session of the last 40 days named, and returns how many. Their objects are the storage''s to expire.';
+
+CREATE FUNCTION openreplay.is_copied(key text, within interval DEFAULT '40 days') RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT EXISTS (SELECT FROM openreplay.assets a WHERE a.key = is_copied.key AND a.stored_at > now() - within)
+$$;
+COMMENT ON FUNCTION openreplay.is_copied(text, interval) IS 'Whether a copy of the asset with this key is stored, for recordings to name it.';
+
+CREATE FUNCTION openreplay.note_asset(key text, url text, reason text DEFAULT NULL) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO openreplay.assets AS a (key, url, state, stored_at, reason)
+	VALUES (key, url, CASE WHEN reason IS NULL THEN 'stored' ELSE 'failed' END, CASE WHEN reason IS NULL THEN clock_timestamp() END, left(reason, 500))
+	ON CONFLICT ON CONSTRAINT assets_pkey DO UPDATE SET state = excluded.state, queued_at = excluded.queued_at,
+		stored_at = coalesce(excluded.stored_at, a.stored_at), reason = excluded.reason
+$$;
+COMMENT ON FUNCTION openreplay.note_asset(text, text, text) IS
+	'An uploader tells that it has stored an asset, or why there is no copy of it. An older copy stays in use.';
 
 -- ---- for uploaders ----
 
@@ -5887,7 +5932,7 @@ COMMENT ON FUNCTION openreplay.install_work() IS 'Creates the missing table and 
 
 CREATE FUNCTION openreplay.periodic_work()
 RETURNS TABLE (name text, period interval, cron text, is_long boolean, query text)
-LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 11 SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 12 SET search_path = pg_catalog, pg_temp AS $$
 	SELECT * FROM (VALUES
 		('evaluate_alerts', interval '1 minute', '* * * * *', false,
 		 'SELECT format(''%s evaluated, %s met, %s failed'', count(*), count(*) FILTER (WHERE is_met), count(error)) FROM openreplay.evaluate_alerts()'),
@@ -5901,6 +5946,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 11 SET search_path = pg_catalog, pg_te
 		('apply_retention', interval '5 minutes', '*/5 * * * *', true, NULL),
 		('drop_stored_batches', interval '5 minutes', '*/5 * * * *', true, NULL),
 		('forget_undelivered', interval '1 day', '5 3 * * *', true, 'SELECT openreplay.forget_undelivered()'),
+		('forget_assets', interval '1 day', '35 3 * * *', true, 'SELECT openreplay.forget_assets()'),
 		('recount_sessions', interval '7 days', '0 5 * * 0', true, 'SELECT openreplay.count_project_days(''-infinity'')')
 	) AS t (name, period, cron, is_long, query)
 $$;
@@ -6398,8 +6444,11 @@ GRANT EXECUTE ON FUNCTION openreplay.refuse_flag(text, text), openreplay.check_p
 	openreplay.check_flag(jsonb), openreplay.conditions_of_flag(jsonb), openreplay.save_feature_flag(integer, jsonb, integer, integer),
 	openreplay.set_feature_flag_active(integer, boolean), openreplay.delete_feature_flag(integer) TO openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.claim_outbox(text, text[], integer), openreplay.claim_deliveries(text, text[], integer), openreplay.finish_outbox(bigint, text),
-	openreplay.fail_outbox(bigint, text, text, boolean), openreplay.beat_outbox(text), openreplay.release_outbox(text)
+	openreplay.fail_outbox(bigint, text, text, boolean), openreplay.beat_outbox(text), openreplay.release_outbox(text),
+	openreplay.is_copied(text, interval), openreplay.note_asset(text, text, text)
 	TO openreplay_uploader;
+GRANT EXECUTE ON FUNCTION openreplay.is_copied(text, interval) TO openreplay_reader, openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.forget_assets() TO openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.retry_outbox(bigint, text), openreplay.queue_outbox(text, jsonb, text),
 	openreplay.queue_recordings(bigint[]) TO openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.selector_fault(text), openreplay.tags(integer, integer), openreplay.condition_types(),

@@ -30,6 +30,8 @@ char *openreplay_storage_url;
 char *openreplay_storage_region;
 char *openreplay_storage_access_key_id;
 char *openreplay_storage_secret_file;
+char *openreplay_assets_origin = NULL;
+char *openreplay_assets_left_hosts = NULL;
 
 static const struct config_enum_entry players[] = {
 	{"1.20", RECORDING_PLAYER_1_20, false},
@@ -106,6 +108,14 @@ _PG_init(void)
 	DefineCustomStringVariable("openreplay.storage_secret_file", "File whose first line is that key's secret.",
 							   "The database server must be able to read it.", &openreplay_storage_secret_file, "",
 							   PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+
+	DefineCustomStringVariable("openreplay.assets_origin",
+							   "URL of the bucket with the copies of style sheets and fonts.",
+							   "As browsers reach it, for example https://host/sessions-assets; empty: none are made.",
+							   &openreplay_assets_origin, "", PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("openreplay.assets_left_hosts", "Hosts whose pages' style sheets stay as they are.",
+							   "Separated by commas; .x stands for all below x.", &openreplay_assets_left_hosts, "",
+							   PGC_SUSET, 0, NULL, NULL, NULL);
 
 	if (!process_shared_preload_libraries_in_progress)
 	{

@@ -16,6 +16,8 @@ extern char *openreplay_storage_url;
 extern char *openreplay_storage_region;
 extern char *openreplay_storage_access_key_id;
 extern char *openreplay_storage_secret_file;
+extern char *openreplay_assets_origin; /* "": nothing is copied */
+extern char *openreplay_assets_left_hosts;
 
 #define OPENREPLAY_MAX_WORKERS 64 /* one per shard */
 

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "assets/url.h"
 #include "common/pq.h"
 #include "uploader/compressor.h"
 #include "uploader/metrics.h"
@@ -23,6 +24,10 @@ typedef struct Job
 {
 	const Settings *settings;
 	Storage *storage;
+	Storage *assets_storage;   /* where copies of assets go */
+	const char *assets_origin; /* openreplay.assets_origin; "": nothing is copied */
+	const char *assets_left_hosts;
+	int attempt; /* 1 at the first */
 	Metrics *metrics;
 	PGconn *conn;
 	PqWait wait;
@@ -35,6 +40,18 @@ typedef struct Job
 /* Each returns false with job->error set. */
 extern bool store_recording(Job *job);
 extern bool remove_recordings(Job *job);
+
+/* What can never be copied is noted so, and done; true for it too. */
+extern bool store_asset(Job *job);
+
+/* AssetRules.wanted for recordings, with a CopiedAssets as context: whether the copy is there. */
+#define COPIED_ASSETS_MAX 20000 /* of a recording; what comes after keeps the site's URL */
+typedef struct CopiedAssets
+{
+	Job *job;
+	json_t *known; /* by key */
+} CopiedAssets;
+extern bool is_asset_copied(void *copied_assets, UrlText url, UrlText key);
 
 /*
  * A recording was put while its row was somebody else's: if that was because the session was deleted, its objects may

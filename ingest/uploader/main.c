@@ -112,6 +112,8 @@ show_summary(const Metrics *metrics)
 {
 	if (GET_METRIC(metrics->deliveries) > 0)
 		printf("delivered %llu messages\n", GET_METRIC(metrics->deliveries));
+	if (GET_METRIC(metrics->assets) > 0)
+		printf("copied %llu assets\n", GET_METRIC(metrics->assets));
 	printf("stored %llu recordings in %llu files, %llu bytes as %llu; removed %llu; %llu failed\n",
 		   GET_METRIC(metrics->recordings), GET_METRIC(metrics->files), GET_METRIC(metrics->file_bytes),
 		   GET_METRIC(metrics->stored_bytes), GET_METRIC(metrics->removals), GET_METRIC(metrics->failures));
@@ -128,6 +130,8 @@ main(int argc, char **argv)
 	const char *config_path = NULL;
 	char error[ERROR_SIZE];
 	Settings settings;
+	Settings assets_settings;
+	char assets_name[200];
 	Uploader uploader = {.settings = &settings, .metrics = &metrics};
 	sigset_t signals;
 	int option;
@@ -161,10 +165,19 @@ main(int argc, char **argv)
 
 	uploader.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	uploader.storage = open_storage(&settings, error, sizeof(error));
-	if (uploader.storage == NULL)
+	assets_settings = settings;
+	assets_settings.bucket_name = settings.assets_bucket;
+	/* two storages of one name would write the same partial files */
+	snprintf(assets_name, sizeof(assets_name), "%s.assets", settings.uploader_name);
+	assets_settings.uploader_name = assets_name;
+	if (uploader.storage != NULL)
+		uploader.assets_storage = open_storage(&assets_settings, error, sizeof(error));
+	if (uploader.storage == NULL || uploader.assets_storage == NULL)
 		log_error("the storage cannot be used error=\"%s\"", error);
-	ok = uploader.storage != NULL && uploader.wake_fd >= 0 && run(&uploader, &signals);
+	ok = uploader.storage != NULL && uploader.assets_storage != NULL && uploader.wake_fd >= 0 &&
+		 run(&uploader, &signals);
 	close_storage(uploader.storage);
+	close_storage(uploader.assets_storage);
 	if (uploader.once && ok)
 		show_summary(&metrics);
 	free_settings(&settings);

@@ -19,6 +19,21 @@ put_counter(Buffer *text, const char *name, const char *help, unsigned long long
 			   name, help, name, name, value);
 }
 
+static void
+put_asset_failures(Buffer *text, const Metrics *metrics)
+{
+	static const char *const reasons[ASSET_FAILURES] = {
+		[ASSET_ADDRESS] = "address", [ASSET_STATUS] = "status", [ASSET_SIZE] = "size",		 [ASSET_TIME] = "time",
+		[ASSET_TYPE] = "type",		 [ASSET_KEY] = "key",		[ASSET_NETWORK] = "network",
+	};
+
+	put_text(text, "# HELP openreplay_uploader_asset_failures_total Tries that gave no copy.\n"
+				   "# TYPE openreplay_uploader_asset_failures_total counter\n");
+	for (int i = 0; i < ASSET_FAILURES; i++)
+		put_format(text, "openreplay_uploader_asset_failures_total{reason=\"%s\"} %llu\n", reasons[i],
+				   GET_METRIC(metrics->asset_failures[i]));
+}
+
 /* What the process itself has used: seconds of CPU, and the most memory it ever had. */
 static void
 put_usage(Buffer *text)
@@ -51,6 +66,9 @@ write_metrics_file(const Metrics *metrics, const char *path)
 	put_counter(&text, "file_bytes_total", "Bytes of these files before compression.", GET_METRIC(metrics->file_bytes));
 	put_counter(&text, "stored_bytes_total", "Bytes stored.", GET_METRIC(metrics->stored_bytes));
 	put_counter(&text, "removals_total", "Sessions whose objects were removed.", GET_METRIC(metrics->removals));
+	put_counter(&text, "assets_total", "Style sheets and fonts copied.", GET_METRIC(metrics->assets));
+	put_counter(&text, "asset_bytes_total", "Bytes of these copies.", GET_METRIC(metrics->asset_bytes));
+	put_asset_failures(&text, metrics);
 	put_counter(&text, "deliveries_total", "Messages delivered.", GET_METRIC(metrics->deliveries));
 	put_counter(&text, "failures_total", "Tries that failed.", GET_METRIC(metrics->failures));
 	put_counter(&text, "broken_total", "Batches and messages left out as unreadable.", GET_METRIC(metrics->broken));

@@ -8,6 +8,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Why there is no copy of an asset. */
+typedef enum AssetFailure
+{
+	ASSET_ADDRESS, /* inside, or no http */
+	ASSET_STATUS,
+	ASSET_SIZE,
+	ASSET_TIME,
+	ASSET_TYPE,
+	ASSET_KEY,
+	ASSET_NETWORK, /* all else that may pass */
+	ASSET_FAILURES
+} AssetFailure;
+
 typedef struct Metrics
 {
 	atomic_uint_fast64_t recordings; /* stored */
@@ -16,7 +29,10 @@ typedef struct Metrics
 	atomic_uint_fast64_t files; /* stored */
 	atomic_uint_fast64_t file_bytes;
 	atomic_uint_fast64_t stored_bytes;
-	atomic_uint_fast64_t removals;	 /* sessions whose objects were removed */
+	atomic_uint_fast64_t removals; /* sessions whose objects were removed */
+	atomic_uint_fast64_t assets;   /* copies stored */
+	atomic_uint_fast64_t asset_bytes;
+	atomic_uint_fast64_t asset_failures[ASSET_FAILURES];
 	atomic_uint_fast64_t deliveries; /* messages that their receivers have taken */
 	atomic_uint_fast64_t failures;	 /* tries that will be repeated, or were given up */
 	atomic_uint_fast64_t broken;	 /* batches and messages left out as unreadable */

@@ -96,7 +96,16 @@ static bool
 store_batches(Job *job, int64_t session_id, const SessionData *data)
 {
 	size_t scratch_size = 2 * WIRE_MAX_STRING_BYTES; /* most of its pages are never touched */
-	AssetRules rules = {.scratch = malloc(scratch_size), .scratch_size = scratch_size};
+	CopiedAssets assets = {.job = job, .known = json_object()};
+	AssetRules rules = {
+		.origin = {job->assets_origin, strlen(job->assets_origin)},
+		.day = asset_day((uint64_t) session_id),
+		.left_hosts = {job->assets_left_hosts, strlen(job->assets_left_hosts)},
+		.wanted = is_asset_copied,
+		.context = &assets,
+		.scratch = malloc(scratch_size),
+		.scratch_size = scratch_size,
+	};
 	RecordingOptions options = {
 		.player = job->player,
 		.split_ms = job->settings->file_split_time_s * 1000,
@@ -108,12 +117,13 @@ store_batches(Job *job, int64_t session_id, const SessionData *data)
 	RecordingCounts counts;
 	bool ok = false;
 
-	if (rules.scratch == NULL || workspace == NULL)
+	if (rules.scratch == NULL || workspace == NULL || assets.known == NULL)
 		snprintf(job->error, sizeof(job->error), "out of memory for %zu batches", data->nbatches);
 	else
 		ok = store_files(job, session_id, data, workspace, &options, &counts);
 	free(workspace);
 	free(rules.scratch);
+	json_decref(assets.known);
 	if (!ok)
 		return false;
 

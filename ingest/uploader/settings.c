@@ -39,6 +39,10 @@ static const ConfigKey keys[] = {
 	{"S3_PART_SIZE", CONFIG_INT, AT(s3_part_size), "16777216", 5242880, 1073741824},
 	{"S3_TIMEOUT", CONFIG_SECONDS, AT(s3_timeout_s), "300", 1, 86400},
 	{"AWS_SKIP_SSL_VALIDATION", CONFIG_BOOL, AT(skip_ssl_validation), "false", 0, 0},
+	{"ASSETS_BUCKET_NAME", CONFIG_TEXT, AT(assets_bucket), "sessions-assets", 0, 0},
+	{"ASSETS_SIZE_LIMIT", CONFIG_INT, AT(assets_size_limit), "60291456", 1000, 1000000000},
+	{"ASSETS_TIMEOUT", CONFIG_SECONDS, AT(assets_timeout_s), "6", 1, 600},
+	{"ASSETS_PRIVATE_ADDRESSES", CONFIG_BOOL, AT(assets_private_addresses), "false", 0, 0},
 	{"DELIVERIES", CONFIG_INT, AT(deliveries), "32", 0, 1000},
 	{"DELIVERY_TIMEOUT", CONFIG_SECONDS, AT(delivery_timeout_s), "10", 1, 600},
 	{"ALLOW_PRIVATE_ADDRESSES", CONFIG_BOOL, AT(allow_private_addresses), "false", 0, 0},
@@ -173,6 +177,15 @@ check_email(Settings *settings, char *error, size_t error_size)
 }
 
 static bool
+check_bucket(const char *key, const char *name, char *error, size_t error_size)
+{
+	if (name[0] != '\0' && name[0] != '.' && strchr(name, '/') == NULL)
+		return true;
+	snprintf(error, error_size, "%s: \"%s\" is no name of a bucket", key, name);
+	return false;
+}
+
+static bool
 complete_settings(Settings *settings, char *error, size_t error_size)
 {
 	if (!parse_log_level(settings->log_level_name, &settings->log_level))
@@ -190,12 +203,9 @@ complete_settings(Settings *settings, char *error, size_t error_size)
 	if (settings->storage_dir[0] == '\0' ? !check_s3(settings, error, error_size)
 										 : !check_directory(settings, error, error_size))
 		return false;
-	if (settings->bucket_name[0] == '\0' || settings->bucket_name[0] == '.' ||
-		strchr(settings->bucket_name, '/') != NULL)
-	{
-		snprintf(error, error_size, "BUCKET_NAME: \"%s\" is no name of a bucket", settings->bucket_name);
+	if (!check_bucket("BUCKET_NAME", settings->bucket_name, error, error_size) ||
+		!check_bucket("ASSETS_BUCKET_NAME", settings->assets_bucket, error, error_size))
 		return false;
-	}
 	if (!check_email(settings, error, error_size))
 		return false;
 	if (settings->uploader_name[0] == '\0' && !make_name(settings))

@@ -39,6 +39,12 @@ typedef struct Settings
 	int64_t s3_timeout_s; /* for a request */
 	bool skip_ssl_validation;
 
+	/* assets */
+	char *assets_bucket;
+	int64_t assets_size_limit; /* bytes of one, decompressed */
+	int64_t assets_timeout_s;  /* for one, redirections included */
+	bool assets_private_addresses;
+
 	/* messages */
 	int64_t deliveries;			/* hooks called at the same time; 0: this uploader delivers nothing */
 	int64_t delivery_timeout_s; /* for a hook */

@@ -16,7 +16,7 @@ typedef struct Storage Storage;
 
 typedef struct StorageObject
 {
-	const char *key; /* "<session>/dom.mobs": parts of letters, digits and the like, separated by slashes */
+	const char *key; /* "<session>/dom.mobs": parts of letters, digits, "!" and the like, separated by slashes */
 	const void *data;
 	size_t len;
 	const char *content_type;

@@ -20,7 +20,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-#define URL_SIZE 2048
+#define URL_SIZE 6144		 /* a key has 1024 bytes at most, and each may be escaped */
 #define ANSWER_MAX (4 << 20) /* a list of a thousand keys has less than a megabyte */
 #define LISTS_MAX 1000		 /* of a thousand keys each */
 #define PARTS_MAX 10000		 /* S3's limit */
@@ -290,6 +290,31 @@ describe_refusal(const Request *request, const Answer *answer, char *error, size
 			 answer->status, code[0] ? " " : "", code, message[0] ? ": " : "", message);
 }
 
+/* A key has no other bytes that are escaped where URLs are signed than "!". */
+static bool
+make_url(char url[URL_SIZE], const S3 *s3, const Request *request)
+{
+	Buffer text;
+	bool fits;
+
+	init_buffer(&text, URL_SIZE);
+	put_text(&text, s3->url);
+	if (request->key[0] != '\0')
+		put_text(&text, "/");
+	for (const char *pos = request->key; *pos != '\0'; pos++)
+		if (*pos == '!')
+			put_text(&text, "%21");
+		else
+			put_bytes(&text, pos, 1);
+	if (request->query[0] != '\0')
+		put_format(&text, "?%s", request->query);
+	fits = !text.failed && text.len < URL_SIZE;
+	if (fits)
+		memcpy(url, text.data, text.len + 1);
+	free_buffer(&text);
+	return fits;
+}
+
 /* Makes a request once.  False with a message when it got no answer, or one of refusal; *again: trying again may help.
  */
 static bool
@@ -302,8 +327,7 @@ request_once(S3 *s3, const Request *request, Answer *answer, bool *again, char *
 	CURLcode result = CURLE_OUT_OF_MEMORY;
 
 	*again = true;
-	if (snprintf(url, sizeof(url), "%s%s%s%s%s", s3->url, request->key[0] ? "/" : "", request->key,
-				 request->query[0] ? "?" : "", request->query) >= (int) sizeof(url))
+	if (!make_url(url, s3, request))
 	{
 		*again = false;
 		snprintf(error, error_size, "a URL of more than %d bytes", URL_SIZE);

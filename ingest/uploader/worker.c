@@ -32,6 +32,7 @@ typedef struct JobKind
 static const JobKind kinds[] = {
 	{"remove", remove_recordings, NULL},
 	{"recording", store_recording, remove_if_deleted},
+	{"asset", store_asset, NULL},
 };
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -132,6 +133,9 @@ do_claimed(Worker *worker, Job *job, const PGresult *claimed)
 
 	job->payload = payload;
 	job->player = strcmp(PQgetvalue(claimed, 0, 4), "1.20") == 0 ? RECORDING_PLAYER_1_20 : RECORDING_PLAYER_1_27;
+	job->assets_origin = PQgetvalue(claimed, 0, 5);
+	job->assets_left_hosts = PQgetvalue(claimed, 0, 6);
+	job->attempt = atoi(PQgetvalue(claimed, 0, 3));
 	job->permanent = false;
 	job->error[0] = '\0';
 	done = kind->run(job);
@@ -173,7 +177,9 @@ empty_outbox(Worker *worker, Job *job)
 	{
 		PGresult *claimed = ask(worker, job,
 								"SELECT outbox_id, kind, payload, attempts,"
-								" coalesce(current_setting('openreplay.player', true), '')"
+								" coalesce(current_setting('openreplay.player', true), ''),"
+								" coalesce(current_setting('openreplay.assets_origin', true), ''),"
+								" coalesce(current_setting('openreplay.assets_left_hosts', true), '')"
 								" FROM openreplay.claim_outbox($1, $2::text[], 1)",
 								2, params);
 		bool usable = claimed != NULL;
@@ -222,6 +228,7 @@ work(void *argument)
 	Job job = {
 		.settings = uploader->settings,
 		.storage = uploader->storage,
+		.assets_storage = uploader->assets_storage,
 		.metrics = uploader->metrics,
 		.wait = {.timeout_ms = uploader->settings->database_timeout_s * 1000},
 	};

@@ -16,6 +16,7 @@ typedef struct Uploader
 {
 	const Settings *settings;
 	Storage *storage;
+	Storage *assets_storage;
 	Metrics *metrics;
 	bool once; /* end when there is nothing to do now */
 	atomic_bool stopping;

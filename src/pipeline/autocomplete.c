@@ -14,17 +14,12 @@
 #define REMEMBERED_VALUES 50000
 #define MAX_VALUE_BYTES 8000 /* longer ones are no suggestion */
 
-void
-suggest(Pass *pass, int32 project_id, const char *type, WireString value)
+bool
+was_written_lately(Pass *pass, uint64 hash)
 {
 	struct HTAB *remembered = pass->pipeline->suggestions;
-	uint64 hash;
 	bool found;
 
-	if (value.len == 0 || value.len > MAX_VALUE_BYTES)
-		return;
-	hash = hash_bytes_extended((const unsigned char *) value.data, (int) value.len, (uint64) project_id);
-	hash = hash_combine64(hash, hash_bytes_extended((const unsigned char *) type, (int) strlen(type), 0));
 	if (hash_get_num_entries(remembered) >= REMEMBERED_VALUES &&
 		hash_search(remembered, &hash, HASH_FIND, NULL) == NULL)
 	{
@@ -36,7 +31,19 @@ suggest(Pass *pass, int32 project_id, const char *type, WireString value)
 			hash_search(remembered, old, HASH_REMOVE, NULL);
 	}
 	hash_search(remembered, &hash, HASH_ENTER, &found);
-	if (found)
+	return found;
+}
+
+void
+suggest(Pass *pass, int32 project_id, const char *type, WireString value)
+{
+	uint64 hash;
+
+	if (value.len == 0 || value.len > MAX_VALUE_BYTES)
+		return;
+	hash = hash_bytes_extended((const unsigned char *) value.data, (int) value.len, (uint64) project_id);
+	hash = hash_combine64(hash, hash_bytes_extended((const unsigned char *) type, (int) strlen(type), 0));
+	if (was_written_lately(pass, hash))
 		return;
 	row_start(pass->rows, ROWS_AUTOCOMPLETE);
 	put_int32(pass->rows, project_id);

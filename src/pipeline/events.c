@@ -496,6 +496,11 @@ write_tag(BatchContext *context, const WireMessage *message, const WireValue *va
 }
 
 const MessageWriter message_writers[WIRE_TYPE_COUNT] = {
+	[MSG_SetNodeAttributeURLBased] = queue_assets,
+	[MSG_SetCSSDataURLBased] = queue_assets,
+	[MSG_CSSInsertRuleURLBased] = queue_assets,
+	[MSG_AdoptedSSReplaceURLBased] = queue_assets,
+	[MSG_AdoptedSSInsertRuleURLBased] = queue_assets,
 	[MSG_MouseClick] = write_click,
 	[MSG_InputChange] = write_input,
 	[MSG_NetworkRequest] = write_request,

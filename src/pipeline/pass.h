@@ -305,6 +305,8 @@ extern void put_identities(Pass *pass);
 
 /* ---- autocomplete.c ---- */
 
+/* Whether something of this hash was written lately, by this worker; now it was. */
+extern bool was_written_lately(Pass *pass, uint64 hash);
 extern void suggest(Pass *pass, int32 project_id, const char *type, WireString value);
 
 /* ---- session/start.c ---- */

@@ -306,6 +306,18 @@ const TableSpec row_tables[ROW_TABLES] = {
 	[ROWS_AUTOCOMPLETE] = {"public.autocomplete", .order = "project_id, type, value",
 						   .columns = {{"project_id", INT4OID}, {"type", TEXTOID}, {"value", TEXTOID}}},
 
+	/* a key has only the day of the month: what was queued before the day before is another month's */
+	[ROWS_ASSETS] =
+		{.statement =
+			 "WITH queued AS (INSERT INTO openreplay.assets AS a (key, url)"
+			 " SELECT DISTINCT ON (r.key) r.key, r.url FROM %s ORDER BY r.key"
+			 " ON CONFLICT (key) DO UPDATE SET url = excluded.url, state = 'waiting', queued_at = excluded.queued_at"
+			 " WHERE a.queued_at < excluded.queued_at - interval '2 days' RETURNING a.key, a.url)"
+			 " INSERT INTO openreplay.outbox (kind, key, payload)"
+			 " SELECT 'asset', key, jsonb_build_object('key', key, 'url', url) FROM queued ORDER BY key"
+			 " ON CONFLICT (kind, key) DO NOTHING",
+		 .columns = {{"key", TEXTOID}, {"url", TEXTOID}}},
+
 	[ROWS_CHECKPOINTS] =
 		{.statement =
 			 "INSERT INTO openreplay.live_sessions AS l (session_id, last_received_at, last_message_ms, expires_at, "

@@ -1,0 +1,32 @@
+// asset_site.mjs - a site with style sheets and fonts, good ones and traps; prints "ready PORT", counts what is asked for
+import http from 'node:http';
+import zlib from 'node:zlib';
+
+const asked = [];
+const sheet = { 'Content-Type': 'text/css; charset=utf-8' };
+const bomb = zlib.gzipSync(Buffer.alloc(64 << 20));
+const answers = {
+	'/main.css': (out) => out.writeHead(200, sheet).end('@import "more.css"; a:hover{src:url(f.woff2)} b{src:url(gone.woff)} i{background:url(i.png)}'),
+	'/more.css': (out) => out.writeHead(200, sheet).end('@import "main.css"; c{src:url("deep/g.ttf")}'),
+	'/f.woff2': (out) => out.writeHead(200, { 'Content-Type': 'font/woff2' }).end('font f'),
+	'/deep/g.ttf': (out) => out.writeHead(200).end('font g'),
+	'/page.css': (out) => out.writeHead(200, { 'Content-Type': 'text/html' }).end('<p>not found'),
+	'/large.css': (out) => out.writeHead(200, sheet).end(Buffer.alloc(2 << 20, 'a')),
+	'/bomb.css': (out) => out.writeHead(200, { ...sheet, 'Content-Encoding': 'gzip' }).end(bomb),
+	'/file.css': (out) => out.writeHead(302, { Location: 'file:///etc/passwd' }).end(),
+	'/round.css': (out) => out.writeHead(302, { Location: '/round.css' }).end(),
+	'/moved.css': (out) => out.writeHead(301, { Location: '/f.woff2' }).end(),
+	'/link.css': (out) => out.writeHead(302, { Location: 'http://169.254.169.254/latest/x.css' }).end(),
+	'/drip.css': (out) => {
+		out.writeHead(200, sheet);
+		const timer = setInterval(() => out.write('a'), 100);
+		out.on('close', () => clearInterval(timer));
+	},
+	'/asked': (out) => out.end(asked.sort().join(' ')),
+};
+const server = http.createServer((request, out) => {
+	if (request.url !== '/asked')
+		asked.push(request.url);
+	(answers[request.url] ?? (() => out.writeHead(404).end()))(out);
+});
+server.listen(0, '127.0.0.1', () => console.log(`ready ${server.address().port}`));
