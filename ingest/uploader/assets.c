@@ -22,11 +22,11 @@
 #include "uploader/outside.h"
 
 #define REDIRECTS_MAX 10
-#define DEPTH_MAX 5			  /* sheets that name sheets */
-#define NESTED_MAX 100		  /* assets fetched for one sheet, at any depth */
-#define JOB_US 60000000		  /* after this nothing more is begun for one sheet */
-#define TRIES 5				  /* of the outbox, for what may pass */
-#define SHEET_MAX (10 << 20)  /* bytes of a style sheet, which is held while what it names is fetched */
+#define DEPTH_MAX 5			 /* sheets that name sheets */
+#define NESTED_MAX 100		 /* assets fetched for one sheet, at any depth */
+#define JOB_US 60000000		 /* after this nothing more is begun for one sheet */
+#define TRIES 5				 /* of the outbox, for what may pass */
+#define SHEET_MAX (10 << 20) /* bytes of a style sheet, which is held while what it names is fetched */
 #define TYPE_SIZE 128
 #define FILE_NAME_MAX 255 /* of a key that becomes a file */
 #define CACHE_CONTROL "max-age=2628000, immutable, private"
