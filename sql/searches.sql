@@ -145,7 +145,8 @@ SELECT openreplay.count_sessions(:project_id, '{"bookmarked": true, "filters": [
 SELECT pg_temp.try(format('SELECT openreplay.set_favorite_session(5, %s)', :ann)) AS nowhere;
 
 -- One session, and what happened in it.
-SELECT d - 'sessionId' - 'projectId' - 'projectKey' - 'userId' - 'startTs' AS session, d ->> 'sessionId' = pg_temp.id(6)::text AS id FROM openreplay.session(pg_temp.id(6), :ann) AS d;
+SELECT key, value FROM jsonb_each(openreplay.session(pg_temp.id(6), :ann)) WHERE key IN ('userBrowser', 'duration', 'issueTypes', 'metadata', 'favorite', 'viewed', 'live', 'inDB', 'domURL', 'metadata1') ORDER BY key;
+SELECT openreplay.session(pg_temp.id(6)) ->> 'sessionId' = pg_temp.id(6)::text AS as_text;
 SELECT pg_temp.try('SELECT openreplay.session(5)') AS nowhere, openreplay.session_activity(5) AS nothing;
 INSERT INTO public.errors (error_id, project_id, source, name, message, payload) VALUES ('searches-1', :project_id, 'js_exception', 'TypeError', 'x is 100% undefined', '[{"fileName": "m.js", "lineNumber": 10}, {"fileName": "n.js"}]'),
 	('searches-2', :project_id, 'js_exception', 'Error', 'y', '[]'), ('searches-3', :project_id, 'js_exception', 'Error', 'Script error.', '[]'), ('searches-4', :project_id, 'sentry', 'Error', 'z', '{}');

@@ -70,8 +70,7 @@ typedef enum FilterKind
 #define FILTER_GENERATION_FIRST 1  /* "type", such as click */
 #define FILTER_GENERATION_SECOND 2 /* "name", such as CLICK */
 
-/* ---- the catalogue: rows of filters.list.h ------------------------------------------------------------------------
- */
+/* ---- the catalogue: rows of filters.list.h ----------------------------------------------------------------------- */
 
 typedef struct FilterOperator
 {
@@ -143,8 +142,7 @@ extern char *list_filter_properties(FilterKind kind);
 extern char *list_filter_events(int generation);
 extern char *list_filter_attributes(void);
 
-/* ---- a filter -----------------------------------------------------------------------------------------------------
- */
+/* ---- a filter ---------------------------------------------------------------------------------------------------- */
 
 /* One comparison with a list of values: any of them for positive ones, none of them for negative ones. */
 typedef struct FilterCondition
@@ -236,8 +234,7 @@ extern void parse_filter_items(Filter *filter, JsonbContainer *list);
 
 extern void set_filter_range(Filter *filter, int64 from_ts, int64 to_ts, bool to_exclusive);
 
-/* ---- sessions -----------------------------------------------------------------------------------------------------
- */
+/* ---- sessions ---------------------------------------------------------------------------------------------------- */
 
 /*
  * Appends what follows FROM: sessions as s, and as m what they were found by where that takes a join.  More joins may
@@ -251,8 +248,7 @@ extern void add_sessions_where(Sql *sql, const Filter *filter);
 /* Bounds of a column of session ids, for tables that are joined to s: they let the planner skip months. */
 extern void add_session_bounds(Sql *sql, const Filter *filter, const char *column);
 
-/* ---- events -------------------------------------------------------------------------------------------------------
- */
+/* ---- events ------------------------------------------------------------------------------------------------------ */
 
 /* Appends what follows FROM or JOIN: events of the kind as e, with what they refer to as d. */
 extern void add_events(Sql *sql, FilterKind kind);

@@ -66,8 +66,7 @@ typedef struct Search
 	int32 viewer_id; /* who asks */
 } Search;
 
-/* ---- options ------------------------------------------------------------------------------------------------------
- */
+/* ---- options ----------------------------------------------------------------------------------------------------- */
 
 static void
 refuse_option(const char *name, const char *value, const char *hint)
@@ -155,8 +154,7 @@ get_search(FunctionCallInfo fcinfo, int viewer_argument)
 	return search;
 }
 
-/* ---- pages --------------------------------------------------------------------------------------------------------
- */
+/* ---- pages ------------------------------------------------------------------------------------------------------- */
 
 static void
 add_from_where(Sql *sql, Search *search)
@@ -346,8 +344,7 @@ openreplay_search_sessions(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* ---- all of them --------------------------------------------------------------------------------------------------
- */
+/* ---- all of them ------------------------------------------------------------------------------------------------- */
 
 static int64
 milliseconds(TimestampTz moment)
@@ -431,8 +428,7 @@ openreplay_explain_sessions(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* ---- what there is to filter by -----------------------------------------------------------------------------------
- */
+/* ---- what there is to filter by ---------------------------------------------------------------------------------- */
 
 static const char *const type_names[] = {
 	[FILTER_TEXT] = "text",		  [FILTER_NUMBER] = "number", [FILTER_BOOLEAN] = "boolean",

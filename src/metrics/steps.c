@@ -12,7 +12,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "common/int.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/array.h"
@@ -71,8 +70,7 @@ get_steps(FunctionCallInfo fcinfo)
 	return steps;
 }
 
-/* follow_step(state, steps integer[], step integer, "timestamp" bigint, key bigint); steps are those of the first call
- */
+/* follow_step(state, steps integer[], step integer, "timestamp" bigint, key bigint); steps are the first call's */
 Datum
 openreplay_follow_step(PG_FUNCTION_ARGS)
 {
