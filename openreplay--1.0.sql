@@ -3699,9 +3699,8 @@ $$;
 COMMENT ON FUNCTION openreplay.queue_removal(bigint[]) IS
 	'Queues the removal of all that storage holds of sessions, up to a thousand in a row of the outbox, and takes back what was queued for them. Whoever deletes sessions does so in the same transaction.';
 
-/*
- * A key is of a day of the month, so what was queued more than two days ago is that of another month, and fetched anew.
- */
+-- ---- assets ----
+
 CREATE FUNCTION openreplay.forget_assets() RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
