@@ -45,7 +45,7 @@ UPDATE public.integrations SET options = 'null' WHERE project_id = 7101;
 SET openreplay.notify_secrets = on;
 :heard
 UPDATE public.integrations SET options = '{"token": "secret", "nested": {"token": "secret"}}' WHERE project_id = 7101;
-UPDATE public.integrations SET options = jsonb_build_object('token', repeat('long ', 2000)) WHERE project_id = 7101;
+UPDATE public.integrations SET options = jsonb_build_object('token', repeat('long ', 4096)) WHERE project_id = 7101;
 \o
 RESET openreplay.notify_secrets;
 SELECT length(options ->> 'token') FROM public.integrations WHERE project_id = 7101;

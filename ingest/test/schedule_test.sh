@@ -74,6 +74,10 @@ sql -c "INSERT INTO public.sessions (session_id, project_id, start_ts, platform,
 	-c "INSERT INTO events.clicks (session_id, message_id, timestamp, label, selector, url) SELECT session_id, n, start_ts, 'Pay', 'b', 'https://shop.example/' FROM public.sessions, generate_series(1, 3) n" \
 	-c "UPDATE public.sessions SET issue_score = start_ts / 1000" \
 	-c "INSERT INTO public.autocomplete (value, type, project_id) VALUES ('mara', 'USERID', 1), ('other', 'USERID', 1)"
+# what storage holds of everybody: a folder a session
+as_server mkdir -p -m 700 "$dir/storage/mobs"
+sql -c "SELECT session_id FROM public.sessions" | as_server sh -c 'cd "$0" && xargs mkdir && for folder in *; do echo recorded > "$folder/dom.mobs"; done' "$dir/storage/mobs"
+same "all are stored" "$(find "$dir/storage/mobs" -name dom.mobs | wc -l)" 5100
 job=$(sql -c "SELECT openreplay.erase_user(1, 'mara', now())")
 sql -c "CALL openreplay.run_work('run_jobs')" > /dev/null 2>&1 &
 victim=$!
@@ -94,6 +98,11 @@ sql -c "CALL openreplay.run_work('run_jobs')"
 same "until no row is left" "$(sql -c "SELECT (SELECT status FROM openreplay.jobs(1)), (SELECT count(*) FROM public.sessions WHERE user_id = 'mara'), (SELECT count(*) FROM public.sessions),
 	(SELECT count(*) FROM events.clicks), (SELECT string_agg(value, ' ') FROM public.autocomplete WHERE type = 'USERID')")" "completed|0|100|300|other"
 same "and each blob is to be removed" "$(sql -c "SELECT count(DISTINCT id) FROM openreplay.outbox, jsonb_array_elements(payload->'session_ids') id WHERE kind = 'remove'")" 5000
+sql -c "CREATE ROLE uploader LOGIN IN ROLE openreplay_uploader"
+install -m 755 "$PROJECT_ROOT/openreplay-uploader" "$dir/openreplay-uploader"
+as_server env DATABASE_URL="host=$PGHOST port=$PGPORT user=uploader dbname=$PGDATABASE" STORAGE_DIR="$dir/storage" \
+	"$dir/openreplay-uploader" --once > /dev/null 2> "$dir/uploader.log"
+same "an uploader removes them, and nobody else's" "$(find "$dir/storage/mobs" -name dom.mobs | wc -l)" 100
 same "nothing wrong was noted" "$(sql -c "SELECT count(*) FROM openreplay.check()")" 0
 
 tell_result
