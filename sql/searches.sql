@@ -57,6 +57,8 @@ SET LOCAL transaction_read_only = on;
 \x on
 SELECT pg_temp.n(session_id) AS n, * FROM openreplay.search_sessions(:project_id, '{"limit": 1, "sort": "duration", "order": "asc", "filters": [{"type": "metadata", "source": "it''s \"odd\"", "operator": "is", "value": ["ye''s"]}]}');
 \x off
+SELECT openreplay.count_sessions(:project_id, '{"filters": [{"type": "location", "operator": "is", "value": ["/a"]}, {"type": "click", "operator": "on", "value": ["Buy"]}]}') AS in_order,
+	(SELECT count(*) FROM openreplay.explain_sessions(:project_id, '{"filters": [{"type": "error", "operator": "isAny"}]}')) > 0 AS explained, (SELECT count(*) FROM openreplay.filter_catalogue()) > 100 AS catalogue;
 -- edges of a range are inside; a session that goes on is in no search
 SELECT array_agg(pg_temp.n(session_id)) AS in_range FROM openreplay.search_sessions(:project_id, jsonb_build_object('startTimestamp', 1620640060000, 'endTimestamp', 1620640180000));
 SELECT array_agg(pg_temp.n(session_id)) AS nearly FROM openreplay.search_sessions(:project_id, jsonb_build_object('startDate', 1620640060001, 'endDate', 1620640179999));

@@ -103,6 +103,20 @@ add_event_where(Sql *sql, const Filter *filter, const FilterEvent *event)
 		add_event_sources(sql, event);
 }
 
+/* Whether a condition of an event is about its session. */
+static bool
+asks_session(const FilterEvent *event)
+{
+	for (int i = 0; i < event->nconditions; i++)
+	{
+		const char *expression = event->conditions[i].expression;
+
+		if (expression != NULL && (strncmp(expression, "s.", 2) == 0 || strstr(expression, "(s.") != NULL))
+			return true;
+	}
+	return false;
+}
+
 static void
 add_exists(Sql *sql, const Filter *filter, const FilterEvent *event)
 {
@@ -171,20 +185,6 @@ needs_times(const Filter *filter)
 	for (int i = 0; i < filter->nconditions; i++)
 		if (filter->conditions[i].nsources > 0 && filter->nevents > 0)
 			return true;
-	return false;
-}
-
-/* Whether a condition of an event is about its session. */
-static bool
-asks_session(const FilterEvent *event)
-{
-	for (int i = 0; i < event->nconditions; i++)
-	{
-		const char *expression = event->conditions[i].expression;
-
-		if (expression != NULL && (strncmp(expression, "s.", 2) == 0 || strstr(expression, "(s.") != NULL))
-			return true;
-	}
 	return false;
 }
 
@@ -271,6 +271,33 @@ add_sessions(Sql *sql, const Filter *filter, bool with_times)
 		add_span(sql, filter);
 }
 
+/*
+ * Whether events of which one is enough are asked for together.  As many EXISTS with OR between them no join can serve;
+ * one of all of them is a semi-join.  With conditions on sessions these may be few, and each is looked up.
+ */
+static bool
+asks_together(const Filter *filter)
+{
+	for (int i = 0; i < filter->nevents; i++)
+		if (filter->events[i].negated || asks_session(&filter->events[i]))
+			return false;
+	return filter->order == FILTER_OR && filter->nevents > 1 && filter->nconditions == 0;
+}
+
+static void
+add_exists_together(Sql *sql, const Filter *filter)
+{
+	sql_add(sql, " AND EXISTS (SELECT FROM (");
+	for (int i = 0; i < filter->nevents; i++)
+	{
+		sql_add(sql, "%sSELECT e.session_id FROM ", i == 0 ? "" : " UNION ALL ");
+		add_events(sql, filter->events[i].kind);
+		sql_add(sql, " WHERE ");
+		add_event_where(sql, filter, &filter->events[i]);
+	}
+	sql_add(sql, ") x WHERE x.session_id = s.session_id)");
+}
+
 void
 add_sessions_where(Sql *sql, const Filter *filter)
 {
@@ -282,6 +309,11 @@ add_sessions_where(Sql *sql, const Filter *filter)
 	}
 	if (is_ordered(filter) || filter->nevents == 0)
 		return;
+	if (asks_together(filter))
+	{
+		add_exists_together(sql, filter);
+		return;
+	}
 	sql_add(sql, " AND (");
 	for (int i = 0; i < filter->nevents; i++)
 	{
