@@ -356,10 +356,21 @@ SELECT item, found, defined FROM answers WHERE found <> defined ORDER BY item::t
 --
 CREATE TEMP TABLE mixes AS
 	SELECT n, jsonb_build_object('eventsOrder', (ARRAY['then', 'and', 'or'])[1 + n % 3], 'filters', (
-			SELECT jsonb_agg(item) FROM (SELECT item FROM cases TABLESAMPLE BERNOULLI (30) WHERE n > 0 ORDER BY random() LIMIT 1 + n % 4) AS chosen)) AS filter
+			SELECT jsonb_agg(item) FROM (SELECT item FROM cases TABLESAMPLE BERNOULLI (30) REPEATABLE (n) ORDER BY random() LIMIT 1 + n % 4) AS chosen)) AS filter
 	FROM generate_series(1, 400) AS n;
 CREATE TEMP TABLE mixed AS
 	SELECT filter, pg_temp.found(filter, :project_id) AS found, pg_temp.defined(filter, :project_id) AS defined FROM mixes WHERE filter -> 'filters' <> 'null';
 SELECT filter ->> 'eventsOrder' AS "order", count(*) > 50 AS many, count(*) FILTER (WHERE found <> defined) AS different, count(*) FILTER (WHERE found <> '{}') > 10 AS some FROM mixed GROUP BY 1 ORDER BY 1;
 SELECT filter, found, defined FROM mixed WHERE found <> defined ORDER BY filter::text LIMIT 3;
+-- Two things of one moment: either may be the first, so one of them can be followed by what the other is, and either by nothing like itself.
+SELECT session_id AS one FROM recorded WHERE n = 1 \gset
+DELETE FROM events_common.requests WHERE session_id = :one;
+INSERT INTO events_common.requests (session_id, "timestamp", seq_index, url, path, duration, success, status_code, method)
+SELECT session_id, start_ts, i, 'https://b.example/' || path, path, 1, true, status, 'GET' FROM recorded, (VALUES (1, '/first', 200), (2, '/second', 404)) AS r (i, path, status) WHERE session_id = :one;
+SELECT steps, :one IN (SELECT session_id FROM openreplay.matching_sessions(:project_id, jsonb_build_object('eventsOrder', 'then', 'filters', (
+	SELECT jsonb_agg(jsonb_build_object('type', 'fetch', 'isEvent', true, 'operator', 'is', 'value', '[]'::jsonb, 'filters', jsonb_build_array(
+		jsonb_build_object('type', 'fetchStatusCode', 'operator', split_part(step, ' ', 1), 'value', string_to_array(split_part(step, ' ', 2), ',')))) ORDER BY n)
+	FROM unnest(steps) WITH ORDINALITY AS x (step, n))))) AS matches
+FROM (VALUES (ARRAY['= 200', '= 404']), (ARRAY['= 404', '= 200']), (ARRAY['= 200', '= 200']), (ARRAY['>= 200', '>= 200', '>= 200']),
+	(ARRAY['>= 200', '!= 404']), (ARRAY['>= 200', '!= 404,200']), (ARRAY['= 200', '!= 404']), (ARRAY['= 200', '!= 200'])) AS v (steps);
 ROLLBACK;

@@ -117,13 +117,16 @@ compare_events(const void *a, const void *b)
 	return x->key < y->key ? -1 : x->key > y->key;
 }
 
-/* Where following has got to. */
+/*
+ * Where following has got to.  Several events of one time may have reached the step; which of them it is taken to be is
+ * left open as long as it makes no difference to what follows.
+ */
 typedef struct Place
 {
 	int64 timestamp;
-	int kind;	/* of the events of the last step that was reached; 0: none was */
-	bool alone; /* only the event of this key could have reached it */
-	int64 key;
+	int kind;	 /* of the events of the last step that was reached; 0: none was */
+	int64 *keys; /* of those that may have reached it, different ones */
+	int nkeys;
 } Place;
 
 static bool
@@ -131,7 +134,7 @@ may_follow(const StepEvent *event, int kind, const Place *place)
 {
 	if (event->timestamp != place->timestamp)
 		return event->timestamp > place->timestamp;
-	return kind != place->kind || !place->alone || event->key != place->key;
+	return kind != place->kind || place->nkeys > 1 || event->key != place->keys[0];
 }
 
 /* Goes on to the first of a step's events, sorted, that may follow; false when none may. */
@@ -139,28 +142,52 @@ static bool
 reach(Place *place, int kind, const StepEvent *events, int n)
 {
 	Place next = {.kind = kind};
-	int i = 0;
+	int first = 0;
+	int last;
 
-	while (i < n && !may_follow(&events[i], kind, place))
-		i++;
-	if (i == n)
+	while (first < n && !may_follow(&events[first], kind, place))
+		first++;
+	if (first == n)
 		return false;
-	next.timestamp = events[i].timestamp;
-	next.key = events[i].key;
-	next.alone = true;
-	for (int j = i + 1; j < n && events[j].timestamp == next.timestamp; j++)
-		if (events[j].key != next.key && may_follow(&events[j], kind, place))
-			next.alone = false;
+	next.timestamp = events[first].timestamp;
+	for (last = first; last < n && events[last].timestamp == next.timestamp; last++)
+		;
+	next.keys = palloc((last - first) * sizeof(int64));
+	for (int i = first; i < last; i++)
+		if (may_follow(&events[i], kind, place) && (next.nkeys == 0 || next.keys[next.nkeys - 1] != events[i].key))
+			next.keys[next.nkeys++] = events[i].key;
+	if (place->keys != NULL)
+		pfree(place->keys);
 	*place = next;
 	return true;
 }
 
+/* Whether the place can be one that none of these events, sorted, follows; settles which one it is then. */
 static bool
-is_followed(const Place *place, int kind, const StepEvent *events, int n)
+avoid(Place *place, int kind, const StepEvent *events, int n)
 {
+	const StepEvent *only = NULL; /* of the place's own kind and time */
+
 	for (int i = 0; i < n; i++)
-		if (may_follow(&events[i], kind, place))
-			return true;
+	{
+		if (events[i].timestamp < place->timestamp)
+			continue;
+		if (events[i].timestamp > place->timestamp || kind != place->kind)
+			return false;
+		if (only != NULL && only->key != events[i].key)
+			return false; /* whichever the place is, one of the two is another */
+		only = &events[i];
+	}
+	if (only == NULL)
+		return true;
+	for (int i = 0; i < place->nkeys; i++)
+	{
+		if (place->keys[i] != only->key)
+			continue;
+		place->keys[0] = only->key;
+		place->nkeys = 1;
+		return true;
+	}
 	return false;
 }
 
@@ -190,7 +217,7 @@ openreplay_followed_steps(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 		while (last < state->nevents && state->events[last].step == step)
 			last++;
-		if (must_not ? is_followed(&place, kind, state->events + first, last - first)
+		if (must_not ? !avoid(&place, kind, state->events + first, last - first)
 					 : !reach(&place, kind, state->events + first, last - first))
 			break;
 		times[reached++] = Int64GetDatum(place.kind == 0 ? 0 : place.timestamp);
