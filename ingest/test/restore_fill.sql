@@ -147,3 +147,9 @@ INSERT INTO openreplay.broken_batch_log (received_at, session_id, seq, server_id
 SELECT openreplay.change_user(1, 'someone', 'set_property', '{"email": "x@example.com", "visits": 12345678901234567}', now());
 INSERT INTO openreplay.user_devices VALUES (1, public.gen_random_uuid(), 'someone', now());
 INSERT INTO openreplay.alert_runs VALUES (1, now(), 12.50, true, true, NULL);
+
+-- copies of what recordings name, and what the periodic work said
+INSERT INTO openreplay.assets (key, url, state, stored_at, reason) VALUES
+	('https!3A!2F!2Fshop.example!2Fa.css.5', 'https://shop.example/a.css', 'stored', now(), NULL),
+	('https!3A!2F!2Fshop.example!2Fü.css.5', 'https://shop.example/ü.css', 'failed', NULL, '404');
+CALL openreplay.run_work('evaluate_alerts');
