@@ -340,7 +340,8 @@ new_session
 same "a body shorter than announced is waited for" "$(say "POST /v1/web/i HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $token\r\nContent-Length: 100\r\n\r\nshort")" ""
 like "nonsense" "$(say 'nonsense\r\n\r\n')" '@(|HTTP/1.? 4*)'
 like "a negative length" "$(say "POST /v1/web/i HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n")" 'HTTP/1.? 4*'
-like "endless headers" "$(say "GET / HTTP/1.1\r\nHost: x\r\nX: $(printf 'x%.0s' {1..40000})\r\n\r\n")" 'HTTP/1.? 4*'
+# what is still on its way when the server hangs up may cost us the answer
+like "endless headers" "$(say "GET / HTTP/1.1\r\nHost: x\r\nX: $(printf 'x%.0s' {1..40000})\r\n\r\n")" '@(|HTTP/1.? 4*)'
 same "nothing of that is stored" "$(stored)" ""
 ask GET /health
 answers "the server still answers" 200
