@@ -188,7 +188,7 @@ read_range(const char *text, AddressRange *range)
 
 	if (strlen(text) >= sizeof(copy))
 		return false;
-	strcpy(copy, text);
+	memcpy(copy, text, strlen(text) + 1);
 	slash = strchr(copy, '/');
 	if (slash != NULL)
 		*slash++ = '\0';
