@@ -5014,7 +5014,70 @@ END
 $$;
 COMMENT ON FUNCTION openreplay.delete_search(integer, integer) IS 'Deletes a saved search, one''s own or a public one. Raises no_data_found.';
 
--- ==== 12. What goes ================================================================================================
+-- ==== 12. Cards ====================================================================================================
+
+-- ---- every card ----
+
+CREATE FUNCTION openreplay.card_catalogue()
+RETURNS TABLE (generation integer, metric_type text, metric_of text, view_types text, metric_formats text)
+LANGUAGE c STABLE PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_card_catalogue';
+COMMENT ON FUNCTION openreplay.card_catalogue() IS
+	'Which cards there are: metricType and metricOf, how they can be shown, the first being the default, and what they can count. generation 1 and 2: the web frontend''s; their charts have different shapes.';
+
+CREATE FUNCTION openreplay.merge_filters(filter jsonb, more jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+	WITH item AS (
+		SELECT n, e, coalesce((e ->> 'isEvent')::boolean, false) AS is_event, ARRAY[coalesce(e ->> 'name', e ->> 'type'), e ->> 'operator', e ->> 'source'] AS key
+		FROM jsonb_array_elements(CASE jsonb_typeof($1) WHEN 'array' THEN $1 ELSE coalesce(openreplay.flat_filter($1) -> 'filters', '[]') END) WITH ORDINALITY AS x (e, n)
+	), extra AS (
+		SELECT n, e, coalesce((e ->> 'isEvent')::boolean, false) AS is_event, ARRAY[coalesce(e ->> 'name', e ->> 'type'), e ->> 'operator', e ->> 'source'] AS key
+		FROM jsonb_array_elements($2) WITH ORDINALITY AS x (e, n)
+	), merged AS (
+		SELECT i.n, CASE WHEN x.e IS NULL THEN i.e
+				WHEN i.is_event THEN i.e || jsonb_build_object('value', coalesce(i.e -> 'value', '[]') || coalesce(x.e -> 'value', '[]'))
+				ELSE i.e || jsonb_build_object('value', coalesce(x.e -> 'value', '[]')) END AS e
+		FROM item i LEFT JOIN LATERAL (
+			SELECT extra.e FROM extra WHERE extra.key IS NOT DISTINCT FROM i.key AND extra.is_event = i.is_event ORDER BY extra.n LIMIT 1
+		) AS x ON true
+		UNION ALL
+		SELECT 1000000 + x.n, x.e FROM extra x WHERE NOT EXISTS (SELECT FROM item i WHERE i.key IS NOT DISTINCT FROM x.key AND i.is_event = x.is_event)
+	)
+	SELECT CASE jsonb_typeof($1) WHEN 'object' THEN $1 - 'events' ELSE '{}' END || jsonb_build_object('filters', coalesce(jsonb_agg(e ORDER BY n), '[]')) FROM merged
+$$;
+COMMENT ON FUNCTION openreplay.merge_filters(jsonb, jsonb) IS
+	'A filter with the filters of the card around it: an event that is there with the same operator gets the values besides its own, an attribute gets them instead of its own, what is not there is added.';
+
+CREATE FUNCTION openreplay.try_card(project_id integer, card jsonb, viewer_id integer DEFAULT NULL) RETURNS jsonb
+LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_try_card';
+COMMENT ON FUNCTION openreplay.try_card(integer, jsonb, integer) IS
+	'The chart of a card as the web frontend''s JSON, without the object "data" around it: {"metricType", "metricOf": what is asked, see openreplay.card_catalogue(); "viewType", "metricFormat"; "startTimestamp", "endTimestamp": milliseconds, the last 7 days by default; "density": number of points; '
+	'"series": [{"name", "filter": as for openreplay.search_sessions()}], "filters": more for every series; "limit", "page"; "generation": 1 or 2, for cards that do not tell by themselves}. viewer_id: whose marks and private things count. Raises invalid_parameter_value with a hint that lists what is allowed.';
+
+-- ---- over time ----
+
+CREATE FUNCTION openreplay.timeseries(project_id integer, card jsonb)
+RETURNS TABLE (series text, "timestamp" bigint, value bigint)
+LANGUAGE c STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_timeseries';
+COMMENT ON FUNCTION openreplay.timeseries(integer, jsonb) IS
+	'The rows of a card of metricType timeseries: each series at each point in time, in milliseconds; buckets without sessions have 0.';
+
+-- ---- tables ----
+
+-- ---- funnels ----
+
+-- ---- journeys ----
+
+-- ---- maps ----
+
+-- ---- predefined cards ----
+
+-- ---- users that come back ----
+
+-- ---- saved cards ----
+
+-- ---- dashboards ----
+
+-- ==== 13. What goes ================================================================================================
 
 /*
  * Rows go by whole partitions where that is possible, and else session by session in small transactions. Everything here
@@ -6173,7 +6236,7 @@ $$;
 COMMENT ON FUNCTION openreplay.session_clicks(bigint) IS
 	'Clicks of a session as its replay lists them, in the order of time: a series in rage is one row of type CLICKRAGE, with the count of its clicks. Each click is in events.clicks.';
 
--- ==== 13. Watching =================================================================================================
+-- ==== 14. Watching =================================================================================================
 
 -- Functions for their setting: 64 index look-ups a server look expensive to the planner, but compiling them takes seconds.
 CREATE FUNCTION openreplay.batches_waiting() RETURNS bigint
@@ -6307,7 +6370,7 @@ $$;
 COMMENT ON FUNCTION openreplay.check() IS
 	'What is wrong in this database, one row a problem, with an example (mostly a session id); nothing when all is well. Reads every table, so it takes its time; it may run beside everything else.';
 
--- ==== 14. Installation =============================================================================================
+-- ==== 15. Installation =============================================================================================
 
 CREATE FUNCTION openreplay.release_members() RETURNS void
 LANGUAGE plpgsql AS $$
@@ -6404,7 +6467,7 @@ BEGIN
 END
 $$;
 
--- ==== 15. Who may call what ========================================================================================
+-- ==== 16. Who may call what ========================================================================================
 
 REVOKE ALL ON ALL ROUTINES IN SCHEMA openreplay FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.generate_api_key(integer), public.openreplay_version(),
@@ -6498,3 +6561,8 @@ GRANT EXECUTE ON FUNCTION openreplay.check_filter(integer, jsonb), openreplay.ca
 GRANT EXECUTE ON FUNCTION openreplay.set_favorite_session(bigint, integer, boolean), openreplay.view_session(bigint, integer), openreplay.view_error(text, integer),
 	openreplay.set_error_status(text, text), openreplay.save_note(bigint, integer, jsonb, integer), openreplay.delete_note(integer, integer),
 	openreplay.save_search(integer, integer, text, jsonb, boolean, integer), openreplay.delete_search(integer, integer) TO openreplay_admin;
+
+-- ---- cards ----
+
+GRANT EXECUTE ON FUNCTION openreplay.card_catalogue(), openreplay.merge_filters(jsonb, jsonb), openreplay.try_card(integer, jsonb, integer) TO openreplay_reader, openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.timeseries(integer, jsonb) TO openreplay_reader, openreplay_admin;
