@@ -5,7 +5,7 @@ SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS openreplay CASCADE;
 \getenv srcdir PG_ABS_SRCDIR
 \pset format unaligned
-\set include :srcdir/sql/include/try.sql
+\set include :srcdir '/sql/include/try.sql'
 \i :include
 BEGIN;
 SELECT openreplay.ensure_session_partitions('2021-09-01 00:00+00', 1) >= 0 AS ready;

@@ -31,7 +31,7 @@ PG_FUNCTION_INFO_V1(openreplay_try_card);
 PG_FUNCTION_INFO_V1(openreplay_card_catalogue);
 
 static const CardType card_types[] = {
-#define CARD(generation, type, metric, views, formats, traits, chart)                                                  \
+#define CARD(generation, type, metric, views, formats, traits, chart) \
 	{generation, type, metric, views, formats, traits, chart},
 #include "metrics/cards.list.h"
 #undef CARD
@@ -198,7 +198,8 @@ parse_type(Card *card)
 	int generation;
 
 	if (type == NULL)
-		refuse_filter("a card needs a metricType", psprintf("It is one of %s.", list_card_types(FILTER_GENERATION_FIRST, NULL)));
+		refuse_filter("a card needs a metricType",
+					  psprintf("It is one of %s.", list_card_types(FILTER_GENERATION_FIRST, NULL)));
 	generation = card_generation(card->root, type, metric);
 	card->generation = generation;
 	card->type = find_card_type(generation, type, metric);
@@ -223,8 +224,9 @@ parse_view(Card *card)
 	if (view == NULL || view[0] == '\0' || strcmp(views, "chart") == 0)
 		return;
 	if (!is_one_of(views, view))
-		refuse_filter(psprintf("a card of metricType \"%s\" cannot have viewType \"%s\"", card->type->type, shorten(view)),
-					  psprintf("It is one of %s.", views));
+		refuse_filter(
+			psprintf("a card of metricType \"%s\" cannot have viewType \"%s\"", card->type->type, shorten(view)),
+			psprintf("It is one of %s.", views));
 	card->view = view;
 }
 
@@ -248,10 +250,11 @@ parse_format(Card *card)
 				card->format = CARD_SESSIONS;
 				return;
 			}
-			refuse_filter(psprintf("%s of %s cannot have metricFormat \"%s\"", card->type->type, card->type->metric, name),
-						  NULL);
+			refuse_filter(
+				psprintf("%s of %s cannot have metricFormat \"%s\"", card->type->type, card->type->metric, name), NULL);
 		}
-	refuse_filter(psprintf("there is no metricFormat \"%s\"", shorten(name)), "It is sessionCount, userCount or eventCount.");
+	refuse_filter(psprintf("there is no metricFormat \"%s\"", shorten(name)),
+				  "It is sessionCount, userCount or eventCount.");
 }
 
 static void
@@ -480,7 +483,8 @@ openreplay_try_card(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(chart);
 }
 
-/* card_catalogue() returns table (generation integer, metric_type, metric_of text, view_types text[], formats text[]) */
+/* card_catalogue() returns table (generation integer, metric_type, metric_of text, view_types text[], formats text[])
+ */
 Datum
 openreplay_card_catalogue(PG_FUNCTION_ARGS)
 {

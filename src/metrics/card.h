@@ -84,8 +84,8 @@ struct Card
 	int nseries;
 	CardSeries *series;
 	int nbreakdowns;
-	char **breakdowns; /* as written; known to whom breaks down */
-	int sample_rate;   /* percent of the sessions whose events are read; 100: all */
+	char **breakdowns;	  /* as written; known to whom breaks down */
+	int sample_rate;	  /* percent of the sessions whose events are read; 100: all */
 	JsonbContainer *root; /* the whole, for options that only one kind of card has */
 };
 

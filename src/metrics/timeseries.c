@@ -64,8 +64,9 @@ add_points(Sql *sql, const Card *card)
 void
 add_timeseries_chart(Sql *sql, Card *card)
 {
-	sql_add(sql, "SELECT coalesce(jsonb_agg(jsonb_build_object('timestamp', p.\"timestamp\") || p.point ORDER BY "
-				 "p.\"timestamp\"), '[]') FROM (SELECT q.\"timestamp\", jsonb_object_agg(q.name, q.value) AS point FROM (");
+	sql_add(sql,
+			"SELECT coalesce(jsonb_agg(jsonb_build_object('timestamp', p.\"timestamp\") || p.point ORDER BY "
+			"p.\"timestamp\"), '[]') FROM (SELECT q.\"timestamp\", jsonb_object_agg(q.name, q.value) AS point FROM (");
 	add_points(sql, card);
 	sql_add(sql, ") AS q GROUP BY 1) AS p");
 }
