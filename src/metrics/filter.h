@@ -267,6 +267,13 @@ extern void add_steps(Sql *sql, const Filter *filter, const FilterEvent *events,
 /* Appends the aggregate that follows them in order over such rows: openreplay.follow_steps(), a bigint[]. */
 extern void add_follow_steps(Sql *sql, const FilterEvent *events, int nevents);
 
+/*
+ * Appends a subquery: a row (session_id bigint, times bigint[]) for each session that reached the first of the items
+ * and satisfies everything else the filter asks of sessions, filter->events apart; times as add_follow_steps() gives
+ * them.  Only sessions with an event of some item are there, also when the first item must not be.
+ */
+extern void add_reached(Sql *sql, const Filter *filter, const FilterEvent *events, int nevents);
+
 /* One condition, negative as it is; for conditions of the caller's own. */
 extern void add_condition(Sql *sql, const Filter *filter, const FilterCondition *condition);
 

@@ -140,6 +140,16 @@ add_anywhere(Sql *sql, const Filter *filter, const FilterAnywhere *anywhere)
 	sql_add(sql, ")");
 }
 
+static void
+add_all_anywhere(Sql *sql, const Filter *filter)
+{
+	for (int i = 0; i < filter->nanywhere; i++)
+	{
+		sql_add(sql, " AND ");
+		add_anywhere(sql, filter, &filter->anywhere[i]);
+	}
+}
+
 /* ---- sessions ---------------------------------------------------------------------------------------------------- */
 
 /* What does not depend on the events of the list. */
@@ -180,10 +190,10 @@ is_ordered(const Filter *filter)
 }
 
 static bool
-needs_times(const Filter *filter)
+has_issue_sources(const Filter *filter)
 {
 	for (int i = 0; i < filter->nconditions; i++)
-		if (filter->conditions[i].nsources > 0 && filter->nevents > 0)
+		if (filter->conditions[i].nsources > 0)
 			return true;
 	return false;
 }
@@ -223,19 +233,44 @@ add_follow_steps(Sql *sql, const FilterEvent *events, int nevents)
 	sql_add(sql, "]::integer[], t.step, t.\"timestamp\", t.key)");
 }
 
+/* A row (session_id, times) for each session with an event of some item, if it satisfies the conditions on sessions. */
+static void
+add_followed(Sql *sql, const Filter *filter, const FilterEvent *events, int nevents)
+{
+	sql_add(sql, "SELECT t.session_id, ");
+	add_follow_steps(sql, events, nevents);
+	sql_add(sql, " AS times FROM (");
+	add_steps(sql, filter, events, nevents);
+	sql_add(sql, ") t GROUP BY t.session_id");
+}
+
 /* Sessions in whose events the items follow each other. */
 static void
 add_ordered(Sql *sql, const Filter *filter)
 {
-	sql_add(sql,
-			" JOIN (SELECT f.session_id, f.times[1] AS first_event_ts, f.times[%d] AS last_event_ts FROM"
-			" (SELECT t.session_id, ",
+	sql_add(sql, " JOIN (SELECT f.session_id, f.times[1] AS first_event_ts, f.times[%d] AS last_event_ts FROM (",
 			filter->nevents + 1);
-	add_follow_steps(sql, filter->events, filter->nevents);
-	sql_add(sql, " AS times FROM (");
-	add_steps(sql, filter, filter->events, filter->nevents);
-	sql_add(sql, ") t GROUP BY t.session_id) f WHERE f.times[%d] IS NOT NULL) m ON m.session_id = s.session_id",
-			filter->nevents + 1);
+	add_followed(sql, filter, filter->events, filter->nevents);
+	sql_add(sql, ") f WHERE f.times[%d] IS NOT NULL) m ON m.session_id = s.session_id", filter->nevents + 1);
+}
+
+void
+add_reached(Sql *sql, const Filter *filter, const FilterEvent *events, int nevents)
+{
+	sql_add(sql, "SELECT f.session_id, f.times FROM (");
+	add_followed(sql, filter, events, nevents);
+	sql_add(sql, ") f");
+	if (filter->nanywhere > 0 || has_issue_sources(filter))
+	{
+		sql_add(sql, " JOIN public.sessions s ON s.session_id = f.session_id CROSS JOIN LATERAL (SELECT f.times[1] AS "
+					 "first_event_ts, f.times[cardinality(f.times)] AS last_event_ts) m WHERE ");
+		add_session_conditions(sql, filter, true);
+		add_all_anywhere(sql, filter);
+		sql_add(sql, " AND");
+	}
+	else
+		sql_add(sql, " WHERE");
+	sql_add(sql, " cardinality(f.times) > 0");
 }
 
 /* When the items of sessions that satisfy them anyhow were first and last seen. */
@@ -267,7 +302,7 @@ add_sessions(Sql *sql, const Filter *filter, bool with_times)
 	sql_add(sql, "public.sessions s");
 	if (is_ordered(filter))
 		add_ordered(sql, filter);
-	else if (with_times || needs_times(filter))
+	else if (with_times || (filter->nevents > 0 && has_issue_sources(filter)))
 		add_span(sql, filter);
 }
 
@@ -302,11 +337,7 @@ void
 add_sessions_where(Sql *sql, const Filter *filter)
 {
 	add_session_conditions(sql, filter, true);
-	for (int i = 0; i < filter->nanywhere; i++)
-	{
-		sql_add(sql, " AND ");
-		add_anywhere(sql, filter, &filter->anywhere[i]);
-	}
+	add_all_anywhere(sql, filter);
 	if (is_ordered(filter) || filter->nevents == 0)
 		return;
 	if (asks_together(filter))
