@@ -5,7 +5,7 @@
 # Prints "assets: N passed, M failed".
 set -u
 test_name=assets
-. "$(dirname "${BASH_SOURCE[0]}")/http.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/assets.sh"
 
 site_pid=
 stop_all()
@@ -25,47 +25,8 @@ done
 [ "${word:-}" = ready ] || { cat "$work/site"; die "assets_test.sh: the site does not start"; }
 site=http://127.0.0.1:$site_port
 
-start_cluster "$dir" "$port" "shared_preload_libraries = 'openreplay'" "openreplay.database = 'no database'" \
-	"openreplay.assets_origin = 'https://copies.example/assets'" || die "assets_test.sh: cannot start a cluster"
-create_openreplay || die "assets_test.sh: cannot create the extension (make install?)"
-sql -c "CREATE ROLE uploader LOGIN IN ROLE openreplay_uploader"
-as_server mkdir -m 700 "$dir/storage"
-install -m 755 "$PROJECT_ROOT/openreplay-uploader" "$dir/openreplay-uploader"
+start_assets
 
-# visit SETTING_COMMANDS BASE NAME...: a visit whose page links to these, recorded now; sets sid
-visit()
-{
-	local settings=$1 base=$2 messages= name
-	shift 2
-	for name in "$@"; do
-		messages+=", pg_temp.msg(60, pg_temp.uint(4), pg_temp.str('href'), pg_temp.str('$name'), pg_temp.str('$base/'))"
-	done
-	visits=$((${visits:-0} + 1))
-	sid=$({
-		cat "$PROJECT_ROOT/sql/include/encode.sql"
-		echo "$settings"
-		echo "SELECT openreplay.session_id_at(now()) + $visits AS sid \\gset"
-		echo "SELECT pg_temp.start(:sid, 1, now()) \\g /dev/null"
-		echo "SELECT openreplay.append_batch(:sid, pg_temp.batch(0, 0, extract(epoch FROM now())::bigint * 1000, '$base/', 'tab'$messages), now()) \\g /dev/null"
-		echo "SELECT openreplay.process_batches() \\g /dev/null"
-		echo "SELECT :sid;"
-	} | (cd "$PROJECT_ROOT" && sql) | tail -n 1)
-}
-# upload [KEY=VALUE...]
-upload()
-{
-	summary=$(as_server env "DATABASE_URL=host=$PGHOST port=$PGPORT user=uploader dbname=$PGDATABASE" STORAGE_DIR="$dir/storage" \
-		METRICS_FILE="$dir/metrics" ASSETS_TIMEOUT=2 ASSETS_SIZE_LIMIT=1000000 "$@" "$dir/openreplay-uploader" --once 2> "$work/log")
-	code=$?
-}
-failures()
-{
-	grep "^openreplay_uploader_asset_failures_total{reason=\"$1\"}" "$dir/metrics" | cut -d' ' -f2
-}
-state()
-{
-	sql -c "SELECT state || coalesce(': ' || reason, '') FROM openreplay.assets WHERE url = '$1'"
-}
 recorded()
 {
 	sql -c "SELECT convert_from(replace(openreplay.recording($sid)::text, '00', '20')::bytea, 'LATIN1')"
@@ -83,7 +44,7 @@ copied_as()
 # ---- off ----
 
 visit "SET openreplay.assets_origin = '';" "$site" main.css
-same "off, nothing is queued" "$(sql -c "SELECT count(*) FROM openreplay.outbox WHERE kind = 'asset'")" 0
+same "off, nothing is queued" "$(waiting_assets)" 0
 
 # ---- copied ----
 
@@ -102,30 +63,52 @@ same "a sheet in a sheet" "$(copy_of more.css)" "@import \"$site/main.css\"; c{s
 same "a font" "$(copy_of f.woff2)" "font f"
 same "what is gone is counted" "$(failures status)" 1
 like "a recording names the copy" "$(recorded)" "*$(copied_as main.css)*"
-same "nothing waits" "$(sql -c "SELECT count(*) FROM openreplay.outbox WHERE kind = 'asset'")" 0
+same "what is gone is known to have failed" "$(state "$site/gone.woff")" "failed: status 404"
+same "nothing waits" "$(waiting_assets)" 0
 visit '' "$site" main.css
-same "and it is not queued again" "$(sql -c "SELECT count(*) FROM openreplay.outbox WHERE kind = 'asset'")" 0
+same "and it is not queued again" "$(waiting_assets)" 0
 sql -c "UPDATE openreplay.assets SET queued_at = queued_at - interval '30 days', stored_at = stored_at - interval '30 days'" > /dev/null
 visit '' "$site" main.css
-same "but a month later" "$(sql -c "SELECT count(*) FROM openreplay.outbox WHERE kind = 'asset'")" 1
+same "but a month later" "$(waiting_assets)" 1
 sql -c "DELETE FROM openreplay.outbox" > /dev/null
 
 # ---- traps ----
 
-visit '' "$site" page.css large.css bomb.css file.css round.css none.css drip.css
+visit '' "$site" page.css large.css bomb.css bombs.css endless.css headers.css file.css round.css none.css drip.css
 upload ASSETS_PRIVATE_ADDRESSES=true
 same "a web page" "$(state "$site/page.css")" "failed: it is a web page"
 same "too large" "$(state "$site/large.css")" "failed: it is too large"
 same "a bomb" "$(state "$site/bomb.css")" "failed: it is too large"
+same "a bomb in a bomb" "$(state "$site/bombs.css")" "failed: it is too large"
+same "a sheet without end" "$(state "$site/endless.css")" "failed: it is too large"
+same "headers without end" "$(state "$site/headers.css")" "failed: its headers are too large"
 same "a file" "$(state "$site/file.css")" "failed: it leads to what is no http, or on and on"
 same "round and round" "$(state "$site/round.css")" "failed: it leads to what is no http, or on and on"
 same "none" "$(state "$site/none.css")" "failed: status 404"
 same "slow ones are tried again" "$(state "$site/drip.css")" waiting
-same "counted by reason" "$(failures type) $(failures size) $(failures address) $(failures status) $(failures time)" "1 2 2 1 1"
+same "counted by reason" "$(failures type) $(failures size) $(failures address) $(failures status) $(failures time)" "1 5 2 1 1"
 like "a recording names the site's" "$(recorded)" "*$site/page.css*"
 sql -c "UPDATE openreplay.outbox SET attempts = 4, next_try = now() WHERE kind = 'asset'" > /dev/null
 upload ASSETS_PRIVATE_ADDRESSES=true
 same "until they are given up" "$(state "$site/drip.css")" "failed: it takes too long"
+
+# ---- what a sheet names may come later than it ----
+
+visit '' "$site" late.css
+curl -s "$site/asked" > /dev/null
+upload ASSETS_PRIVATE_ADDRESSES=true
+same "a sheet is there at once" "$(copy_of late.css)" "@import \"$(copied_as later.css)\"; a{src:url($site/late.woff)} b{src:url($site/never.woff2)}"
+like "and is tried again" "$(sql -c "SELECT to_be_retried, last_error FROM openreplay.outbox_status")" "1|not all it names is there yet: status 503"
+same "until then nothing is known of what is late" "$(state "$site/late.woff")$(state "$site/latest.ttf")$(state "$site/later.css")" ''
+sql -c "UPDATE openreplay.outbox SET next_try = now() WHERE kind = 'asset'" > /dev/null
+upload ASSETS_PRIVATE_ADDRESSES=true
+same "then it names what came" "$(copy_of late.css)" "@import \"$(copied_as later.css)\"; a{src:url($(copied_as late.woff))} b{src:url($site/never.woff2)}"
+same "so does the sheet in it" "$(copy_of later.css)" "c{src:url($(copied_as latest.ttf))}"
+sql -c "UPDATE openreplay.outbox SET attempts = 4, next_try = now() WHERE kind = 'asset'" > /dev/null
+curl -s "$site/asked" > "$work/before"
+upload ASSETS_PRIVATE_ADDRESSES=true
+same "what never comes is given up" "$(state "$site/never.woff2")|$(waiting_assets)|$code" "failed: status 503|0|0"
+same "what is there was not fetched again" "$(curl -s "$site/asked" | tr ' ' '\n' | grep -c late.woff)" "$(tr ' ' '\n' < "$work/before" | grep -c late.woff)"
 
 # ---- addresses inside ----
 
@@ -138,7 +121,7 @@ visit '' https://shop.example $names
 upload
 same "each is refused" "$(failures address)" "$(wc -w <<< "$names")"
 same "and none is reached" "$(curl -s "$site/asked")" "$before"
-same "and known to have failed" "$(sql -c "SELECT count(*) FROM openreplay.assets WHERE reason = 'its address is loopback, private or reserved'")" \
+same "and known to have failed" "$(sql -c "SELECT count(*) FROM openreplay.assets WHERE reason LIKE 'its address is loopback, private or reserved%'")" \
 	"$(wc -w <<< "$names")"
 sql -c "SELECT openreplay.queue_outbox('asset', '{\"url\": \"file:///etc/passwd.css\", \"key\": \"file!3A!2F!2F!2Fetc!2Fpasswd.css.1\"}')" > /dev/null
 upload

@@ -27,6 +27,7 @@
 #define JOB_US 60000000		 /* after this nothing more is begun for one sheet */
 #define TRIES 5				 /* of the outbox, for what may pass */
 #define SHEET_MAX (10 << 20) /* bytes of a style sheet, which is held while what it names is fetched */
+#define HEADERS_MAX 262144	 /* bytes of an answer's headers, those of redirections included */
 #define TYPE_SIZE 128
 #define FILE_NAME_MAX 255 /* of a key that becomes a file */
 #define CACHE_CONTROL "max-age=2628000, immutable, private"
@@ -40,12 +41,14 @@ typedef struct Copying
 	json_t *seen;	  /* by key: whether there is a copy; false also while it is being fetched */
 	int nested;
 	int64_t end_us;
+	char pending[256]; /* why something a sheet names is not there yet, though it may come; "": nothing is missing so */
 } Copying;
 
 /* What became of one asset. */
 typedef struct Fetched
 {
 	Buffer body;
+	size_t header_bytes;
 	char type[TYPE_SIZE];
 	AssetFailure failure;
 	bool may_pass;
@@ -81,6 +84,16 @@ take_body(char *data, size_t size, size_t count, void *argument)
 	return body->failed ? 0 : size * count;
 }
 
+static size_t
+take_header(char *line, size_t size, size_t count, void *argument)
+{
+	Fetched *fetched = argument;
+
+	(void) line;
+	fetched->header_bytes += size * count;
+	return fetched->header_bytes > HEADERS_MAX ? 0 : size * count;
+}
+
 static bool
 judge_answer(CURL *curl, CURLcode result, bool refused, Fetched *fetched)
 {
@@ -89,9 +102,12 @@ judge_answer(CURL *curl, CURLcode result, bool refused, Fetched *fetched)
 
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
 	if (refused)
-		return fail(fetched, ASSET_ADDRESS, false, "its address is loopback, private or reserved");
+		return fail(fetched, ASSET_ADDRESS, false,
+					"its address is loopback, private or reserved, or its port another protocol's");
 	if (result == CURLE_UNSUPPORTED_PROTOCOL || result == CURLE_URL_MALFORMAT || result == CURLE_TOO_MANY_REDIRECTS)
 		return fail(fetched, ASSET_ADDRESS, false, "it leads to what is no http, or on and on");
+	if (fetched->header_bytes > HEADERS_MAX)
+		return fail(fetched, ASSET_SIZE, false, "its headers are too large");
 	if (status >= 400)
 	{
 		snprintf(reason, sizeof(reason), "status %ld", status);
@@ -147,6 +163,8 @@ fetch(Copying *copying, const char *url, Fetched *fetched)
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, USER_AGENT);
 	curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
 	curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t) settings->assets_size_limit);
+	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
+	curl_easy_setopt(curl, CURLOPT_HEADERDATA, fetched);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &fetched->body);
 	if (!settings->assets_private_addresses)
@@ -205,6 +223,36 @@ is_asset_copied(void *context, UrlText url, UrlText key)
 
 /* ---- style sheets ---- */
 
+static bool
+is_last_try(const Job *job)
+{
+	return job->attempt >= TRIES;
+}
+
+/*
+ * Fetches what a sheet names, and notes how that ended.  What may come with the next try is not noted, nor is a sheet
+ * of which something is missing so: both are fetched again then.
+ */
+static bool
+fetch_nested(Copying *copying, const char *url, const char *key, int depth)
+{
+	Job *job = copying->job;
+	char before[sizeof(copying->pending)];
+	Fetched fetched;
+	bool copied;
+
+	memcpy(before, copying->pending, sizeof(before));
+	copying->pending[0] = '\0';
+	copied = copy_asset(copying, url, key, depth, &fetched);
+	if (!copied && fetched.may_pass)
+		memcpy(copying->pending, fetched.reason, sizeof(fetched.reason));
+	if (copying->pending[0] == '\0' || is_last_try(job))
+		copied = note(job, key, url, copied ? NULL : fetched.reason) && copied;
+	if (before[0] != '\0')
+		memcpy(copying->pending, before, sizeof(before));
+	return copied;
+}
+
 /* AssetRules.wanted, for what a style sheet names. */
 static bool
 copy_nested(void *context, UrlText url, UrlText key)
@@ -212,7 +260,6 @@ copy_nested(void *context, UrlText url, UrlText key)
 	const Sheet *sheet = context;
 	Copying *copying = sheet->copying;
 	char name[ASSET_KEY_LIMIT + 1];
-	Fetched fetched;
 	char *text;
 	json_t *seen;
 	bool copied;
@@ -222,15 +269,19 @@ copy_nested(void *context, UrlText url, UrlText key)
 	if (seen != NULL)
 		return json_is_true(seen);
 	copied = is_copied(copying->job, name, "1 day");
-	if (!copied && (sheet->depth <= 0 || copying->nested >= NESTED_MAX || monotonic_us() > copying->end_us ||
+	if (!copied && (sheet->depth <= 0 || copying->nested >= NESTED_MAX ||
 					json_object_set_new(copying->seen, name, json_false()) != 0))
 		return false;
+	if (!copied && monotonic_us() > copying->end_us)
+	{
+		snprintf(copying->pending, sizeof(copying->pending), "what it names takes too long");
+		return false;
+	}
 	if (!copied)
 	{
 		copying->nested++;
 		text = strndup(url.data, url.len);
-		copied = text != NULL && copy_asset(copying, text, name, sheet->depth - 1, &fetched) &&
-				 note(copying->job, name, text, NULL);
+		copied = text != NULL && fetch_nested(copying, text, name, sheet->depth - 1);
 		free(text);
 	}
 	return json_object_set_new(copying->seen, name, json_boolean(copied)) == 0 && copied;
@@ -335,14 +386,40 @@ is_what_it_says(const char *url, const char *key)
 		   memcmp(bytes, key, made.len) == 0;
 }
 
+/* The asset that was queued, with all it names.  False when another try may give more. */
+static bool
+copy_queued(Job *job, const char *url, const char *key)
+{
+	Copying copying = {.job = job, .end_us = monotonic_us() + JOB_US};
+	Fetched fetched = {.may_pass = true, .reason = "out of memory"};
+	bool copied;
+
+	copying.rules.origin = (UrlText){job->assets_origin, strlen(job->assets_origin)};
+	copying.rules.day = day_of(key);
+	copying.curl = curl_easy_init();
+	copying.seen = json_object();
+	copied = copying.curl != NULL && copying.seen != NULL &&
+			 json_object_set_new(copying.seen, key, json_false()) == 0 &&
+			 copy_asset(&copying, url, key, DEPTH_MAX, &fetched);
+	curl_easy_cleanup(copying.curl);
+	json_decref(copying.seen);
+	if (copied ? copying.pending[0] != '\0' && !is_last_try(job) : fetched.may_pass && !is_last_try(job))
+	{
+		/* a sheet is of use meanwhile, with the site's URLs in it */
+		if (copied && !note(job, key, url, NULL))
+			return false;
+		snprintf(job->error, sizeof(job->error), "%s%s", copied ? "not all it names is there yet: " : "",
+				 copied ? copying.pending : fetched.reason);
+		return false;
+	}
+	return note(job, key, url, copied ? NULL : fetched.reason);
+}
+
 bool
 store_asset(Job *job)
 {
 	const char *url = json_string_value(json_object_get(job->payload, "url"));
 	const char *key = json_string_value(json_object_get(job->payload, "key"));
-	Copying copying = {.job = job, .end_us = monotonic_us() + JOB_US};
-	Fetched fetched;
-	bool copied;
 
 	if (url == NULL || key == NULL || !is_what_it_says(url, key))
 	{
@@ -352,24 +429,8 @@ store_asset(Job *job)
 	}
 	if (job->assets_origin[0] == '\0')
 		return note(job, key, url, "openreplay.assets_origin is empty");
-	copying.rules.origin = (UrlText){job->assets_origin, strlen(job->assets_origin)};
-	copying.rules.day = day_of(key);
-	copying.curl = curl_easy_init();
-	copying.seen = json_object();
-	copied = copying.curl != NULL && copying.seen != NULL && json_object_set_new(copying.seen, key, json_false()) == 0;
-	if (copied)
-		copied = copy_asset(&copying, url, key, DEPTH_MAX, &fetched);
-	else
-	{
-		fetched = (Fetched){.may_pass = true};
-		snprintf(fetched.reason, sizeof(fetched.reason), "out of memory");
-	}
-	curl_easy_cleanup(copying.curl);
-	json_decref(copying.seen);
-	if (!copied && fetched.may_pass && job->attempt < TRIES)
-	{
-		snprintf(job->error, sizeof(job->error), "%s", fetched.reason);
-		return false;
-	}
-	return note(job, key, url, copied ? NULL : fetched.reason);
+	/* a style sheet that names it was first */
+	if (job->attempt == 1 && is_copied(job, key, "1 day"))
+		return true;
+	return copy_queued(job, url, key);
 }

@@ -114,7 +114,8 @@ judge_hook(Delivery *delivery, CURLcode result, Outcome *outcome)
 		return;
 	if (delivery->refused)
 		snprintf(outcome->error, sizeof(outcome->error),
-				 "%s: its address is loopback, private or reserved, which ALLOW_PRIVATE_ADDRESSES does not allow",
+				 "%s: its address is loopback, private or reserved, or its port another protocol's, which"
+				 " ALLOW_PRIVATE_ADDRESSES does not allow",
 				 delivery->receiver);
 	else if (status >= 200)
 		snprintf(outcome->error, sizeof(outcome->error), "%s answered %ld%s", delivery->receiver, status,

@@ -15,9 +15,13 @@
 /* False for loopback, private, link-local, multicast and reserved addresses, also as IPv6 carries them. */
 extern bool is_outside(const struct sockaddr *address);
 
+/* False for ports of other protocols, to which no browser goes either: a request sent there may be a command. */
+extern bool is_web_port(unsigned port);
+
 /*
- * From here on curl connects to addresses outside only; *refused becomes true when it wanted to go elsewhere, and must
- * live as long as the transfer.  Proxies of the environment are not used, as they would connect in our place.
+ * From here on curl connects to addresses outside only, and to ports of the web; *refused becomes true when it wanted
+ * to go elsewhere, and must live as long as the transfer.  Proxies of the environment are not used, as they would
+ * connect in our place.
  */
 extern void keep_outside(CURL *curl, bool *refused);
 
