@@ -54,6 +54,9 @@ const answers = {
 const server = http.createServer((request, out) => {
 	if (request.url !== '/asked')
 		asked.push(request.url);
-	(answers[request.url] ?? (() => out.writeHead(404).end()))(out);
+	if (request.url.startsWith('/any/')) // says what was asked for
+		out.writeHead(200, sheet).end(`/* ${request.url} */`);
+	else
+		(answers[request.url] ?? (() => out.writeHead(404).end()))(out);
 });
 server.listen(0, '127.0.0.1', () => console.log(`ready ${server.address().port}`));

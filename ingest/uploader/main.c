@@ -167,6 +167,7 @@ main(int argc, char **argv)
 	uploader.storage = open_storage(&settings, error, sizeof(error));
 	assets_settings = settings;
 	assets_settings.bucket_name = settings.assets_bucket;
+	assets_settings.s3_tags = settings.assets_s3_tags;
 	/* two storages of one name would write the same partial files */
 	snprintf(assets_name, sizeof(assets_name), "%s.assets", settings.uploader_name);
 	assets_settings.uploader_name = assets_name;

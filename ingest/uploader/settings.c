@@ -15,6 +15,7 @@
 #include "uploader/mail.h"
 
 #define SECRET_MAX 4096
+#define TAGS_MAX 10 /* of an S3 object */
 
 #define AT(field) offsetof(Settings, field)
 
@@ -38,8 +39,10 @@ static const ConfigKey keys[] = {
 	{"S3_ADDRESSING", CONFIG_TEXT, AT(s3_addressing), "auto", 0, 0},
 	{"S3_PART_SIZE", CONFIG_INT, AT(s3_part_size), "16777216", 5242880, 1073741824},
 	{"S3_TIMEOUT", CONFIG_SECONDS, AT(s3_timeout_s), "300", 1, 86400},
+	{"S3_TAGS", CONFIG_TEXT, AT(s3_tags), "", 0, 0},
 	{"AWS_SKIP_SSL_VALIDATION", CONFIG_BOOL, AT(skip_ssl_validation), "false", 0, 0},
 	{"ASSETS_BUCKET_NAME", CONFIG_TEXT, AT(assets_bucket), "sessions-assets", 0, 0},
+	{"ASSETS_S3_TAGS", CONFIG_TEXT, AT(assets_s3_tags), "", 0, 0},
 	{"ASSETS_SIZE_LIMIT", CONFIG_INT, AT(assets_size_limit), "60291456", 1000, 1000000000},
 	{"ASSETS_TIMEOUT", CONFIG_SECONDS, AT(assets_timeout_s), "6", 1, 600},
 	{"ASSETS_PRIVATE_ADDRESSES", CONFIG_BOOL, AT(assets_private_addresses), "false", 0, 0},
@@ -114,6 +117,34 @@ read_secret(const char *key, const char *path, char **secret, char *error, size_
 	return true;
 }
 
+/* As the header has them: up to ten, each "key=value", escaped as in a query. */
+static bool
+check_tags(const char *name, const char *tags, char *error, size_t error_size)
+{
+	const char *pos = tags;
+	int count = 0;
+	bool ok = true;
+
+	while (ok && *pos != '\0')
+	{
+		size_t len = strcspn(pos, "&");
+		const char *equals = memchr(pos, '=', len);
+
+		ok = ++count <= TAGS_MAX && equals != NULL && equals > pos &&
+			 memchr(equals + 1, '=', len - (size_t) (equals + 1 - pos)) == NULL;
+		for (size_t i = 0; ok && i < len; i++)
+			ok = pos[i] > ' ' && pos[i] < 0x7f;
+		pos += len;
+		if (*pos == '&')
+			ok = *++pos != '\0' && ok;
+	}
+	if (!ok || strlen(tags) > 2000)
+		snprintf(error, error_size,
+				 "%s: \"%.100s\" is no list of up to %d tags: key=value&key=value, escaped as in a URL", name, tags,
+				 TAGS_MAX);
+	return ok && strlen(tags) <= 2000;
+}
+
 static bool
 check_s3(Settings *settings, char *error, size_t error_size)
 {
@@ -145,7 +176,8 @@ check_s3(Settings *settings, char *error, size_t error_size)
 				 settings->aws_endpoint);
 		return false;
 	}
-	return true;
+	return check_tags("S3_TAGS", settings->s3_tags, error, error_size) &&
+		   check_tags("ASSETS_S3_TAGS", settings->assets_s3_tags, error, error_size);
 }
 
 static bool

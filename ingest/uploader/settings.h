@@ -38,9 +38,11 @@ typedef struct Settings
 	int64_t s3_part_size; /* larger objects are sent in parts of so many bytes */
 	int64_t s3_timeout_s; /* for a request */
 	bool skip_ssl_validation;
+	char *s3_tags; /* of recordings: "key=value&key=value"; "": none */
 
 	/* assets */
 	char *assets_bucket;
+	char *assets_s3_tags;
 	int64_t assets_size_limit; /* bytes of one, decompressed */
 	int64_t assets_timeout_s;  /* for one, redirections included */
 	bool assets_private_addresses;

@@ -23,9 +23,11 @@ stop_s3()
 	[ -z "$s3_pid" ] || { kill -KILL "$s3_pid" 2> /dev/null; wait "$s3_pid" 2> /dev/null; }
 	s3_pid=
 }
+site_pid=
 stop_all()
 {
 	stop_s3
+	[ -z "$site_pid" ] || { kill -KILL "$site_pid" 2> /dev/null; wait "$site_pid" 2> /dev/null; }
 	clean_up
 }
 trap stop_all EXIT
@@ -56,6 +58,12 @@ faults()
 requests()
 {
 	curl -s "http://127.0.0.1:$s3_port/-/requests" | tr '\n' ' ' | sed 's/ *$//'
+}
+
+# tags: those that came since it was last asked, "METHOD PATH TAGS" each
+tags()
+{
+	curl -s "http://127.0.0.1:$s3_port/-/tags" | sed '/^$/d'
 }
 
 # s3 METHOD PATH [CURL_ARGUMENT...]: a signed request, as anybody else would make it
@@ -159,12 +167,16 @@ same "put right, it is stored" "$code|$(sql -c "SELECT count(*) FROM openreplay.
 # ---- what passes is waited for ----
 
 requests > /dev/null
-for fault in 503 500 429 '"cut"' '"cut answer"'; do
+for fault in 503 500 429 '"cut"' '"cut answer"' '"damage"' '{"status": 400, "code": "RequestTimeout"}' '{"status": 409, "code": "OperationAborted"}'; do
 	again "$session"
 	faults "[\"pass\", $fault, $fault]"
 	upload
 	same "$fault twice" "$code|$(whole "$session")" "0|0"
 done
+again "$session"
+faults '[{"status": 503, "code": "SlowDown", "after": 2}]'
+upload
+like "for as long as it asks" "$code|$(grep -o 'pause_ms=[0-9]*' "$work/log")" "0|pause_ms=2000"
 again "$session"
 faults '["hang"]'
 upload S3_TIMEOUT=1
@@ -218,10 +230,14 @@ parts()
 	sql -c "SELECT substring(openreplay.decompress_body(pg_read_binary_file('$dir/got')) FROM 513 FOR length(bytes)) = bytes FROM noise"
 }
 requests > /dev/null
+tags > /dev/null
 again "$session"
-upload S3_PART_SIZE=5242880
+upload S3_PART_SIZE=5242880 'S3_TAGS=keep=180d&team=web%20shop'
 same "three parts" "$code|$(requests)" "0|PUT 200 PUT 200 PUT 200 POST 200 PUT 200 PUT 200 PUT 200 POST 200"
 same "are one object" "$(parts)" t
+tags=$(tags)
+like "with its tags, and each other object with them" "$tags" "PUT /mobs/$session/devtools.mob *POST /mobs/$session/1760000000000_1.tar.zst keep=180d&team=web%20shop"
+same "which none lacks" "$(wc -l <<< "$tags")|$(grep -vc ' keep=180d&team=web%20shop$' <<< "$tags")" "4|0"
 s3 DELETE "/mobs/$session/1760000000000_1.tar.zst"
 again "$session"
 faults '["pass", "pass", "pass", 500, "pass", "cut", "pass", "pass", "cut answer"]'
@@ -239,6 +255,42 @@ same "and nothing is there" "$(s3 HEAD "/mobs/$session/1760000000000_1.tar.zst" 
 sql -c "SELECT openreplay.retry_outbox()" > /dev/null
 upload S3_PART_SIZE=5242880
 same "later it is" "$code|$(parts)" "0|t"
+
+# ---- keys of assets have every byte that a URL can have ----
+
+node "$here/../asset_site.mjs" > "$work/site" 2>&1 &
+site_pid=$!
+for n in $(seq 100); do
+	read -r word site_port < "$work/site" && [ "$word" = ready ] && break
+	sleep 0.1
+done
+site=http://127.0.0.1:$site_port
+sheets=("any/a!b'(c)*d.css" 'any/e+f&g=h;i$j,k.css?l=m/n&o' 'any/p%20q%2Fr~s.css' 'any/[t]{u}|v^w`x.css' 'any/é"<y>\z.css' 'any/@:%7E%21.css#1')
+{
+	cat "$PROJECT_ROOT/sql/include/encode.sql"
+	echo "SET openreplay.assets_origin = 'https://copies.example';"
+	echo "SELECT openreplay.session_id_at(now()) AS sid \\gset"
+	echo "SELECT pg_temp.start(:sid, 1, now());"
+	printf "SELECT openreplay.append_batch(:sid, pg_temp.batch(0, 0, extract(epoch FROM now())::bigint * 1000, '$site/', 'tab'"
+	for sheet in "${sheets[@]}"; do
+		printf ", pg_temp.msg(60, pg_temp.uint(4), pg_temp.str('href'), pg_temp.str('%s'), pg_temp.str('$site/'))" "${sheet//\'/\'\'}"
+	done
+	echo "), now());"
+	echo "SELECT openreplay.process_batches();"
+} | (cd "$PROJECT_ROOT" && sql) > /dev/null
+sql -c "ALTER ROLE uploader SET openreplay.assets_origin = 'https://copies.example'"
+upload ASSETS_BUCKET_NAME=copies ASSETS_PRIVATE_ADDRESSES=true 'ASSETS_S3_TAGS=keep=40d'
+like "all are copied" "$code|$summary" "0|copied ${#sheets[@]} assets*"
+same "with tags of their own" "$(tags | sed 's/.* //' | sort | uniq -c | tr -s ' ')" " ${#sheets[@]} keep=40d"
+while IFS='|' read -r key url; do
+	# as the player asks for it: path-escaped
+	same "$url" "$(s3 GET "/copies/${key//!/%21}")" "/* $(curl -s --globoff "${url%%#*}" | cut -d' ' -f2) */"
+done < <(sql -c "SELECT key, url FROM openreplay.assets WHERE state = 'stored'")
+like "their type" "$(s3 HEAD "/copies/$(sql -c "SELECT replace(min(key), '!', '%21') FROM openreplay.assets")" -I)" *"content-type: text/css"*
+sql -c "ALTER ROLE uploader RESET openreplay.assets_origin"
+like "what is no tag" "$(upload S3_TAGS='a=b&c'; cat "$work/log")" '*configuration: S3_TAGS: "a=b&c" is no list of up to 10 tags*'
+same "nor is an eleventh" "$(upload "ASSETS_S3_TAGS=$(printf '&%s=1' a b c d e f g h i j k | cut -c2-)"; echo "$code")" 2
+same "nor what has two equals signs" "$(upload S3_TAGS='a=b=c'; echo "$code")" 2
 
 # ---- signed URLs ----
 
@@ -280,6 +332,7 @@ same "the secret is in no log" "$(as_server grep -c "$s3_secret" "$dir/postgresq
 
 # ---- deleting ----
 
+s3 PUT "/mobs/$session/a%20%26b%27%3Cc.webm" > /dev/null
 sql -c "DELETE FROM public.sessions WHERE session_id = $session"
 faults '["pass", "pass", 503, "cut answer"]'
 upload

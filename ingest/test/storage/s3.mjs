@@ -1,12 +1,13 @@
 /*
  * s3.mjs - an S3 server for tests: s3rver stores, in front of it every request's signature is verified, and faults can be ordered
  *
- *   node s3.mjs DIRECTORY SECRET        prints "port N" when it is ready; access key S3RVER, bucket mobs, region us-test-1
+ *   node s3.mjs DIRECTORY SECRET        prints "port N" when it is ready; access key S3RVER, buckets mobs and copies, region us-test-1
  *
  * The signature is computed anew by aws4, from the request as it arrived, and the body's hash is compared with the one that was signed.
  * PUT /-/faults takes a JSON array, one fault for each of the next requests: "pass", 503 and other statuses, "cut" (the connection,
- * in the middle of the request), "cut answer" (done, but the answer ends early), "hang" (no answer, ever).
- * GET /-/requests tells "METHOD status" of what came since it was last asked.
+ * in the middle of the request), "cut answer" (done, but the answer ends early), "hang" (no answer, ever), "damage" (a byte of the body
+ * changes on its way), {"status": 503, "code": "SlowDown", "after": 1}: refused with that code, and Retry-After.
+ * GET /-/requests tells "METHOD status" of what came since it was last asked, GET /-/tags "METHOD PATH TAGS" of what had tags.
  */
 import crypto from 'node:crypto';
 import http from 'node:http';
@@ -18,9 +19,10 @@ const accessKey = 'S3RVER'; // the one that s3rver knows
 const region = 'us-test-1';
 let faults = [];
 let seen = [];
+let tagged = [];
 
 const backend = new S3rver({
-	address: '127.0.0.1', port: 0, silent: true, directory, configureBuckets: [{ name: 'mobs' }], serviceEndpoint: 'localhost',
+	address: '127.0.0.1', port: 0, silent: true, directory, configureBuckets: [{ name: 'mobs' }, { name: 'copies' }], serviceEndpoint: 'localhost',
 });
 
 function refuse(status, code, message)
@@ -109,6 +111,11 @@ async function control(request, response)
 		faults = JSON.parse(await read(request));
 		response.end();
 	}
+	else if (request.url === '/-/tags')
+	{
+		response.end(`${tagged.join('\n')}\n`);
+		tagged = [];
+	}
 	else
 	{
 		response.end(`${seen.join('\n')}\n`);
@@ -134,9 +141,15 @@ async function serve(request, response)
 		seen.push(`${request.method} ${fault}`);
 		return undefined;
 	}
+	if (fault === 'damage')
+		body[body.length >> 1] ^= 1;
 	let answer = complaint(request, body);
+	if (answer === null && request.headers['x-amz-tagging'] !== undefined)
+		tagged.push(`${request.method} ${request.url.split('?')[0]} ${request.headers['x-amz-tagging']}`);
 	if (answer === null && typeof fault === 'number')
 		answer = refuse(fault, fault === 503 ? 'SlowDown' : 'InternalError', 'as ordered');
+	if (answer === null && fault.status)
+		answer = { ...refuse(fault.status, fault.code, 'as ordered'), headers: fault.after ? { 'retry-after': fault.after } : {} };
 	answer ??= await forward(request, body, port);
 	seen.push(`${request.method} ${answer.status}`);
 	const headers = { ...answer.headers, 'content-length': answer.body.length };
