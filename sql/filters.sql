@@ -5,11 +5,18 @@
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS openreplay CASCADE;
 \pset format unaligned
+-- A longer trial has other numbers (ingest/test/filters_soak.sh); what is expected is the same.
+\set seed 0.25
+\set mixes 400
+\set every_nth_hostile 7
+\getenv seed OPENREPLAY_FILTERS_SEED
+\getenv mixes OPENREPLAY_FILTERS_MIXES
+\getenv every_nth_hostile OPENREPLAY_FILTERS_EVERY_NTH_HOSTILE
 BEGIN;
 SELECT openreplay.ensure_session_partitions('2022-03-01 00:00+00', 1) >= 0 AS ready;
 INSERT INTO public.projects (name, active, metadata_1, metadata_3) VALUES ('filters', true, 'plan', 'odd "name"') RETURNING project_id \gset
 INSERT INTO public.projects (name, active, metadata_1) VALUES ('other', true, 'plan') RETURNING project_id AS other_id \gset
-SELECT setseed(0.25) IS NOT NULL AS seeded;
+SELECT setseed(:seed) IS NOT NULL AS seeded;
 -- Values that differ in case, hold wildcards and quotes, are empty or missing.
 CREATE FUNCTION pg_temp.one_of(VARIADIC choices text[]) RETURNS text LANGUAGE sql VOLATILE AS $$
 	SELECT choices[1 + floor(cardinality(choices) * random())::integer]
@@ -270,9 +277,12 @@ DECLARE
 	kinds text[] := pg_temp.choices(item);
 BEGIN
 	IF name = 'duration' THEN
+		kinds := ARRAY(SELECT k FROM unnest(kinds) WITH ORDINALITY AS x (k, n) WHERE k ~ '^[0-9]*$' ORDER BY n);
 		RETURN a.duration >= coalesce(kinds[1], '0')::integer AND (coalesce(kinds[2], '0') = '0' OR a.duration <= kinds[2]::integer);
 	ELSIF name IN ('issue', 'issueType') THEN
 		RETURN CASE item ->> 'operator' WHEN 'isAny' THEN a.issues <> '{}' WHEN 'onAny' THEN a.issues <> '{}' WHEN 'isUndefined' THEN a.issues = '{}' ELSE a.issues && kinds <> pg_temp.is_negative(item ->> 'operator') END;
+	ELSIF name = 'metadata' AND item ->> 'source' NOT IN ('plan', 'odd "name"') THEN
+		RETURN true;
 	ELSIF name IN ('thermalState', 'mainThreadCPU', 'viewComponent', 'logEvent', 'clickEvent', 'memoryUsage') THEN
 		RETURN true;
 	END IF;
@@ -357,11 +367,51 @@ SELECT item, found, defined FROM answers WHERE found <> defined ORDER BY item::t
 CREATE TEMP TABLE mixes AS
 	SELECT n, jsonb_build_object('eventsOrder', (ARRAY['then', 'and', 'or'])[1 + n % 3], 'filters', (
 			SELECT jsonb_agg(item) FROM (SELECT item FROM cases TABLESAMPLE BERNOULLI (30) REPEATABLE (n) ORDER BY random() LIMIT 1 + n % 4) AS chosen)) AS filter
-	FROM generate_series(1, 400) AS n;
+	FROM generate_series(1, :mixes) AS n;
 CREATE TEMP TABLE mixed AS
 	SELECT filter, pg_temp.found(filter, :project_id) AS found, pg_temp.defined(filter, :project_id) AS defined FROM mixes WHERE filter -> 'filters' <> 'null';
 SELECT filter ->> 'eventsOrder' AS "order", count(*) > 50 AS many, count(*) FILTER (WHERE found <> defined) AS different, count(*) FILTER (WHERE found <> '{}') > 10 AS some FROM mixed GROUP BY 1 ORDER BY 1;
 SELECT filter, found, defined FROM mixed WHERE found <> defined ORDER BY filter::text LIMIT 3;
+
+--
+-- Hostile text in every place that holds text: refused, or nothing but a text like any other.
+--
+CREATE FUNCTION pg_temp.text_places(object jsonb) RETURNS SETOF text[] LANGUAGE sql AS $$
+	WITH RECURSIVE place (path, value) AS (
+		VALUES ('{}'::text[], object)
+		UNION ALL
+		SELECT p.path || m.key, m.value FROM place p, LATERAL (
+			SELECT key, value FROM jsonb_each(CASE jsonb_typeof(p.value) WHEN 'object' THEN p.value END)
+			UNION ALL
+			SELECT (n - 1)::text, value FROM jsonb_array_elements(CASE jsonb_typeof(p.value) WHEN 'array' THEN p.value END) WITH ORDINALITY AS x (value, n)) AS m
+	)
+	SELECT path FROM place WHERE jsonb_typeof(value) = 'string'
+$$;
+CREATE FUNCTION pg_temp.meet(filter jsonb, project integer) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	found bigint[];
+	defined bigint[];
+	code text;
+BEGIN
+	BEGIN
+		found := pg_temp.found(filter, project);
+	EXCEPTION WHEN OTHERS THEN
+		GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE;
+		RETURN 'refused, ' || code;
+	END;
+	defined := pg_temp.defined(filter, project);
+	RETURN CASE WHEN found = defined THEN 'as any text' ELSE 'DIFFERENT' END;
+END
+$$;
+CREATE TEMP TABLE hostile AS
+	SELECT row_number() OVER (ORDER BY c.item::text, p.path, h.text) AS n, jsonb_build_object('filters', jsonb_build_array(jsonb_set(c.item, p.path, to_jsonb(h.text)))) AS filter
+	FROM cases c, pg_temp.text_places(c.item) AS p (path),
+		unnest(ARRAY['''; DELETE FROM public.sessions; --', '" OR true OR "', '$1', '$$) OR true --', E'\\'' OR 1=1 --', '%s%n', '); SELECT pg_sleep(60); --', repeat('(', 300), U&'\2019 OR 1=1', 'NULL', '{}', '*']) AS h (text);
+CREATE TEMP TABLE met AS SELECT filter, pg_temp.meet(filter, :project_id) AS what FROM hostile WHERE n % :every_nth_hostile = 0;
+SELECT what, count(*) > 100 AS many FROM met GROUP BY 1 ORDER BY 1;
+SELECT filter FROM met WHERE what NOT IN ('as any text', 'refused, 22023') ORDER BY filter::text LIMIT 5;
+SELECT count(*) AS sessions_are_there FROM public.sessions WHERE project_id IN (:project_id, :other_id);
+
 -- Two things of one moment: either may be the first, so one of them can be followed by what the other is, and either by nothing like itself.
 SELECT session_id AS one FROM recorded WHERE n = 1 \gset
 DELETE FROM events_common.requests WHERE session_id = :one;

@@ -55,6 +55,7 @@ storage 1800 -     ingest/test/uploader_soak.sh
 fuzz    3600 -      ingest/test/fuzz.sh 600 body headers start_request visit
 fuzz_all 14400 -    ingest/test/fuzz.sh 600
 http_fuzz 1800 -    ingest/test/http_fuzz.sh 600
+filters 3600 -      ingest/test/filters_soak.sh
 differential 3600 - ingest/test/differential_test.sh 1
 '
 
