@@ -5075,7 +5075,497 @@ COMMENT ON FUNCTION openreplay.timeseries(integer, jsonb) IS
 
 -- ---- saved cards ----
 
+CREATE FUNCTION openreplay.check_card(project_id integer, card jsonb) RETURNS jsonb
+LANGUAGE c STABLE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_check_card';
+COMMENT ON FUNCTION openreplay.check_card(integer, jsonb) IS
+	'What a card is understood to be, its range apart: generation, metricType, metricOf, viewType, metricFormat, metricValue, and seriesCount, how many of its series are looked at. Raises invalid_parameter_value, with a hint that lists what is allowed, unless openreplay.try_card() takes it.';
+
+CREATE FUNCTION openreplay.stored_filter(filter jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT '{"eventsOrder": "then"}' || coalesce(jsonb_object_agg(CASE WHEN key LIKE '%\_%' THEN openreplay.camel_case(key) ELSE key END, value), '{}')
+	FROM jsonb_each(openreplay.flat_filter(CASE jsonb_typeof($1) WHEN 'object' THEN $1 WHEN 'array' THEN jsonb_build_object('filters', $1) ELSE '{"filters": []}' END))
+	WHERE value <> 'null' AND openreplay.camel_case(key) NOT IN ('starttimestamp', 'endtimestamp', 'startdate', 'enddate', 'startTimestamp', 'endTimestamp', 'startDate', 'endDate')
+$$;
+COMMENT ON FUNCTION openreplay.stored_filter(jsonb) IS
+	'The filter of a series, in whichever shape it was stored, as clients read it: events and filters in one list, names in camelCase, without a time range, which is the card''s.';
+
+CREATE FUNCTION openreplay.json_time(at timestamp, generation integer) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT coalesce(CASE WHEN generation = 2 THEN to_jsonb(to_char(at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) ELSE to_jsonb((extract(epoch FROM at) * 1000)::bigint) END, 'null')
+$$;
+COMMENT ON FUNCTION openreplay.json_time(timestamp, integer) IS 'A UTC time as the web frontend of a generation reads it: milliseconds since 1970, or for the second RFC 3339.';
+
+CREATE FUNCTION openreplay.card_options(card jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT jsonb_object_agg(key, value) FROM jsonb_each($1)
+	WHERE key IN ('generation', 'filters', 'startPoint', 'startType', 'excludes', 'hideExcess', 'rows', 'stepsBefore', 'stepsAfter', 'breakdowns', 'sampleRate', 'includeClickRage')
+		AND value NOT IN ('null', '[]')
+$$;
+COMMENT ON FUNCTION openreplay.card_options(jsonb) IS 'The options of a card that have no column of their own: what public.metrics.card_info keeps of it.';
+
+CREATE FUNCTION openreplay.card_size(config jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT '{"col": 2, "row": 2, "position": 0}' || coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(CASE jsonb_typeof($1) WHEN 'object' THEN $1 ELSE '{}' END)
+	WHERE key IN ('col', 'row', 'position') AND value <> 'null'
+$$;
+COMMENT ON FUNCTION openreplay.card_size(jsonb) IS 'Size and place of a card, with what a client leaves out.';
+
+CREATE FUNCTION openreplay.check_card_form(card jsonb) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	config jsonb := coalesce(card -> 'config', card -> 'defaultConfig', '{}');
+	member record;
+BEGIN
+	IF length(trim(coalesce(card ->> 'name', ''))) NOT BETWEEN 1 AND 200 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'a card needs a name', HINT = 'It has from 1 to 200 characters.';
+	ELSIF length(card ->> 'thumbnail') > 500000 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'the thumbnail of a card is too large', HINT = 'It has at most 500000 characters.';
+	ELSIF card ->> 'thumbnail' !~ '^(data:image/[a-z.+-]+[;,]|https?://)' THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'the thumbnail of a card is no image', HINT = 'It is data:image/png;base64,... or the URL of an image.';
+	ELSIF length(card::text) > 1000000 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'the card is too large', HINT = 'It has at most 1000000 characters.';
+	ELSIF card ? 'isPublic' AND jsonb_typeof(card -> 'isPublic') NOT IN ('boolean', 'null') THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'isPublic of a card is true or false';
+	ELSIF coalesce(card ->> 'sessionId', '1') !~ '^[0-9]{1,18}$' THEN
+		RAISE invalid_parameter_value USING MESSAGE = format('sessionId cannot be "%s"', left(card ->> 'sessionId', 60)), HINT = 'It is the id of a session.';
+	ELSIF jsonb_typeof(config) NOT IN ('object', 'null') THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'config of a card is no object', HINT = 'It is {"col": 2, "row": 2, "position": 0}.';
+	END IF;
+	FOR member IN SELECT c.key, c.value FROM jsonb_each(openreplay.card_size(nullif(config, 'null'))) c WHERE c.value::text !~ '^[0-9]{1,4}$'
+	LOOP
+		RAISE invalid_parameter_value USING MESSAGE = format('%s of a card cannot be %s', member.key, left(member.value::text, 60)), HINT = 'It is a whole number from 0 to 9999.';
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION openreplay.check_card_form(jsonb) IS
+	'Raises invalid_parameter_value unless what a card is beside its question can be stored: name, thumbnail (an image, at most 500,000 characters), config, sessionId.';
+
+CREATE FUNCTION openreplay.save_series(metric_id integer, series jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	item record;
+	id integer;
+	kept integer[] := '{}';
+BEGIN
+	FOR item IN SELECT s.ordinality::integer - 1 AS index, nullif(s.value ->> 'name', '') AS name, openreplay.stored_filter(s.value -> 'filter') AS filter, openreplay.number_of(s.value, 'seriesId') AS series_id
+		FROM jsonb_array_elements($2) WITH ORDINALITY AS s
+	LOOP
+		UPDATE public.metric_series m SET index = item.index, name = item.name, filter = item.filter, deleted_at = NULL
+		WHERE m.metric_id = $1 AND m.series_id = item.series_id AND m.series_id <> ALL (kept) RETURNING m.series_id INTO id;
+		IF id IS NULL THEN
+			INSERT INTO public.metric_series (metric_id, index, name, filter) VALUES ($1, item.index, item.name, item.filter) RETURNING metric_series.series_id INTO id;
+		END IF;
+		kept := kept || id;
+	END LOOP;
+	DELETE FROM public.metric_series m WHERE m.metric_id = $1 AND m.series_id <> ALL (kept);
+END
+$$;
+COMMENT ON FUNCTION openreplay.save_series(integer, jsonb) IS
+	'Gives a card its series: those named by seriesId keep their ids, as alerts need it, others are new, and what is not mentioned is deleted.';
+
+CREATE FUNCTION openreplay.save_card(project_id integer, user_id integer, card jsonb, metric_id integer DEFAULT NULL) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	id integer := $4;
+	known jsonb := openreplay.check_card($1, $3);
+	place jsonb := openreplay.card_size(nullif(coalesce($3 -> 'config', $3 -> 'defaultConfig'), 'null'));
+	options jsonb := openreplay.card_options($3);
+	session jsonb := CASE WHEN known ->> 'metricType' = 'heatMap' THEN jsonb_build_object('sessionId', ($3 ->> 'sessionId')::bigint) END;
+BEGIN
+	IF known IS NULL THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'a card needs a project and a definition';
+	END IF;
+	PERFORM openreplay.check_card_form($3);
+	IF id IS NULL THEN
+		INSERT INTO public.metrics (project_id, user_id, name, is_public, metric_type, metric_of, view_type, metric_format, metric_value, thumbnail, default_config, data, card_info)
+		VALUES ($1, $2, trim($3 ->> 'name'), coalesce(($3 ->> 'isPublic')::boolean, true), known ->> 'metricType', known ->> 'metricOf', known ->> 'viewType', known ->> 'metricFormat',
+			ARRAY(SELECT jsonb_array_elements_text(known -> 'metricValue')), $3 ->> 'thumbnail', place, session, options)
+		RETURNING metrics.metric_id INTO id;
+	ELSE
+		UPDATE public.metrics m
+		SET name = trim($3 ->> 'name'), is_public = coalesce(($3 ->> 'isPublic')::boolean, m.is_public), metric_type = known ->> 'metricType', metric_of = known ->> 'metricOf',
+			view_type = known ->> 'viewType', metric_format = known ->> 'metricFormat', metric_value = ARRAY(SELECT jsonb_array_elements_text(known -> 'metricValue')),
+			thumbnail = CASE WHEN $3 ? 'thumbnail' THEN $3 ->> 'thumbnail' ELSE m.thumbnail END, default_config = CASE WHEN $3 ?| '{config,defaultConfig}' THEN place ELSE m.default_config END,
+			data = CASE WHEN session ->> 'sessionId' IS NULL AND m.metric_type = known ->> 'metricType' THEN m.data ELSE session END, card_info = options, edited_at = timezone('utc', now())
+		WHERE m.metric_id = id AND m.project_id = $1 AND m.deleted_at IS NULL AND (m.is_public OR m.user_id = $2);
+		IF NOT FOUND THEN
+			RAISE no_data_found USING MESSAGE = 'card not found', DETAIL = format('User %s has no card %s in project %s.', $2, id, $1);
+		END IF;
+	END IF;
+	PERFORM openreplay.save_series(id, (SELECT coalesce(jsonb_agg(s.value ORDER BY s.ordinality), '[]') FROM jsonb_array_elements(CASE jsonb_typeof($3 -> 'series') WHEN 'array' THEN $3 -> 'series' ELSE '[]' END) WITH ORDINALITY AS s
+		WHERE s.ordinality <= (known ->> 'seriesCount')::integer));
+	RETURN id;
+END
+$$;
+COMMENT ON FUNCTION openreplay.save_card(integer, integer, jsonb, integer) IS
+	'Saves a card, or with an id replaces one of one''s own or a public one, and returns the id: what openreplay.try_card() takes, and name, isPublic (true by default), config {"col", "row", "position"}, thumbnail, for a heat map sessionId. The time range is not kept. '
+	'Series that are named by their seriesId keep it. What an update leaves out of isPublic, config, thumbnail and sessionId stays. Raises invalid_parameter_value for a card that cannot be used, no_data_found.';
+
+CREATE FUNCTION openreplay.delete_card(metric_id integer, user_id integer) RETURNS void
+LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	UPDATE public.metrics m SET deleted_at = timezone('utc', now()) WHERE m.metric_id = $1 AND m.project_id IS NOT NULL AND m.deleted_at IS NULL AND (m.is_public OR m.user_id = $2);
+	IF NOT FOUND THEN
+		RAISE no_data_found USING MESSAGE = 'card not found', DETAIL = format('User %s has no card %s.', $2, $1);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.delete_card(integer, integer) IS 'Deletes a saved card, one''s own or a public one. Dashboards cease to show it. Raises no_data_found.';
+
+CREATE FUNCTION openreplay.series_of_card(metric_id integer, with_filters boolean) RETURNS jsonb
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+	SELECT coalesce(jsonb_agg(jsonb_build_object('seriesId', s.series_id, 'metricId', s.metric_id, 'index', s.index, 'name', s.name, 'createdAt', s.created_at, 'deletedAt', s.deleted_at)
+		|| CASE WHEN $2 THEN jsonb_build_object('filter', openreplay.stored_filter(s.filter)) ELSE '{}' END ORDER BY s.index, s.series_id), '[]')
+	FROM public.metric_series s WHERE s.metric_id = $1 AND s.deleted_at IS NULL
+$$;
+COMMENT ON FUNCTION openreplay.series_of_card(integer, boolean) IS 'The series of a saved card as JSON, with or without their filters.';
+
+CREATE FUNCTION openreplay.describe_card(metric_id integer, viewer_id integer, generation integer) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT CASE WHEN m.metric_type = 'pathAnalysis' THEN '{"startType": "start", "startPoint": [], "excludes": [], "hideExcess": false}'::jsonb ELSE '{}' END
+		|| coalesce(m.card_info, '{}')
+		|| jsonb_build_object('metricId', m.metric_id, 'projectId', m.project_id, 'userId', m.user_id, 'name', m.name, 'isPublic', m.is_public, 'createdAt', openreplay.json_time(m.created_at, $3),
+			'editedAt', openreplay.json_time(m.edited_at, $3), 'deletedAt', NULL, 'metricType', m.metric_type, 'viewType', m.view_type, 'metricOf', m.metric_of, 'metricValue', m.metric_value,
+			'metricFormat', m.metric_format, 'isPinned', m.is_pinned, 'defaultConfig', m.default_config, 'config', m.default_config, 'cardInfo', m.card_info, 'ownerEmail', u.email,
+			'dashboards', (SELECT coalesce(jsonb_agg(jsonb_build_object('dashboardId', d.dashboard_id, 'name', d.name, 'isPublic', d.is_public) ORDER BY d.dashboard_id), '[]')
+				FROM public.dashboards d WHERE d.deleted_at IS NULL AND (d.is_public OR d.user_id = $2)
+					AND EXISTS (SELECT FROM public.dashboard_widgets w WHERE w.dashboard_id = d.dashboard_id AND w.metric_id = m.metric_id)))
+		|| CASE WHEN m.data ->> 'sessionId' IS NULL THEN '{}' ELSE jsonb_build_object('sessionId', m.data ->> 'sessionId') END
+	FROM public.metrics m LEFT JOIN public.users u ON u.user_id = m.user_id
+	WHERE m.metric_id = $1
+$$;
+COMMENT ON FUNCTION openreplay.describe_card(integer, integer, integer) IS 'A row of public.metrics as the web frontend''s JSON, with the dashboards that the viewer may see it on; without series.';
+
+CREATE FUNCTION openreplay.is_visible_card(metric_id integer, viewer_id integer) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT EXISTS (SELECT FROM public.metrics m WHERE m.metric_id = $1 AND m.deleted_at IS NULL AND (m.is_public OR m.user_id = $2))
+$$;
+COMMENT ON FUNCTION openreplay.is_visible_card(integer, integer) IS 'Whether a saved card is there, and is the viewer''s own or public.';
+
+CREATE FUNCTION openreplay.require_card(metric_id integer, viewer_id integer) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF NOT openreplay.is_visible_card($1, $2) THEN
+		RAISE no_data_found USING MESSAGE = 'card not found', DETAIL = format('There is no card %s that %s may see.', $1, coalesce('user ' || $2, 'everybody'));
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.require_card(integer, integer) IS 'Raises no_data_found unless openreplay.is_visible_card().';
+
+CREATE FUNCTION openreplay.saved_card(metric_id integer, viewer_id integer DEFAULT NULL, generation integer DEFAULT 1) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM openreplay.require_card($1, $2);
+	RETURN openreplay.describe_card($1, $2, $3) || jsonb_build_object('series', openreplay.series_of_card($1, true));
+END
+$$;
+COMMENT ON FUNCTION openreplay.saved_card(integer, integer, integer) IS
+	'A saved card as the web frontend''s JSON, with its series; times as its generation has them. viewer_id: who asks; his own cards and public ones are there, for nobody the public ones. Raises no_data_found.';
+
+CREATE FUNCTION openreplay.cards(project_id integer, viewer_id integer DEFAULT NULL, options jsonb DEFAULT '{}')
+RETURNS TABLE (metric_id integer, name text, metric_type text, metric_of text, view_type text, metric_format text, metric_value text[], user_id integer, owner_email text, owner_name text,
+	is_public boolean, created_at timestamp, edited_at timestamp, total bigint)
+LANGUAGE plpgsql STABLE ROWS 200 SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	sort text := lower(replace(coalesce(options ->> 'sortField', 'createdAt'), '_', ''));
+	upward boolean := upper(coalesce(options ->> 'sortOrder', options ->> 'order', 'DESC')) = 'ASC';
+	pattern text := '%' || regexp_replace(coalesce(options ->> 'query', options ->> 'name', ''), '([\\%_])', '\\\1', 'g') || '%';
+	boards jsonb := coalesce(options -> 'dashboardIds', options -> 'dashboard_ids');
+	kind text := nullif(options ->> 'metricType', '');
+	most bigint := least(greatest(coalesce(openreplay.number_of(options, 'limit'), 200), 1), 200);
+	page bigint := least(greatest(coalesce(openreplay.number_of(options, 'page'), 1), 1), 1000000);
+BEGIN
+	IF sort NOT IN ('name', 'createdat', 'editedat', 'owneremail', 'metrictype') THEN
+		RAISE invalid_parameter_value USING MESSAGE = format('cards cannot be sorted by "%s"', left(options ->> 'sortField', 60)), HINT = 'It is name, createdAt, editedAt, ownerEmail or metricType.';
+	END IF;
+	RETURN QUERY
+	SELECT c.metric_id, c.name, c.metric_type, c.metric_of, c.view_type, c.metric_format, c.metric_value, c.user_id, c.email, c.owner, c.is_public, c.created_at, c.edited_at, count(*) OVER ()
+	FROM (SELECT m.*, u.email, u.name AS owner,
+			CASE sort WHEN 'name' THEN lower(m.name) WHEN 'owneremail' THEN coalesce(u.email, '') WHEN 'metrictype' THEN m.metric_type
+				ELSE to_char(CASE sort WHEN 'editedat' THEN m.edited_at ELSE m.created_at END, 'YYYYMMDDHH24MISSUS') END AS key
+		FROM public.metrics m LEFT JOIN public.users u ON u.user_id = m.user_id) AS c
+	WHERE c.project_id = $1 AND c.deleted_at IS NULL AND (c.user_id = $2 OR (c.is_public AND NOT options @> '{"mineOnly": true}')) AND (c.is_public OR NOT options @> '{"sharedOnly": true}')
+		AND (pattern = '%%' OR c.name ILIKE pattern OR (options ? 'query' AND c.email ILIKE pattern))
+		AND CASE kind WHEN 'monitors' THEN c.metric_type IN ('table', 'webVital') AND c.metric_of IN ('jsException', 'errors', 'issues')
+			WHEN 'web_analytics' THEN c.metric_type = 'table' AND c.metric_of NOT IN ('webVitalUrl', 'jsException', 'REQUEST') ELSE kind IS NULL OR c.metric_type = kind END
+		AND (coalesce(boards, 'null') IN ('null', '[]') OR EXISTS (SELECT FROM public.dashboard_widgets w
+			WHERE w.metric_id = c.metric_id AND w.dashboard_id::text IN (SELECT b #>> '{}' FROM jsonb_array_elements(CASE jsonb_typeof(boards) WHEN 'array' THEN boards ELSE jsonb_build_array(boards) END) b)))
+	ORDER BY CASE WHEN upward THEN c.key END COLLATE "C", CASE WHEN NOT upward THEN c.key END COLLATE "C" DESC, CASE WHEN upward THEN c.metric_id ELSE -c.metric_id END
+	LIMIT most OFFSET (page - 1) * most;
+END
+$$;
+COMMENT ON FUNCTION openreplay.cards(integer, integer, jsonb) IS
+	'Saved cards of a project that a user may use, his own and public ones, newest first: options are query (part of the name or of the owner''s address), name (part of it), metricType (also monitors, web_analytics), dashboardIds, mineOnly, sharedOnly, '
+	'sortField (name, createdAt, editedAt, ownerEmail, metricType), sortOrder, limit (up to 200), page. total: cards on all pages.';
+
+CREATE FUNCTION openreplay.card_list(project_id integer, viewer_id integer DEFAULT NULL, options jsonb DEFAULT '{}', generation integer DEFAULT 1) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	WITH page AS (
+		SELECT coalesce(jsonb_agg(openreplay.describe_card(c.metric_id, $2, $4) || jsonb_build_object('ownerName', c.owner_name, 'thumbnail', (SELECT m.thumbnail FROM public.metrics m WHERE m.metric_id = c.metric_id)) ORDER BY c.ordinality), '[]') AS list,
+			max(c.total) AS total
+		FROM openreplay.cards($1, $2, CASE WHEN $4 = 2 THEN '{"limit": 10}' ELSE '{}'::jsonb END || $3) WITH ORDINALITY AS c
+	)
+	SELECT CASE WHEN $4 = 2 THEN jsonb_build_object('list', p.list, 'total', coalesce(p.total, (SELECT max(c.total) FROM openreplay.cards($1, $2, $3 || '{"page": 1}') c), 0)) ELSE p.list END
+	FROM page p
+$$;
+COMMENT ON FUNCTION openreplay.card_list(integer, integer, jsonb, integer) IS
+	'openreplay.cards() as the JSON of the web frontend''s list; of the second generation an object {"list", "total"} and 10 cards a page by default.';
+
+CREATE FUNCTION openreplay.stored_card(metric_id integer, range jsonb DEFAULT '{}', viewer_id integer DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	card jsonb;
+BEGIN
+	PERFORM openreplay.require_card($1, $3);
+	SELECT coalesce(m.card_info, '{}') || jsonb_build_object('metricId', m.metric_id, 'projectId', coalesce(m.project_id::bigint, openreplay.number_of(range, 'projectId')), 'name', m.name, 'metricType', m.metric_type, 'metricOf', m.metric_of,
+			'viewType', m.view_type, 'metricFormat', m.metric_format, 'metricValue', m.metric_value, 'sessionId', m.data -> 'sessionId', 'series', openreplay.series_of_card(m.metric_id, true))
+		|| coalesce((SELECT jsonb_object_agg(key, value) FROM jsonb_each(range)
+			WHERE key IN ('startTimestamp', 'endTimestamp', 'startDate', 'endDate', 'density', 'limit', 'page', 'generation', 'sortBy', 'sortOrder') AND value <> 'null'), '{}')
+	INTO card FROM public.metrics m WHERE m.metric_id = $1;
+	IF jsonb_typeof(range -> 'filters') = 'array' THEN
+		card := card || jsonb_build_object('filters', openreplay.merge_filters(jsonb_build_object('filters', coalesce(card -> 'filters', '[]')), range -> 'filters') -> 'filters');
+	END IF;
+	IF card ->> 'projectId' IS NULL THEN
+		RAISE no_data_found USING MESSAGE = 'card not found', DETAIL = format('Card %s is of no project.', $1), HINT = 'It can be asked for with a projectId in the range.';
+	END IF;
+	-- the second generation's pages have room for so many
+	IF card ->> 'metricType' = 'pathAnalysis' AND openreplay.check_card((card ->> 'projectId')::integer, card) @> '{"generation": 2}' THEN
+		card := card || '{"rows": 5, "hideExcess": true}';
+	END IF;
+	RETURN card;
+END
+$$;
+COMMENT ON FUNCTION openreplay.stored_card(integer, jsonb, integer) IS
+	'A saved card as openreplay.try_card() takes it, with the range, density, page and further filters of whoever asks. Raises no_data_found for a card that is not there or that the viewer may not see.';
+
+CREATE FUNCTION openreplay.card(metric_id integer, range jsonb DEFAULT '{}', viewer_id integer DEFAULT NULL) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT openreplay.try_card((card ->> 'projectId')::integer, card, $3) FROM openreplay.stored_card($1, coalesce($2, '{}'), $3) AS card
+$$;
+COMMENT ON FUNCTION openreplay.card(integer, jsonb, integer) IS
+	'The chart of a saved card: range has startTimestamp and endTimestamp (milliseconds; the last 7 days by default), density, limit, page, sortBy, sortOrder, and filters that are added to every series. viewer_id: whose own cards can be asked for beside public ones. Raises no_data_found, invalid_parameter_value.';
+
 -- ---- dashboards ----
+
+CREATE FUNCTION openreplay.require_dashboard(dashboard_id integer, user_id integer, owner_only boolean DEFAULT false) RETURNS integer
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	project integer;
+	own boolean;
+BEGIN
+	SELECT d.project_id, coalesce(d.user_id = $2, false) INTO project, own FROM public.dashboards d
+	WHERE d.dashboard_id = $1 AND d.deleted_at IS NULL AND (d.is_public OR d.user_id = $2);
+	IF project IS NULL THEN
+		RAISE no_data_found USING MESSAGE = 'dashboard not found', DETAIL = format('There is no dashboard %s that %s may see.', $1, coalesce('user ' || $2, 'everybody'));
+	ELSIF $3 AND NOT own THEN
+		RAISE insufficient_privilege USING MESSAGE = 'the dashboard is somebody else''s', DETAIL = format('User %s is not the owner of dashboard %s.', $2, $1);
+	END IF;
+	RETURN project;
+END
+$$;
+COMMENT ON FUNCTION openreplay.require_dashboard(integer, integer, boolean) IS
+	'The project of a dashboard that is a user''s own or public. Raises no_data_found, or insufficient_privilege where only the owner may.';
+
+CREATE FUNCTION openreplay.pin_dashboard(dashboard_id integer, user_id integer) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	project integer := openreplay.require_dashboard($1, $2);
+BEGIN
+	-- two at a time would leave two pinned
+	PERFORM FROM public.projects p WHERE p.project_id = project FOR NO KEY UPDATE;
+	UPDATE public.dashboards d SET is_pinned = d.dashboard_id = $1 WHERE d.project_id = project AND d.is_pinned <> (d.dashboard_id = $1);
+END
+$$;
+COMMENT ON FUNCTION openreplay.pin_dashboard(integer, integer) IS 'Pins a dashboard, the one of its project that is shown first, in place of the one before. Raises no_data_found.';
+
+CREATE FUNCTION openreplay.check_widget_config(config jsonb) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF jsonb_typeof($1) IS DISTINCT FROM 'object' OR length($1::text) > 10000 OR ($1 ->> 'position') !~ '^[0-9]{1,4}$' THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'that cannot be the config of a widget', HINT = 'It is {"position": 0}.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.check_widget_config(jsonb) IS 'Raises invalid_parameter_value unless a widget can have it as its config.';
+
+CREATE FUNCTION openreplay.add_cards(dashboard_id integer, user_id integer, metric_ids integer[], config jsonb DEFAULT '{}', generation integer DEFAULT 1) RETURNS SETOF integer
+LANGUAGE plpgsql ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	project integer := openreplay.require_dashboard($1, $2);
+	missing integer;
+BEGIN
+	PERFORM openreplay.check_widget_config(coalesce($4, '{}'));
+	IF cardinality($3) > 200 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'these are too many cards', HINT = 'At most 200 can be added at once.';
+	END IF;
+	SELECT c.id INTO missing FROM unnest($3) AS c (id)
+	WHERE NOT EXISTS (SELECT FROM public.metrics m WHERE m.metric_id = c.id AND (m.project_id = project OR m.project_id IS NULL) AND openreplay.is_visible_card(m.metric_id, $2)) LIMIT 1;
+	IF FOUND THEN
+		RAISE no_data_found USING MESSAGE = 'card not found', DETAIL = format('User %s has no card %s in project %s.', $2, missing, project);
+	END IF;
+	PERFORM FROM public.dashboards d WHERE d.dashboard_id = $1 FOR NO KEY UPDATE;
+	RETURN QUERY
+	INSERT INTO public.dashboard_widgets (dashboard_id, metric_id, user_id, config)
+	SELECT $1, m.metric_id, $2, m.default_config || jsonb_build_object('position', p.next + row_number() OVER (ORDER BY c.ordinality) - 1) || coalesce($4, '{}')
+	FROM unnest($3) WITH ORDINALITY AS c (id, ordinality) JOIN public.metrics m ON m.metric_id = c.id,
+		(SELECT greatest(count(*), max(openreplay.number_of(w.config, 'position')) + 1) AS next FROM public.dashboard_widgets w WHERE w.dashboard_id = $1) AS p
+	WHERE $5 <> 2 OR (NOT EXISTS (SELECT FROM public.dashboard_widgets w WHERE w.dashboard_id = $1 AND w.metric_id = c.id) AND NOT c.id = ANY ($3[:c.ordinality - 1]))
+	ORDER BY c.ordinality
+	RETURNING widget_id;
+END
+$$;
+COMMENT ON FUNCTION openreplay.add_cards(integer, integer, integer[], jsonb, integer) IS
+	'Puts cards on a dashboard, behind those that are there, and returns the ids of the new widgets. generation 2 leaves out cards that are there already. config overrides what the cards themselves say of their place. Raises no_data_found, invalid_parameter_value.';
+
+CREATE FUNCTION openreplay.save_dashboard(project_id integer, user_id integer, dashboard jsonb, dashboard_id integer DEFAULT NULL, generation integer DEFAULT 1) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	id integer := $4;
+	title text := trim(coalesce($3 ->> 'name', ''));
+	least_length integer := CASE WHEN $5 = 2 THEN 3 ELSE 1 END;
+	metrics jsonb := CASE WHEN $5 = 2 THEN '[]' ELSE coalesce(nullif($3 -> 'metrics', 'null'), '[]') END;
+BEGIN
+	IF jsonb_typeof($3) IS DISTINCT FROM 'object' THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'a dashboard is a JSON object', HINT = 'It is {"name": "Shop", "description": "", "isPublic": true, "isPinned": false, "metrics": [1, 2]}.';
+	ELSIF length(title) NOT BETWEEN least_length AND 150 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'a dashboard needs a name', HINT = format('It has from %s to 150 characters.', least_length);
+	ELSIF length($3 ->> 'description') > 500 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'the description of a dashboard is too long', HINT = 'It has at most 500 characters.';
+	ELSIF coalesce(jsonb_typeof($3 -> 'isPublic'), 'null') NOT IN ('boolean', 'null') OR coalesce(jsonb_typeof($3 -> 'isPinned'), 'null') NOT IN ('boolean', 'null') THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'isPublic and isPinned of a dashboard are true or false';
+	ELSIF jsonb_typeof(metrics) <> 'array' OR jsonb_path_exists(metrics, '$[*] ? (!(@.type() == "number" && @ > 0 && @ < 2147483648))') THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'metrics of a dashboard is no list of ids of cards';
+	END IF;
+	IF id IS NULL THEN
+		INSERT INTO public.dashboards (project_id, user_id, name, description, is_public)
+		VALUES ($1, $2, title, coalesce($3 ->> 'description', ''), coalesce(($3 ->> 'isPublic')::boolean, false)) RETURNING dashboards.dashboard_id INTO id;
+	ELSE
+		UPDATE public.dashboards d
+		SET name = title, description = coalesce($3 ->> 'description', ''), is_public = coalesce(($3 ->> 'isPublic')::boolean, d.is_public), is_pinned = d.is_pinned AND coalesce(($3 ->> 'isPinned')::boolean, true)
+		WHERE d.dashboard_id = id AND d.project_id = $1 AND d.deleted_at IS NULL AND (d.is_public OR d.user_id = $2);
+		IF NOT FOUND THEN
+			RAISE no_data_found USING MESSAGE = 'dashboard not found', DETAIL = format('User %s has no dashboard %s in project %s.', $2, id, $1);
+		END IF;
+	END IF;
+	IF ($3 ->> 'isPinned')::boolean THEN
+		PERFORM openreplay.pin_dashboard(id, $2);
+	END IF;
+	PERFORM openreplay.add_cards(id, $2, ARRAY(SELECT m::text::integer FROM jsonb_array_elements(metrics) WITH ORDINALITY AS x (m, n) ORDER BY n));
+	RETURN id;
+END
+$$;
+COMMENT ON FUNCTION openreplay.save_dashboard(integer, integer, jsonb, integer, integer) IS
+	'Makes a dashboard, or with an id changes one of one''s own or a public one, and returns the id: name, description, isPublic (false by default), isPinned, metrics (ids of cards that are added; not by generation 2, whose names have 3 characters at least). '
+	'What an update leaves out of isPublic and isPinned stays. Raises invalid_parameter_value, no_data_found.';
+
+CREATE FUNCTION openreplay.delete_dashboard(dashboard_id integer, user_id integer, generation integer DEFAULT 1) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM openreplay.require_dashboard($1, $2, $3 = 2);
+	UPDATE public.dashboards d SET deleted_at = timezone('utc', now()), is_pinned = false WHERE d.dashboard_id = $1;
+END
+$$;
+COMMENT ON FUNCTION openreplay.delete_dashboard(integer, integer, integer) IS
+	'Deletes a dashboard, one''s own or a public one, or with generation 2 only one''s own; its cards stay. Raises no_data_found, insufficient_privilege.';
+
+CREATE FUNCTION openreplay.update_widget(dashboard_id integer, widget_id integer, user_id integer, config jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM openreplay.require_dashboard($1, $3);
+	PERFORM openreplay.check_widget_config($4);
+	UPDATE public.dashboard_widgets w SET config = $4 WHERE w.widget_id = $2 AND w.dashboard_id = $1;
+	IF NOT FOUND THEN
+		RAISE no_data_found USING MESSAGE = 'widget not found', DETAIL = format('Dashboard %s has no widget %s.', $1, $2);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.update_widget(integer, integer, integer, jsonb) IS 'Replaces the config of a widget, as when it is moved. Raises no_data_found, invalid_parameter_value.';
+
+CREATE FUNCTION openreplay.delete_widget(dashboard_id integer, widget_id integer, user_id integer) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM openreplay.require_dashboard($1, $3);
+	DELETE FROM public.dashboard_widgets w WHERE w.widget_id = $2 AND w.dashboard_id = $1;
+	IF NOT FOUND THEN
+		RAISE no_data_found USING MESSAGE = 'widget not found', DETAIL = format('Dashboard %s has no widget %s.', $1, $2);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.delete_widget(integer, integer, integer) IS 'Takes a card off a dashboard; the card stays. Raises no_data_found.';
+
+CREATE FUNCTION openreplay.dashboards(project_id integer, viewer_id integer DEFAULT NULL)
+RETURNS TABLE (dashboard_id integer, name text, description text, user_id integer, owner_email text, owner_name text, is_public boolean, is_pinned boolean, created_at timestamp, widgets bigint)
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $$
+	SELECT d.dashboard_id, d.name, d.description, d.user_id, u.email, u.name, d.is_public, d.is_pinned, d.created_at,
+		(SELECT count(*) FROM public.dashboard_widgets w WHERE w.dashboard_id = d.dashboard_id AND openreplay.is_visible_card(w.metric_id, $2))
+	FROM public.dashboards d LEFT JOIN public.users u ON u.user_id = d.user_id
+	WHERE d.project_id = $1 AND d.deleted_at IS NULL AND (d.is_public OR d.user_id = $2) ORDER BY d.dashboard_id
+$$;
+COMMENT ON FUNCTION openreplay.dashboards(integer, integer) IS 'Dashboards of a project that a user may see, his own and public ones, with the number of widgets on each.';
+
+CREATE FUNCTION openreplay.dashboard_list(project_id integer, viewer_id integer DEFAULT NULL, generation integer DEFAULT 1) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT coalesce(jsonb_agg(openreplay.camel_keys(to_jsonb(d) - 'widgets') || jsonb_build_object('projectId', $1, 'deletedAt', NULL)
+		|| CASE WHEN $3 = 2 THEN jsonb_build_object('createdAt', openreplay.json_time(d.created_at, 2)) ELSE '{}' END ORDER BY d.dashboard_id), '[]')
+	FROM openreplay.dashboards($1, $2) d
+$$;
+COMMENT ON FUNCTION openreplay.dashboard_list(integer, integer, integer) IS 'openreplay.dashboards() as the JSON of the web frontend''s list.';
+
+CREATE FUNCTION openreplay.dashboard_widgets(dashboard_id integer, viewer_id integer DEFAULT NULL, generation integer DEFAULT 1) RETURNS SETOF jsonb
+LANGUAGE sql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
+	SELECT openreplay.camel_keys(to_jsonb(w)) || jsonb_build_object('createdAt', openreplay.json_time(w.created_at, $3), 'config', w.config || jsonb_build_object('col', m.default_config -> 'col', 'row', m.default_config -> 'row'),
+		'name', m.name, 'editedAt', openreplay.json_time(m.edited_at, $3), 'metricOf', m.metric_of, 'viewType', m.view_type, 'thumbnail', m.thumbnail, 'metricType', m.metric_type, 'metricFormat', m.metric_format,
+		'metricValue', m.metric_value, 'series', openreplay.series_of_card(m.metric_id, $3 = 2))
+	FROM public.dashboard_widgets w JOIN public.metrics m ON m.metric_id = w.metric_id
+	WHERE w.dashboard_id = $1 AND openreplay.is_visible_card(m.metric_id, $2)
+	ORDER BY openreplay.number_of(w.config, 'position') NULLS LAST, w.widget_id
+$$;
+COMMENT ON FUNCTION openreplay.dashboard_widgets(integer, integer, integer) IS
+	'What is on a dashboard, in the order of positions, as the web frontend''s JSON; of generation 2 with the filters of the series. Without cards that the viewer may not see.';
+
+CREATE FUNCTION openreplay.dashboard(dashboard_id integer, viewer_id integer DEFAULT NULL, generation integer DEFAULT 1) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM openreplay.require_dashboard($1, $2);
+	RETURN (SELECT openreplay.camel_keys(to_jsonb(d)) || jsonb_build_object('createdAt', openreplay.json_time(d.created_at, $3), 'ownerEmail', u.email, 'ownerName', u.name,
+			'widgets', (SELECT coalesce(jsonb_agg(w.value ORDER BY w.ordinality), '[]') FROM openreplay.dashboard_widgets($1, $2, $3) WITH ORDINALITY AS w (value, ordinality)))
+		FROM public.dashboards d LEFT JOIN public.users u ON u.user_id = d.user_id WHERE d.dashboard_id = $1);
+END
+$$;
+COMMENT ON FUNCTION openreplay.dashboard(integer, integer, integer) IS 'A dashboard with its widgets as the web frontend''s JSON. Raises no_data_found.';
+
+CREATE FUNCTION openreplay.dashboard_charts(dashboard_id integer, range jsonb DEFAULT '{}', viewer_id integer DEFAULT NULL)
+RETURNS TABLE (widget_id integer, metric_id integer, name text, chart jsonb, error text)
+LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	project integer := openreplay.require_dashboard($1, $3);
+	widget jsonb;
+BEGIN
+	FOR widget IN SELECT openreplay.dashboard_widgets($1, $3)
+	LOOP
+		widget_id := (widget ->> 'widgetId')::integer;
+		metric_id := (widget ->> 'metricId')::integer;
+		name := widget ->> 'name';
+		BEGIN
+			chart := openreplay.card(metric_id, coalesce($2, '{}') || jsonb_build_object('projectId', project), $3);
+			error := NULL;
+		EXCEPTION WHEN invalid_parameter_value OR no_data_found THEN
+			-- a stored card that cannot be computed any more costs that card
+			chart := NULL;
+			error := SQLERRM;
+		END;
+		RETURN NEXT;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION openreplay.dashboard_charts(integer, jsonb, integer) IS
+	'A whole dashboard computed: the chart of each widget as openreplay.card() has it, or why there is none. range: its startTimestamp, endTimestamp, density and so on. Raises no_data_found.';
 
 -- ==== 13. What goes ================================================================================================
 
@@ -6566,3 +7056,18 @@ GRANT EXECUTE ON FUNCTION openreplay.set_favorite_session(bigint, integer, boole
 
 GRANT EXECUTE ON FUNCTION openreplay.card_catalogue(), openreplay.merge_filters(jsonb, jsonb), openreplay.try_card(integer, jsonb, integer) TO openreplay_reader, openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.timeseries(integer, jsonb) TO openreplay_reader, openreplay_admin;
+
+-- ---- saved cards and dashboards ----
+
+GRANT EXECUTE ON FUNCTION openreplay.check_card(integer, jsonb), openreplay.stored_filter(jsonb), openreplay.json_time(timestamp, integer), openreplay.card_options(jsonb),
+	openreplay.card_size(jsonb), openreplay.check_card_form(jsonb), openreplay.series_of_card(integer, boolean),
+	openreplay.describe_card(integer, integer, integer), openreplay.is_visible_card(integer, integer), openreplay.require_card(integer, integer),
+	openreplay.saved_card(integer, integer, integer), openreplay.cards(integer, integer, jsonb), openreplay.card_list(integer, integer, jsonb, integer),
+	openreplay.stored_card(integer, jsonb, integer), openreplay.card(integer, jsonb, integer), openreplay.require_dashboard(integer, integer, boolean),
+	openreplay.check_widget_config(jsonb), openreplay.dashboards(integer, integer), openreplay.dashboard_list(integer, integer, integer),
+	openreplay.dashboard_widgets(integer, integer, integer), openreplay.dashboard(integer, integer, integer),
+	openreplay.dashboard_charts(integer, jsonb, integer) TO openreplay_reader, openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.save_series(integer, jsonb), openreplay.save_card(integer, integer, jsonb, integer), openreplay.delete_card(integer, integer),
+	openreplay.pin_dashboard(integer, integer), openreplay.add_cards(integer, integer, integer[], jsonb, integer),
+	openreplay.save_dashboard(integer, integer, jsonb, integer, integer), openreplay.delete_dashboard(integer, integer, integer),
+	openreplay.update_widget(integer, integer, integer, jsonb), openreplay.delete_widget(integer, integer, integer) TO openreplay_admin;

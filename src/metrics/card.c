@@ -436,6 +436,15 @@ parse_card(int32 project_id, Jsonb *json, const int32 *viewer_id)
 	return card;
 }
 
+const char *
+card_format_name(CardFormat format)
+{
+	for (int i = 0; i < lengthof(formats); i++)
+		if (formats[i].format == format)
+			return formats[i].name;
+	return "";
+}
+
 int64
 card_step(const Card *card, bool one_less)
 {

@@ -102,6 +102,9 @@ extern int64 get_card_number(JsonbContainer *object, const char *name, int64 oth
 /* The width of a bucket, at least 1 ms: the range over density, or over density - 1, as the kind of card has it. */
 extern int64 card_step(const Card *card, bool one_less);
 
+/* metricFormat. */
+extern const char *card_format_name(CardFormat format);
+
 /* For the functions that return rows: arguments 0 and 1 are project_id and card; false when one of them is NULL. */
 extern Card *get_card_argument(FunctionCallInfo fcinfo);
 
