@@ -5065,6 +5065,84 @@ COMMENT ON FUNCTION openreplay.timeseries(integer, jsonb) IS
 
 -- ---- funnels ----
 
+CREATE FUNCTION openreplay.funnel(project_id integer, card jsonb)
+RETURNS TABLE (stage integer, type text, operator text, "values" text[], filters jsonb, reached bigint, drop_pct double precision)
+LANGUAGE c STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_funnel';
+COMMENT ON FUNCTION openreplay.funnel(integer, jsonb) IS
+	'The stages of a card of metricType funnel, which are the events of its first series: how many sessions (or users, with metricFormat userCount; or, in generation 2, runs through the stages, with eventCount) reached each after those before it, and how many percent of the stage before did not. Sessions that go on count.';
+
+CREATE FUNCTION openreplay.funnel_sessions(project_id integer, card jsonb, stage integer, dropped boolean DEFAULT false)
+RETURNS TABLE (session_id bigint, reached_at bigint)
+LANGUAGE c STABLE ROWS 1000 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_funnel_sessions';
+COMMENT ON FUNCTION openreplay.funnel_sessions(integer, jsonb, integer, boolean) IS
+	'Sessions that reached a stage of a funnel, from 1 on, and when, in milliseconds; with dropped those that reached the stage before, then, and not this one. 0: a stage that must not be was passed before anything happened.';
+
+CREATE FUNCTION openreplay.issue_significance(sessions bigint, affected bigint, lost bigint, affected_lost bigint,
+	OUT correlation double precision, OUT confidence double precision, OUT significant boolean, OUT lost_conversions bigint, OUT conversion_impact integer, OUT drop_due bigint)
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_issue_significance';
+COMMENT ON FUNCTION openreplay.issue_significance(bigint, bigint, bigint, bigint) IS
+	'How much an issue has to do with sessions being lost, from how many there are, have it, are lost, and both. correlation: Pearson''s, at least 0; significant: confidence, which grows with the number of sessions, is above 0.4; lost_conversions: how many of the affected that explains; conversion_impact: percent; drop_due: how many of those affected and lost that explains.';
+
+CREATE FUNCTION openreplay.funnel_issues(project_id integer, card jsonb)
+RETURNS TABLE (issue_id text, type text, title text, context_string text, affected_sessions bigint, unaffected_sessions bigint, affected_users bigint,
+	lost_sessions bigint, correlation double precision, confidence double precision, significant boolean, lost_conversions bigint, conversion_impact integer)
+LANGUAGE c STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_funnel_issues';
+COMMENT ON FUNCTION openreplay.funnel_issues(integer, jsonb) IS
+	'Issues of the sessions that entered a funnel, those of most sessions first: what happened between its first and its last stage, or until the end of a session that did not get there. lost_sessions: those affected that did not; the other figures are those of openreplay.issue_significance().';
+
+-- ---- issues behind a card ----
+
+CREATE FUNCTION openreplay.card_issues(project_id integer, card jsonb) RETURNS jsonb
+LANGUAGE c STABLE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_card_issues';
+COMMENT ON FUNCTION openreplay.card_issues(integer, jsonb) IS
+	'Issues behind a funnel (see openreplay.funnel_issues()) or a journey as the web frontend''s JSON, without the object "data" around it; of a saved card with seriesId and seriesName.';
+
+CREATE FUNCTION openreplay.issue_sessions(project_id integer, card jsonb, issue_id text) RETURNS SETOF bigint
+LANGUAGE c STABLE STRICT ROWS 1000 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_issue_sessions';
+COMMENT ON FUNCTION openreplay.issue_sessions(integer, jsonb, text) IS
+	'The sessions that openreplay.card_issues() counts for an issue.';
+
+CREATE FUNCTION openreplay.list_sessions(session_ids bigint[], viewer_id integer DEFAULT NULL) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT coalesce(jsonb_agg(openreplay.camel_keys(to_jsonb(s) - 'n' - 'project_id')
+		|| jsonb_build_object('projectId', s.project_id, 'sessionId', s.session_id::text, 'metadata', openreplay.session_metadata(s.session_id)) ORDER BY s.n), '[]')
+	FROM (
+		SELECT i.n, s.project_id, s.session_id, EXISTS (SELECT FROM public.user_viewed_sessions v WHERE v.session_id = s.session_id AND v.user_id = $2) AS viewed,
+			EXISTS (SELECT FROM public.user_favorite_sessions f WHERE f.session_id = s.session_id AND f.user_id = $2) AS favorite,
+			s.user_uuid, s.user_id, s.user_anonymous_id, s.user_os, s.user_browser, s.user_device, s.user_device_type, s.user_country, s.user_city, s.user_state,
+			s.start_ts, s.duration, s.events_count, s.pages_count, s.errors_count, s.platform, s.timezone, s.issue_score, s.issue_types, s.screen_width, s.screen_height
+		FROM unnest($1) WITH ORDINALITY AS i (session_id, n) JOIN public.sessions s ON s.session_id = i.session_id
+	) AS s
+$$;
+COMMENT ON FUNCTION openreplay.list_sessions(bigint[], integer) IS
+	'Sessions, in the order given, as openreplay.search() lists them. viewer_id: whose marks viewed and favorite are.';
+
+CREATE FUNCTION openreplay.card_issue_sessions(project_id integer, card jsonb, issue_id text, viewer_id integer DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	of_series jsonb := '{}';
+	issue jsonb;
+	ids bigint[];
+	page_size integer;
+	page_number integer;
+BEGIN
+	IF card #>> '{series,0,seriesId}' IS NOT NULL THEN
+		of_series := jsonb_build_object('seriesId', card #> '{series,0,seriesId}', 'seriesName', card #> '{series,0,name}');
+	END IF;
+	-- newest first; raises what is wrong about the card
+	SELECT coalesce(array_agg(s ORDER BY s DESC), '{}') INTO ids FROM openreplay.issue_sessions($1, $2, $3) AS s;
+	page_size := coalesce((card ->> 'limit')::integer, 200);
+	page_number := coalesce((card ->> 'page')::integer, 1);
+	SELECT jsonb_build_object('issueId', i.issue_id, 'type', i.type, 'title', coalesce(t.title, i.type::text), 'contextString', i.context_string) INTO issue
+	FROM public.issues i LEFT JOIN openreplay.issue_types() t ON t.type = i.type::text
+	WHERE i.issue_id = $3 AND i.project_id = $1;
+	RETURN of_series || jsonb_build_object('issue', issue, 'sessions', jsonb_build_object('total', cardinality(ids),
+		'sessions', openreplay.list_sessions(ids[(page_number - 1) * page_size + 1 : page_number * page_size], $4)));
+END
+$$;
+COMMENT ON FUNCTION openreplay.card_issue_sessions(integer, jsonb, text, integer) IS
+	'A page, by limit and page of the card, of the sessions that openreplay.card_issues() counts for an issue, newest first, and the issue, which is null when there is no such.';
+
 -- ---- journeys ----
 
 -- ---- maps ----
@@ -7056,6 +7134,10 @@ GRANT EXECUTE ON FUNCTION openreplay.set_favorite_session(bigint, integer, boole
 
 GRANT EXECUTE ON FUNCTION openreplay.card_catalogue(), openreplay.merge_filters(jsonb, jsonb), openreplay.try_card(integer, jsonb, integer) TO openreplay_reader, openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.timeseries(integer, jsonb) TO openreplay_reader, openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.funnel(integer, jsonb), openreplay.funnel_sessions(integer, jsonb, integer, boolean),
+	openreplay.issue_significance(bigint, bigint, bigint, bigint), openreplay.funnel_issues(integer, jsonb), openreplay.card_issues(integer, jsonb),
+	openreplay.issue_sessions(integer, jsonb, text), openreplay.list_sessions(bigint[], integer),
+	openreplay.card_issue_sessions(integer, jsonb, text, integer) TO openreplay_reader, openreplay_admin;
 
 -- ---- saved cards and dashboards ----
 

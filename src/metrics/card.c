@@ -461,6 +461,13 @@ get_card_argument(FunctionCallInfo fcinfo)
 	return parse_card(PG_GETARG_INT32(0), PG_GETARG_JSONB_P(1), NULL);
 }
 
+void
+check_card_type(const Card *card, const char *type)
+{
+	if (strcmp(card->type->type, type) != 0)
+		refuse_filter(psprintf("the card is no %s", type), psprintf("Its metricType is \"%s\".", card->type->type));
+}
+
 /* try_card(project_id integer, card jsonb, viewer_id integer) */
 Datum
 openreplay_try_card(PG_FUNCTION_ARGS)
@@ -468,7 +475,6 @@ openreplay_try_card(PG_FUNCTION_ARGS)
 	MemoryContext context = CurrentMemoryContext;
 	Sql *sql = sql_new();
 	int32 viewer_id = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT32(2);
-	MemoryContext old;
 	Card *card;
 	Datum chart;
 	bool isnull;
@@ -478,14 +484,7 @@ openreplay_try_card(PG_FUNCTION_ARGS)
 	card = parse_card(PG_GETARG_INT32(0), PG_GETARG_JSONB_P(1), PG_ARGISNULL(2) ? NULL : &viewer_id);
 	SPI_connect();
 	card->type->add_chart(sql, card);
-	sql_run(sql);
-	if (SPI_processed != 1)
-		elog(ERROR, "a chart of %s has " UINT64_FORMAT " rows", card->type->type, SPI_processed);
-	old = MemoryContextSwitchTo(context);
-	chart = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-	if (!isnull)
-		chart = JsonbPGetDatum(DatumGetJsonbPCopy(chart));
-	MemoryContextSwitchTo(old);
+	chart = sql_run_jsonb(sql, context, &isnull);
 	SPI_finish();
 	if (isnull)
 		PG_RETURN_NULL();

@@ -108,6 +108,9 @@ extern const char *card_format_name(CardFormat format);
 /* For the functions that return rows: arguments 0 and 1 are project_id and card; false when one of them is NULL. */
 extern Card *get_card_argument(FunctionCallInfo fcinfo);
 
+/* Raises invalid_parameter_value unless the card is of that metricType. */
+extern void check_card_type(const Card *card, const char *type);
+
 /* ---- kinds ------------------------------------------------------------------------------------------------------- */
 
 #define CARD(generation, type, metric, views, formats, traits, chart) extern void chart(Sql *sql, Card *card);

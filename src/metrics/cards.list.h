@@ -15,6 +15,10 @@
 CARD(FIRST, "timeseries", "sessionCount", LINES, CARD_SESSIONS | CARD_USERS, 0, add_timeseries_chart)
 CARD(FIRST, "timeseries", "userCount", LINES, CARD_SESSIONS | CARD_USERS, 0, add_timeseries_chart)
 
+CARD(FIRST, "funnel", "sessionCount", "chart", CARD_SESSIONS | CARD_USERS, CARD_FIRST_SERIES, add_first_funnel_chart)
+CARD(SECOND, "funnel", "sessionCount", "chart columnChart metric table", CARD_SESSIONS | CARD_USERS, CARD_FIRST_SERIES, add_second_funnel_chart)
+CARD(SECOND, "funnel", "userCount", "chart columnChart metric table", CARD_SESSIONS | CARD_USERS, CARD_FIRST_SERIES, add_second_funnel_chart)
+
 #undef FIRST
 #undef SECOND
 #undef LINES

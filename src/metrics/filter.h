@@ -164,6 +164,7 @@ typedef struct FilterCondition
 typedef struct FilterEvent
 {
 	const char *name; /* as the client wrote it */
+	Jsonb *item;	  /* the whole of it, likewise */
 	FilterKind kind;
 	const char *fixed;		 /* SQL that always has to hold; NULL: none */
 	const char *custom_name; /* of an event that a site names itself; NULL: any */

@@ -201,6 +201,7 @@ parse_list(Parser *parser, JsonbContainer *list)
 	for (uint32 i = 0; i < JsonContainerSize(list); i++)
 	{
 		JsonbContainer *item = get_filter_item(list, i);
+		int nevents = filter->nevents;
 		char *name;
 
 		if (++parser->nitems > MAX_ITEMS)
@@ -222,6 +223,10 @@ parse_list(Parser *parser, JsonbContainer *list)
 		else
 			refuse_filter(psprintf("filter %u has neither type nor name", i + 1),
 						  "A filter is {\"type\": \"userBrowser\", \"operator\": \"is\", \"value\": [\"Chrome\"]}.");
+		/* those of a saved search know theirs already */
+		for (; nevents < filter->nevents; nevents++)
+			if (filter->events[nevents].item == NULL)
+				filter->events[nevents].item = JsonbValueToJsonb(getIthJsonbValueFromContainer(list, i));
 	}
 }
 

@@ -9,6 +9,7 @@
 #include "tcop/dest.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
 
 #include "metrics/sql.h"
 
@@ -111,6 +112,23 @@ void
 sql_run(Sql *sql)
 {
 	check_result(execute(sql, true, NULL), SPI_OK_SELECT);
+}
+
+Datum
+sql_run_jsonb(Sql *sql, MemoryContext context, bool *isnull)
+{
+	MemoryContext old;
+	Datum value;
+
+	sql_run(sql);
+	if (SPI_processed != 1)
+		elog(ERROR, "a query for one value has " UINT64_FORMAT " rows", SPI_processed);
+	old = MemoryContextSwitchTo(context);
+	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
+	if (!*isnull)
+		value = JsonbPGetDatum(DatumGetJsonbPCopy(value));
+	MemoryContextSwitchTo(old);
+	return value;
 }
 
 void

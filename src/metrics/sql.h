@@ -41,7 +41,10 @@ extern void sql_datum(Sql *sql, Oid type, Datum value);
  */
 extern void sql_run(Sql *sql);
 
-/* The same, with its rows as those that a function returns; columns have to be of the function's types. */
+/* Runs what gives one row of one jsonb, and returns that, palloc'd in the context. */
+extern Datum sql_run_jsonb(Sql *sql, MemoryContext context, bool *isnull);
+
+/* The same as sql_run(), with its rows as those that a function returns; columns have to be of the function's types. */
 extern void sql_return(Sql *sql, ReturnSetInfo *result);
 
 /* For a statement that is no SELECT, as EXPLAIN is not. */

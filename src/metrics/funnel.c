@@ -1,0 +1,317 @@
+/*
+ * funnel.c - how many get how far through a list of events
+ *
+ * The events of the first series are the stages, in the order of the list.  Who reached a stage is decided by
+ * add_reached(): it is reached at the earliest event that is not before the stage before, whatever happens in between.
+ * Sessions that go on count.  A client of the second generation may count users, whose sessions are then one row of
+ * events, or runs through the stages that do not overlap.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+
+#include "metrics/funnel.h"
+
+PG_FUNCTION_INFO_V1(openreplay_funnel);
+PG_FUNCTION_INFO_V1(openreplay_funnel_sessions);
+
+/* What a stage is, as the client wrote it; its values as a list in any case. */
+#define STAGE_VALUES "jsonb_path_query_array(v.item, '$.value[*] ? (@ != null)')"
+#define STAGE_NAME "coalesce(v.item ->> 'name', v.item ->> 'type')"
+#define STAGE_FILTERS "nullif(jsonb_path_query_array(v.item, '$.filters[*]'), '[]')"
+
+Funnel *
+get_funnel(Card *card)
+{
+	Funnel *funnel = palloc0(sizeof(Funnel));
+
+	funnel->card = card;
+	if (card->nseries == 0)
+		return funnel;
+	funnel->filter = card->series[0].filter;
+	funnel->filter->population = FILTER_ALL;
+	set_filter_range(funnel->filter, card->from_ts, card->to_ts, card->generation == FILTER_GENERATION_SECOND);
+	funnel->stages = funnel->filter->events;
+	funnel->nstages = funnel->filter->nevents;
+	while (funnel->nleading < funnel->nstages && funnel->stages[funnel->nleading].negated)
+		funnel->nleading++;
+	funnel->sessions = palloc(sizeof(Filter));
+	*funnel->sessions = *funnel->filter;
+	funnel->sessions->nevents = 0;
+	return funnel;
+}
+
+/* ---- who reached what -------------------------------------------------------------------------------------------- */
+
+static void
+add_reached_stage(Sql *sql, const Funnel *funnel)
+{
+	sql_add(sql, "least(cardinality(f.times), %d)", funnel->nstages);
+}
+
+/* What a session without any of the events reached: the stages that must not be. */
+static void
+add_leading_times(Sql *sql, const Funnel *funnel)
+{
+	sql_add(sql, "array_fill(0::bigint, ARRAY[%d])", funnel->nleading + (funnel->nleading == funnel->nstages ? 1 : 0));
+}
+
+static void
+add_no_first_event(Sql *sql, const Funnel *funnel)
+{
+	sql_add(sql, "NOT EXISTS (SELECT FROM ");
+	add_events(sql, funnel->stages[0].kind);
+	sql_add(sql, " WHERE e.session_id = s.session_id AND ");
+	add_event_where(sql, funnel->sessions, &funnel->stages[0]);
+	sql_add(sql, ")");
+}
+
+void
+add_funnel_sessions(Sql *sql, const Funnel *funnel)
+{
+	if (funnel->nleading == 0)
+	{
+		sql_add(sql, "SELECT f.session_id, ");
+		add_reached_stage(sql, funnel);
+		sql_add(sql, " AS stage, f.times FROM (");
+		add_reached(sql, funnel->filter, funnel->stages, funnel->nstages);
+		sql_add(sql, ") f");
+		return;
+	}
+	sql_add(sql, "SELECT f.session_id, ");
+	add_reached_stage(sql, funnel);
+	sql_add(sql, " AS stage, f.times FROM (SELECT s.session_id, coalesce(f.times, ");
+	add_leading_times(sql, funnel);
+	sql_add(sql, ") AS times FROM ");
+	add_sessions(sql, funnel->sessions, false);
+	sql_add(sql, " LEFT JOIN (");
+	add_reached(sql, funnel->filter, funnel->stages, funnel->nstages);
+	sql_add(sql, ") f ON f.session_id = s.session_id WHERE ");
+	add_sessions_where(sql, funnel->sessions);
+	sql_add(sql, " AND (f.session_id IS NOT NULL OR ");
+	add_no_first_event(sql, funnel);
+	sql_add(sql, ")) f");
+}
+
+/* ---- counted ----------------------------------------------------------------------------------------------------- */
+
+/* Events that match stages, of sessions that could enter. */
+static void
+add_stage_events(Sql *sql, const Funnel *funnel)
+{
+	sql_add(sql, "SELECT s.session_id, s.user_id, x.step, x.\"timestamp\", x.key FROM ");
+	add_sessions(sql, funnel->sessions, false);
+	sql_add(sql, " JOIN (");
+	add_steps(sql, funnel->sessions, funnel->stages, funnel->nstages);
+	sql_add(sql, ") x ON x.session_id = s.session_id WHERE ");
+	add_sessions_where(sql, funnel->sessions);
+}
+
+/* A row (reached) a user, over the events of all sessions; a key is of one session only. */
+static void
+add_users_of_events(Sql *sql, const Funnel *funnel)
+{
+	sql_add(sql, "SELECT CASE WHEN f.user_id IS NULL THEN %d ELSE ", funnel->nleading);
+	add_reached_stage(sql, funnel);
+	sql_add(sql, " END AS reached FROM ");
+	if (funnel->nleading > 0)
+	{
+		sql_add(sql, "(SELECT DISTINCT s.user_id FROM ");
+		add_sessions(sql, funnel->sessions, false);
+		sql_add(sql, " WHERE s.user_id <> '' AND ");
+		add_sessions_where(sql, funnel->sessions);
+		sql_add(sql, ") u LEFT JOIN ");
+	}
+	sql_add(sql, "(SELECT t.user_id, ");
+	add_follow_steps(sql, funnel->stages, funnel->nstages);
+	sql_add(sql,
+			" AS times FROM (SELECT e.user_id, e.step, e.\"timestamp\", hashint8extended(e.key, e.session_id) AS key "
+			"FROM (");
+	add_stage_events(sql, funnel);
+	sql_add(sql, ") e WHERE e.user_id <> '') t GROUP BY t.user_id) f%s",
+			funnel->nleading > 0 ? " ON f.user_id = u.user_id" : "");
+}
+
+/* A row (reached) for each session or user, counted by the sessions r. */
+static void
+add_reached_by_sessions(Sql *sql, const Funnel *funnel)
+{
+	if (funnel->card->format == CARD_SESSIONS)
+	{
+		sql_add(sql, "SELECT r.stage AS reached FROM r");
+		return;
+	}
+	sql_add(sql, "SELECT max(r.stage) AS reached FROM r JOIN public.sessions s ON s.session_id = r.session_id "
+				 "WHERE s.user_id <> ''");
+	add_session_bounds(sql, funnel->sessions, "s.session_id");
+	sql_add(sql, " GROUP BY s.user_id");
+}
+
+static bool
+counts_users_of_events(const Funnel *funnel)
+{
+	return funnel->card->format == CARD_USERS && funnel->card->generation == FILTER_GENERATION_SECOND;
+}
+
+/* Rows (stage, n): how many reached it; stages that nobody reached may be missing. */
+static void
+add_counts(Sql *sql, const Funnel *funnel)
+{
+	sql_add(sql,
+			"SELECT g.stage, sum(h.n)::bigint AS n FROM generate_series(1, %d) AS g (stage) JOIN (SELECT u.reached, "
+			"count(*) AS n FROM (",
+			funnel->nstages);
+	if (counts_users_of_events(funnel))
+		add_users_of_events(sql, funnel);
+	else
+		add_reached_by_sessions(sql, funnel);
+	sql_add(sql, ") u GROUP BY 1) h ON h.reached >= g.stage GROUP BY 1");
+}
+
+void
+add_with_funnel_sessions(Sql *sql, const Funnel *funnel)
+{
+	sql_add(sql, "WITH r AS MATERIALIZED (");
+	add_funnel_sessions(sql, funnel);
+	sql_add(sql, ") ");
+}
+
+/* Rows (stage, item, reached, before): all stages, before being those that reached the one before. */
+static void
+add_stages(Sql *sql, const Funnel *funnel)
+{
+	sql_add(sql,
+			"SELECT v.stage, v.item, coalesce(c.n, 0) AS reached, lag(coalesce(c.n, 0)) OVER (ORDER BY v.stage) AS "
+			"before FROM (VALUES ");
+	for (int i = 0; i < funnel->nstages; i++)
+	{
+		sql_add(sql, "%s(%d, ", i == 0 ? "" : ", ", i + 1);
+		sql_datum(sql, JSONBOID, JsonbPGetDatum(funnel->stages[i].item));
+		sql_add(sql, ")");
+	}
+	sql_add(sql, ") AS v (stage, item) LEFT JOIN (");
+	add_counts(sql, funnel);
+	sql_add(sql, ") c ON c.stage = v.stage");
+}
+
+/* ---- charts ------------------------------------------------------------------------------------------------------ */
+
+void
+add_first_funnel_chart(Sql *sql, Card *card)
+{
+	Funnel *funnel = get_funnel(card);
+
+	if (funnel->nstages == 0)
+	{
+		sql_add(sql, "SELECT '{\"stages\": [], \"totalDropDueToIssues\": 0}'::jsonb");
+		return;
+	}
+	add_with_funnel_sessions(sql, funnel);
+	sql_add(
+		sql,
+		"SELECT jsonb_build_object('stages', jsonb_agg(jsonb_build_object('value', " STAGE_VALUES
+		", 'type', " STAGE_NAME ", 'operator', v.item ->> 'operator', 'dropPct', CASE WHEN v.before = 0 THEN 0 ELSE "
+		"100 * (v.before - v.reached) / v.before END, 'dropDueToIssues', CASE v.stage WHEN %d THEN v.lost ELSE 0 END, "
+		"'%s', v.reached) ORDER BY v.stage), 'totalDropDueToIssues', max(v.lost)) FROM (SELECT v.*, least(d.lost, "
+		"first_value(v.reached) OVER w - last_value(v.reached) OVER w) AS lost FROM (",
+		funnel->nstages, card->format == CARD_USERS ? "usersCount" : "sessionsCount");
+	add_stages(sql, funnel);
+	sql_add(sql, ") v CROSS JOIN (SELECT ");
+	add_total_drop(sql, funnel);
+	sql_add(sql,
+			" AS lost) d WINDOW w AS (ORDER BY v.stage ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) v");
+}
+
+void
+add_second_funnel_chart(Sql *sql, Card *card)
+{
+	Funnel *funnel = get_funnel(card);
+	const char *key = card->name[0] != '\0' ? card->name : "Funnel";
+
+	if (funnel->nstages > 0)
+		add_with_funnel_sessions(sql, funnel);
+	sql_add(sql, "SELECT jsonb_build_object('series', jsonb_build_object(");
+	sql_text(sql, key);
+	sql_add(sql, "::text, jsonb_build_object('stages', ");
+	if (funnel->nstages == 0)
+	{
+		sql_add(sql, "'[]'::jsonb)))");
+		return;
+	}
+	sql_add(sql, "jsonb_agg(jsonb_build_object('value', " STAGE_VALUES ", 'type', " STAGE_NAME
+				 ", 'operator', v.item ->> 'operator', 'propertyOrder', coalesce(v.item ->> 'propertyOrder', 'and'), "
+				 "'dropPct', 100::float8 * (v.before - v.reached) / nullif(v.before, 0), 'count', v.reached) || CASE "
+				 "WHEN " STAGE_FILTERS " IS NULL THEN '{}' ELSE jsonb_build_object('filters', " STAGE_FILTERS
+				 ") END ORDER BY v.stage)))) FROM (");
+	add_stages(sql, funnel);
+	sql_add(sql, ") v");
+}
+
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
+
+/* The card of a function's arguments; raises invalid_parameter_value unless it is of the type. */
+static Funnel *
+get_funnel_argument(FunctionCallInfo fcinfo)
+{
+	Card *card = get_card_argument(fcinfo);
+
+	if (card == NULL)
+		return NULL;
+	check_card_type(card, "funnel");
+	return get_funnel(card);
+}
+
+/* funnel(project_id integer, card jsonb) */
+Datum
+openreplay_funnel(PG_FUNCTION_ARGS)
+{
+	Sql *sql = sql_new();
+	Funnel *funnel;
+
+	InitMaterializedSRF(fcinfo, 0);
+	funnel = get_funnel_argument(fcinfo);
+	if (funnel == NULL || funnel->nstages == 0)
+		return (Datum) 0;
+	add_with_funnel_sessions(sql, funnel);
+	sql_add(sql, "SELECT v.stage, " STAGE_NAME
+				 ", v.item ->> 'operator', ARRAY(SELECT jsonb_array_elements_text(" STAGE_VALUES ")), " STAGE_FILTERS
+				 ", v.reached, 100::float8 * (v.before - v.reached) / nullif(v.before, 0) FROM (");
+	add_stages(sql, funnel);
+	sql_add(sql, ") v ORDER BY v.stage");
+	SPI_connect();
+	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
+	SPI_finish();
+	return (Datum) 0;
+}
+
+/* funnel_sessions(project_id integer, card jsonb, stage integer, dropped boolean) */
+Datum
+openreplay_funnel_sessions(PG_FUNCTION_ARGS)
+{
+	Sql *sql = sql_new();
+	Funnel *funnel;
+	int32 stage;
+	bool dropped;
+
+	InitMaterializedSRF(fcinfo, 0);
+	funnel = get_funnel_argument(fcinfo);
+	if (funnel == NULL || PG_ARGISNULL(2) || PG_ARGISNULL(3))
+		return (Datum) 0;
+	stage = PG_GETARG_INT32(2);
+	dropped = PG_GETARG_BOOL(3);
+	if (stage < 1 || stage > funnel->nstages)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("there is no stage %d", stage),
+				errhint("The funnel has %d.", funnel->nstages));
+	sql_add(sql, "SELECT r.session_id, r.times[%d] FROM (", dropped ? stage - 1 : stage);
+	add_funnel_sessions(sql, funnel);
+	if (dropped)
+		sql_add(sql, ") r WHERE r.stage = %d ORDER BY r.session_id", stage - 1);
+	else
+		sql_add(sql, ") r WHERE r.stage >= %d ORDER BY r.session_id", stage);
+	SPI_connect();
+	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
+	SPI_finish();
+	return (Datum) 0;
+}
