@@ -5149,6 +5149,16 @@ COMMENT ON FUNCTION openreplay.card_issue_sessions(integer, jsonb, text, integer
 
 -- ---- predefined cards ----
 
+CREATE FUNCTION openreplay.card_points(project_id integer, card jsonb) RETURNS TABLE ("timestamp" bigint, value float8)
+LANGUAGE c STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_card_points';
+COMMENT ON FUNCTION openreplay.card_points(integer, jsonb) IS
+	'The course of a card that is one figure, such as {"metricType": "webVitals", "metricOf": "avgPageLoadTime"}: milliseconds where it is a time, bytes where it is memory. Buckets without anything have 0.';
+
+CREATE FUNCTION openreplay.card_value(project_id integer, card jsonb, OUT value float8, OUT previous float8, OUT progress float8, OUT unit text) RETURNS SETOF record
+LANGUAGE c STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_card_value';
+COMMENT ON FUNCTION openreplay.card_value(integer, jsonb) IS
+	'The figure of such a card and that of the equally long period before; progress: by how many percent of the present figure it fell. previous and progress are null for figures that the web frontend does not compare.';
+
 -- ---- users that come back ----
 
 -- ---- saved cards ----
@@ -7138,6 +7148,10 @@ GRANT EXECUTE ON FUNCTION openreplay.funnel(integer, jsonb), openreplay.funnel_s
 	openreplay.issue_significance(bigint, bigint, bigint, bigint), openreplay.funnel_issues(integer, jsonb), openreplay.card_issues(integer, jsonb),
 	openreplay.issue_sessions(integer, jsonb, text), openreplay.list_sessions(bigint[], integer),
 	openreplay.card_issue_sessions(integer, jsonb, text, integer) TO openreplay_reader, openreplay_admin;
+
+-- ---- predefined cards, maps, users ----
+
+GRANT EXECUTE ON FUNCTION openreplay.card_points(integer, jsonb), openreplay.card_value(integer, jsonb) TO openreplay_reader, openreplay_admin;
 
 -- ---- saved cards and dashboards ----
 

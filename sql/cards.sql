@@ -34,7 +34,7 @@ SELECT sum(value) FROM openreplay.timeseries(:project_id, pg_temp.card('{"series
 SELECT openreplay.try_card(:project_id, pg_temp.card('{"series": []}')), jsonb_array_length(openreplay.try_card(:project_id, '{"metricType": "timeseries", "series": [{}]}'));
 
 -- What is refused, and what is allowed instead.
-SELECT pg_temp.try(format('SELECT openreplay.try_card(%s, %L)', :project_id, card)) FROM (VALUES
+SELECT regexp_replace(pg_temp.try(format('SELECT openreplay.try_card(%s, %L)', :project_id, card)), 'timeseries, .*', 'timeseries, ...') AS try FROM (VALUES
 	('[]'), ('{}'), ('{"metricType": "pie"}'), ('{"metricType": "timeseries", "metricOf": "money"}'),
 	(pg_temp.card('{"viewType": "sunburst"}')::text), (pg_temp.card('{"metricFormat": "eventCount"}')::text), (pg_temp.card('{"metricFormat": "no"}')::text),
 	(pg_temp.card('{"density": 0}')::text), (pg_temp.card('{"density": 201}')::text), (pg_temp.card('{"density": "many"}')::text), (pg_temp.card('{"limit": 201}')::text), (pg_temp.card('{"page": -1}')::text),
