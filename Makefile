@@ -88,20 +88,19 @@ openreplay-uploader: $(UPLOADER_OBJS) $(COMMON_OBJS) $(PLAIN_OBJS)
 openreplay-replay: $(REPLAY_OBJS) $(COMMON_OBJS) $(PLAIN_OBJS)
 	$(CC) -o $@ $^ $(LDFLAGS) $(EDGE_LIBS)
 
-SERVICE = build/openreplay-ingest.service
-$(SERVICE): ingest/server/openreplay-ingest.service
+SERVICES = build/openreplay-ingest.service build/openreplay-uploader.service
+$(SERVICES): build/%.service: $(wildcard ingest/*/*.service)
 	@mkdir -p $(@D)
-	sed 's|@bindir@|$(bindir)|' $< > $@
-all: $(SERVICE)
+	sed 's|@bindir@|$(bindir)|' ingest/*/$*.service > $@
+all: $(SERVICES)
 
 install: install-programs
 .PHONY: install-programs
-install-programs: openreplay-ingest openreplay-uploader $(SERVICE)
+install-programs: openreplay-ingest openreplay-uploader $(SERVICES)
 	$(MKDIR_P) '$(DESTDIR)$(bindir)' '$(DESTDIR)$(datadir)/openreplay'
 	$(INSTALL_PROGRAM) openreplay-ingest '$(DESTDIR)$(bindir)/openreplay-ingest'
 	$(INSTALL_PROGRAM) openreplay-uploader '$(DESTDIR)$(bindir)/openreplay-uploader'
-	$(INSTALL_DATA) data/uap-core/regexes.yaml '$(DESTDIR)$(datadir)/openreplay/regexes.yaml'
-	$(INSTALL_DATA) $(SERVICE) '$(DESTDIR)$(datadir)/openreplay/openreplay-ingest.service'
+	$(INSTALL_DATA) data/uap-core/regexes.yaml $(SERVICES) '$(DESTDIR)$(datadir)/openreplay'
 
 build/captures: data/unpack.sh $(wildcard data/captures/*/*)
 	data/unpack.sh $@

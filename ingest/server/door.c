@@ -3,53 +3,15 @@
  */
 #include "server/door.h"
 
-#include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
+
+#include "common/listen.h"
 
 #define BACKLOG 1024
 #define CONNECTION_MEMORY 32768 /* request line, headers (cookies of a same-origin site too) and read buffer */
-
-static bool
-listen_on(Door *door, char *error, size_t error_size)
-{
-	const Settings *settings = &door->server->settings;
-	struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM};
-	struct addrinfo *addresses;
-	struct sockaddr_storage bound;
-	socklen_t bound_len = sizeof(bound);
-	char port[16];
-	char host[64];
-	int on = 1;
-	int result;
-
-	snprintf(port, sizeof(port), "%lld", (long long) settings->http_port);
-	result = getaddrinfo(settings->http_host, port, &hints, &addresses);
-	if (result != 0)
-	{
-		snprintf(error, error_size, "HTTP_HOST: %s: %s", settings->http_host, gai_strerror(result));
-		return false;
-	}
-	door->socket = socket(addresses->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (door->socket < 0 || setsockopt(door->socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-		bind(door->socket, addresses->ai_addr, addresses->ai_addrlen) != 0 || listen(door->socket, BACKLOG) != 0 ||
-		getsockname(door->socket, (struct sockaddr *) &bound, &bound_len) != 0)
-	{
-		snprintf(error, error_size, "cannot listen on %s port %s: %s", settings->http_host, port, strerror(errno));
-		freeaddrinfo(addresses);
-		return false;
-	}
-	freeaddrinfo(addresses);
-	getnameinfo((struct sockaddr *) &bound, bound_len, host, sizeof(host), port, sizeof(port),
-				NI_NUMERICHOST | NI_NUMERICSERV);
-	door->port = (unsigned) strtoul(port, NULL, 10);
-	return true;
-}
 
 /* Paths with one name are one endpoint in the metrics. */
 static void
@@ -85,7 +47,8 @@ open_door(Server *server, const Route *routes, size_t nroutes, char *error, size
 	number_endpoints(door);
 	if (!open_answers(settings))
 		snprintf(error, error_size, "out of memory");
-	else if (listen_on(door, error, error_size))
+	else if ((door->socket = listen_on(settings->http_host, (unsigned) settings->http_port, BACKLOG, &door->port, error,
+									   error_size)) >= 0)
 	{
 		struct MHD_OptionItem pool[] = {
 			{threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, threads, NULL},

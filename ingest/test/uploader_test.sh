@@ -227,6 +227,97 @@ same "SIGTERM is a good end" $? 0
 wait
 same "nothing is held then" "$(sql -c "SELECT count(*) FROM openreplay.outbox WHERE claimed_by IS NOT NULL")" 0
 
+# ---- what it tells those who watch it ----
+
+as_server rm -rf "$mobs"
+metrics_port=$(free_port)
+# page PATH [CURL_ARGUMENT...]
+page()
+{
+	local path=$1
+	shift
+	curl -s -m 10 "$@" "http://127.0.0.1:$metrics_port$path"
+}
+# metric NAME{LABELS}
+metric()
+{
+	page /metrics | sed -n "s/^openreplay_uploader_$1 //p"
+}
+# metric_becomes WHAT NAME PATTERN
+metric_becomes()
+{
+	local n value
+	for n in $(seq 250); do
+		value=$(metric "$2")
+		# shellcheck disable=SC2053 # a pattern is wanted
+		[[ $value == $3 ]] && break
+		sleep 0.1
+	done
+	like "$1" "$value" "$3"
+}
+sql -c "DELETE FROM openreplay.outbox" -c "SELECT openreplay.queue_outbox('webhook', '{}'), openreplay.queue_outbox('carrier pigeon', '{}')" > /dev/null
+sql -c "UPDATE openreplay.outbox SET given_up = true"
+export METRICS_PORT=$metrics_port DELIVERIES=0
+serve watched
+unset METRICS_PORT DELIVERIES
+metric_becomes "it is heard of" beat_age_seconds '[0-9]*'
+like "given up is worth a warning" "$(page /health -w ' %{http_code} %{content_type}')" \
+	'{"status":"warn","checks":{"postgres":\[{"status":"pass","time":"*ms"}\],"jobs":\[{"status":"pass","failures_in_a_row":0}\],"outbox":\[{"status":"warn","given_up":2}\]}} 200 application/health+json'
+sql -c "DELETE FROM openreplay.outbox" -c "SELECT openreplay.queue_recordings(array_agg(session_id)) FROM openreplay.stored_recordings" > /dev/null
+count=$(sql -c "SELECT count(*) FROM openreplay.stored_recordings")
+metric_becomes "progress: recordings" recordings_total "$count"
+same "how long each took" "$(metric 'job_seconds_count{kind="recording"}') $(metric 'job_seconds_bucket{kind="recording",le="+Inf"}')" "$count $count"
+metric_becomes "nobody is busy then" workers_busy 0
+metric_becomes "the backlog: none" 'outbox_given_up{kind="other"}' 0
+like "all is well" "$(page /health)" '{"status":"pass",*}'
+page /metrics > "$work/metrics"
+told=$(node "$PROJECT_ROOT/ingest/test/metrics.mjs" < "$work/metrics")
+same "metrics are Prometheus' text ($told)" $? 0
+as_server cat "$dir/metrics" | node "$PROJECT_ROOT/ingest/test/metrics.mjs" > /dev/null
+same "so is the file" $? 0
+# unnamed WORD...: those that the manual has not among the first words of a table's line
+unnamed()
+{
+	local word
+	for word; do
+		grep -q "^| [^|]*\`$word[\`{]" "$PROJECT_ROOT/ingest/uploader/README.md" || echo "$word"
+	done
+}
+# shellcheck disable=SC2046 # words
+same "metrics that the manual does not name" "$(unnamed $(sed -n 's/^# TYPE openreplay_uploader_\([a-z_]*\) .*/\1/p' "$work/metrics"))" ''
+# shellcheck disable=SC2046 # words
+same "keys that the manual does not name" "$(unnamed $(sed -n 's/^\t{"\([A-Z0-9_]*\)", CONFIG.*/\1/p' "$PROJECT_ROOT/ingest/uploader/settings.c"))" ''
+same "HEAD" "$(page /metrics -I -o /dev/null -w '%{http_code}')" 200
+same "nothing is taken" "$(page /metrics -d x -o /dev/null -w '%{http_code}')" 405
+same "nor is anything else there" "$(page / -o /dev/null -w '%{http_code}')" 404
+# silent clients hold it up for as long as their connections may last
+for n in $(seq 40); do
+	exec {silent[n]}<> "/dev/tcp/127.0.0.1/$metrics_port"
+done
+metric_becomes "it answers beside silent clients" workers 2
+for n in $(seq 40); do
+	exec {silent[n]}>&-
+done
+# a storage that fails
+as_server chmod 500 "$dir/storage/.partial"
+sql -c "SELECT openreplay.queue_recordings(array_agg(session_id)) FROM openreplay.stored_recordings" > /dev/null
+metric_becomes "failures are counted" failures_total "$count"
+like "and are worth a warning" "$(page /health)" "{\"status\":\"warn\",*\"failures_in_a_row\":$count}*"
+as_server chmod 700 "$dir/storage/.partial"
+sql -c "SELECT openreplay.retry_outbox()" > /dev/null
+becomes "which ends" "SELECT count(*) FROM openreplay.outbox" 0
+like "with the next success" "$(page /health)" '*"failures_in_a_row":0}*'
+like "two cannot listen at one port" "$(as_server env "DATABASE_URL=host=$PGHOST port=$PGPORT user=uploader dbname=$PGDATABASE" STORAGE_DIR="$dir/storage" \
+	METRICS_PORT="$metrics_port" "$dir/openreplay-uploader" 2>&1)" "*cannot listen on 127.0.0.1 port $metrics_port: Address already in use"
+kill -TERM "$server"
+wait "$server"
+same "it ends as ever" $? 0
+
+unit=$("${PG_CONFIG:-pg_config}" --sharedir)/openreplay/openreplay-uploader.service
+same "systemd finds nothing wrong with the unit" "$(systemd-analyze verify "$unit" 2>&1; echo $?)" 0
+like "which runs what is installed" "$(grep ^ExecStart= "$unit")" "ExecStart=$PG_BIN/openreplay-uploader --config *"
+works "and may do little" systemd-analyze security --offline=true --threshold=20 "$unit"
+
 # ---- what it says of its settings ----
 
 says()

@@ -6,46 +6,59 @@
  */
 #include "uploader/heart.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "common/clock.h"
+#include "common/files.h"
 #include "common/log.h"
-#include "common/pq.h"
 
 #define BEAT_MS 15000
 #define BEAT_TIMEOUT_MS 5000
 #define ERROR_SIZE 512
+#define METRICS_MAX 262144
 
 /* False when the connection is of no use any more. */
 static bool
 beat(const Heart *heart, PGconn *conn, const PqWait *wait)
 {
-	for (unsigned i = 0; i < heart->nworkers; i++)
+	Status *status = heart->status;
+	int64_t began_us = monotonic_us();
+
+	for (unsigned i = 0; i < status->nworkers; i++)
 	{
-		const char *params[] = {heart->workers[i].name};
+		const char *params[] = {status->workers[i].name};
 		char error[ERROR_SIZE];
 		PGresult *result = pq_query(conn, "SELECT openreplay.beat_outbox($1)", 1, params, wait, error, sizeof(error));
 
 		PQclear(result);
 		if (result == NULL)
 		{
-			log_error("no beat worker=%s error=\"%s\"", heart->workers[i].name, error);
+			log_error("no beat worker=%s error=\"%s\"", status->workers[i].name, error);
 			return false;
 		}
 	}
-	return true;
+	return note_beat(status, conn, wait, (double) (monotonic_us() - began_us) / 1000);
 }
 
 static void
-write_metrics(const Heart *heart)
+write_metrics_file(const Heart *heart)
 {
-	const char *path = heart->uploader->settings->metrics_file;
+	const char *path = heart->status->uploader->settings->metrics_file;
+	Buffer text;
 
-	if (path[0] != '\0' && !write_metrics_file(heart->uploader->metrics, path))
+	if (path[0] == '\0')
+		return;
+	init_buffer(&text, METRICS_MAX);
+	show_metrics(heart->status, &text);
+	errno = ENOMEM;
+	if (text.failed || !write_small_file(path, text.data))
 		log_error("METRICS_FILE cannot be written file=%s error=\"%m\"", path);
+	free_buffer(&text);
 }
 
 static void *
@@ -61,24 +74,24 @@ keep_beating(void *argument)
 		char error[ERROR_SIZE];
 
 		if (conn == NULL)
-			conn =
-				pq_connect(heart->uploader->settings->database_url, "openreplay-uploader", &wait, error, sizeof(error));
+			conn = pq_connect(heart->status->uploader->settings->database_url, "openreplay-uploader", &wait, error,
+							  sizeof(error));
 		if (conn != NULL && !beat(heart, conn, &wait))
 		{
 			PQfinish(conn);
 			conn = NULL;
 		}
-		write_metrics(heart);
+		write_metrics_file(heart);
 	} while (poll(&poll_fd, 1, BEAT_MS) <= 0);
-	write_metrics(heart);
+	write_metrics_file(heart);
 	PQfinish(conn);
 	return NULL;
 }
 
 bool
-start_heart(Heart *heart, const Uploader *uploader, const Worker *workers, unsigned nworkers)
+start_heart(Heart *heart, Status *status)
 {
-	*heart = (Heart){.uploader = uploader, .workers = workers, .nworkers = nworkers};
+	*heart = (Heart){.status = status};
 	heart->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	heart->started = heart->stop_fd >= 0 && pthread_create(&heart->thread, NULL, keep_beating, heart) == 0;
 	return heart->started;

@@ -4,19 +4,17 @@
 #ifndef OPENREPLAY_HEART_H
 #define OPENREPLAY_HEART_H
 
-#include "uploader/worker.h"
+#include "uploader/status.h"
 
 typedef struct Heart
 {
-	const Uploader *uploader;
-	const Worker *workers;
-	unsigned nworkers;
+	Status *status;
 	int stop_fd; /* readable when it shall stop: after the workers, so that what they do last is theirs */
 	pthread_t thread;
 	bool started;
 } Heart;
 
-extern bool start_heart(Heart *heart, const Uploader *uploader, const Worker *workers, unsigned nworkers);
+extern bool start_heart(Heart *heart, Status *status);
 extern void stop_heart(Heart *heart);
 
 #endif /* OPENREPLAY_HEART_H */

@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "uploader/courier.h"
 #include "uploader/heart.h"
+#include "uploader/page.h"
 
 #define ERROR_SIZE 1024
 
@@ -79,19 +80,25 @@ run(Uploader *uploader, const sigset_t *signals)
 	Worker *workers = calloc(nworkers, sizeof(Worker));
 	Heart heart = {0};
 	Courier courier = {0};
+	Page page = {0};
+	Status status;
+	char error[ERROR_SIZE] = "cannot start threads";
 	pthread_t watcher;
 	bool ok = workers != NULL;
 
+	open_status(&status, uploader, workers, nworkers);
+	/* one that comes and goes is watched by its exit code and METRICS_FILE */
+	ok = ok && (uploader->once || open_page(&page, &status, error, sizeof(error)));
 	for (unsigned i = 0; ok && i < nworkers; i++)
 		ok = start_worker(&workers[i], uploader, i + 1);
-	ok = ok && start_courier(&courier, uploader) && start_heart(&heart, uploader, workers, nworkers);
+	ok = ok && start_courier(&courier, uploader) && start_heart(&heart, &status);
 	if (uploader->once && pthread_create(&watcher, NULL, watch_signals, uploader) == 0)
 		pthread_detach(watcher);
 	if (ok)
 		await_end(uploader, signals);
 	else
 	{
-		log_error("cannot start threads");
+		log_error("%s", error);
 		stop_workers(uploader);
 	}
 	for (unsigned i = 0; workers != NULL && i < nworkers; i++)
@@ -102,6 +109,8 @@ run(Uploader *uploader, const sigset_t *signals)
 	join_courier(&courier);
 	ok = ok && !courier.unreachable;
 	stop_heart(&heart);
+	close_page(&page);
+	close_status(&status);
 	free(workers);
 	return ok;
 }

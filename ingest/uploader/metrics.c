@@ -1,15 +1,29 @@
 /*
- * metrics.c - counters as a file that Prometheus' node exporter collects
+ * metrics.c - counters, in Prometheus' text format
  */
 #include "uploader/metrics.h"
 
-#include <errno.h>
 #include <sys/resource.h>
 
-#include "common/buffer.h"
-#include "common/files.h"
+/* Upper bounds of the histogram's buckets. */
+static const unsigned job_bounds_ms[JOB_BUCKETS] = {10, 50, 100, 500, 1000, 5000, 10000, 60000, 300000, 1800000};
 
-#define TEXT_MAX 65536
+static const char *const job_names[JOB_NUMBERS] = {
+	[JOB_REMOVAL] = "remove",
+	[JOB_RECORDING] = "recording",
+	[JOB_ASSET] = "asset",
+};
+
+void
+count_job(Metrics *metrics, JobNumber job, int64_t us)
+{
+	size_t bucket = 0;
+
+	while (bucket < JOB_BUCKETS && us > INT64_C(1000) * job_bounds_ms[bucket])
+		bucket++;
+	ADD_METRIC(metrics->job_times[job][bucket], 1);
+	ADD_METRIC(metrics->job_us[job], (uint64_t) us);
+}
 
 static void
 put_counter(Buffer *text, const char *name, const char *help, unsigned long long value)
@@ -34,6 +48,31 @@ put_asset_failures(Buffer *text, const Metrics *metrics)
 				   GET_METRIC(metrics->asset_failures[i]));
 }
 
+static void
+put_job_times(Buffer *text, const Metrics *metrics)
+{
+	put_text(text, "# HELP openreplay_uploader_job_seconds How long what was done took, from its claim on.\n"
+				   "# TYPE openreplay_uploader_job_seconds histogram\n");
+	for (int job = 0; job < JOB_NUMBERS; job++)
+	{
+		unsigned long long count = 0;
+
+		for (size_t i = 0; i < JOB_BUCKETS; i++)
+		{
+			count += GET_METRIC(metrics->job_times[job][i]);
+			put_format(text, "openreplay_uploader_job_seconds_bucket{kind=\"%s\",le=\"%g\"} %llu\n", job_names[job],
+					   job_bounds_ms[i] / 1000.0, count);
+		}
+		count += GET_METRIC(metrics->job_times[job][JOB_BUCKETS]);
+		put_format(text,
+				   "openreplay_uploader_job_seconds_bucket{kind=\"%s\",le=\"+Inf\"} %llu\n"
+				   "openreplay_uploader_job_seconds_sum{kind=\"%s\"} %.6f\n"
+				   "openreplay_uploader_job_seconds_count{kind=\"%s\"} %llu\n",
+				   job_names[job], count, job_names[job], (double) GET_METRIC(metrics->job_us[job]) / 1e6,
+				   job_names[job], count);
+	}
+}
+
 /* What the process itself has used: seconds of CPU, and the most memory it ever had. */
 static void
 put_usage(Buffer *text)
@@ -52,30 +91,23 @@ put_usage(Buffer *text)
 			   (unsigned long long) used.ru_maxrss * 1024);
 }
 
-bool
-write_metrics_file(const Metrics *metrics, const char *path)
+void
+write_metrics(Buffer *text, const Metrics *metrics)
 {
-	Buffer text;
-	bool ok;
-
-	init_buffer(&text, TEXT_MAX);
-	put_counter(&text, "recordings_total", "Recordings stored.", GET_METRIC(metrics->recordings));
-	put_counter(&text, "batches_total", "Batches read for recordings.", GET_METRIC(metrics->batches));
-	put_counter(&text, "batch_bytes_total", "Bytes of these batches, inflated.", GET_METRIC(metrics->batch_bytes));
-	put_counter(&text, "files_total", "Files stored.", GET_METRIC(metrics->files));
-	put_counter(&text, "file_bytes_total", "Bytes of these files before compression.", GET_METRIC(metrics->file_bytes));
-	put_counter(&text, "stored_bytes_total", "Bytes stored.", GET_METRIC(metrics->stored_bytes));
-	put_counter(&text, "removals_total", "Sessions whose objects were removed.", GET_METRIC(metrics->removals));
-	put_counter(&text, "assets_total", "Style sheets and fonts copied.", GET_METRIC(metrics->assets));
-	put_counter(&text, "asset_bytes_total", "Bytes of these copies.", GET_METRIC(metrics->asset_bytes));
-	put_asset_failures(&text, metrics);
-	put_counter(&text, "deliveries_total", "Messages delivered.", GET_METRIC(metrics->deliveries));
-	put_counter(&text, "failures_total", "Tries that failed.", GET_METRIC(metrics->failures));
-	put_counter(&text, "broken_total", "Batches and messages left out as unreadable.", GET_METRIC(metrics->broken));
-	put_counter(&text, "cut_recordings_total", "Recordings cut at a size limit.", GET_METRIC(metrics->cut));
-	put_usage(&text);
-	errno = ENOMEM;
-	ok = !text.failed && write_small_file(path, text.data);
-	free_buffer(&text);
-	return ok;
+	put_counter(text, "recordings_total", "Recordings stored.", GET_METRIC(metrics->recordings));
+	put_counter(text, "batches_total", "Batches read for recordings.", GET_METRIC(metrics->batches));
+	put_counter(text, "batch_bytes_total", "Bytes of these batches, inflated.", GET_METRIC(metrics->batch_bytes));
+	put_counter(text, "files_total", "Files stored.", GET_METRIC(metrics->files));
+	put_counter(text, "file_bytes_total", "Bytes of these files before compression.", GET_METRIC(metrics->file_bytes));
+	put_counter(text, "stored_bytes_total", "Bytes stored.", GET_METRIC(metrics->stored_bytes));
+	put_counter(text, "removals_total", "Sessions whose objects were removed.", GET_METRIC(metrics->removals));
+	put_counter(text, "assets_total", "Style sheets and fonts copied.", GET_METRIC(metrics->assets));
+	put_counter(text, "asset_bytes_total", "Bytes of these copies.", GET_METRIC(metrics->asset_bytes));
+	put_asset_failures(text, metrics);
+	put_counter(text, "deliveries_total", "Messages delivered.", GET_METRIC(metrics->deliveries));
+	put_counter(text, "failures_total", "Tries that failed.", GET_METRIC(metrics->failures));
+	put_counter(text, "broken_total", "Batches and messages left out as unreadable.", GET_METRIC(metrics->broken));
+	put_counter(text, "cut_recordings_total", "Recordings cut at a size limit.", GET_METRIC(metrics->cut));
+	put_job_times(text, metrics);
+	put_usage(text);
 }

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/buffer.h"
+
 /* Why there is no copy of an asset. */
 typedef enum AssetFailure
 {
@@ -20,6 +22,17 @@ typedef enum AssetFailure
 	ASSET_NETWORK, /* all else that may pass */
 	ASSET_FAILURES
 } AssetFailure;
+
+/* What workers do. */
+typedef enum JobNumber
+{
+	JOB_REMOVAL,
+	JOB_RECORDING,
+	JOB_ASSET,
+	JOB_NUMBERS
+} JobNumber;
+
+#define JOB_BUCKETS 10
 
 typedef struct Metrics
 {
@@ -35,14 +48,20 @@ typedef struct Metrics
 	atomic_uint_fast64_t asset_failures[ASSET_FAILURES];
 	atomic_uint_fast64_t deliveries; /* messages that their receivers have taken */
 	atomic_uint_fast64_t failures;	 /* tries that will be repeated, or were given up */
-	atomic_uint_fast64_t broken;	 /* batches and messages left out as unreadable */
-	atomic_uint_fast64_t cut;		 /* sessions of which not everything was stored, because of a size limit */
+	atomic_uint_fast64_t failures_in_a_row;
+	atomic_uint_fast64_t job_times[JOB_NUMBERS][JOB_BUCKETS + 1]; /* of those that were done */
+	atomic_uint_fast64_t job_us[JOB_NUMBERS];
+	atomic_uint_fast64_t broken; /* batches and messages left out as unreadable */
+	atomic_uint_fast64_t cut;	 /* sessions of which not everything was stored, because of a size limit */
 } Metrics;
 
 #define ADD_METRIC(counter, value) atomic_fetch_add_explicit(&(counter), (value), memory_order_relaxed)
 #define GET_METRIC(counter) ((unsigned long long) atomic_load_explicit(&(counter), memory_order_relaxed))
 
-/* In Prometheus' text format, as a whole; false with errno. */
-extern bool write_metrics_file(const Metrics *metrics, const char *path);
+/* A worker has done something, which took so long. */
+extern void count_job(Metrics *metrics, JobNumber job, int64_t us);
+
+/* In Prometheus' text format. */
+extern void write_metrics(Buffer *text, const Metrics *metrics);
 
 #endif /* OPENREPLAY_UPLOADER_METRICS_H */

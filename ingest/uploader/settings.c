@@ -61,6 +61,8 @@ static const ConfigKey keys[] = {
 	{"EMAIL_SKIP_SSL_VALIDATION", CONFIG_BOOL, AT(email_skip_ssl_validation), "false", 0, 0},
 	{"EMAIL_FROM", CONFIG_TEXT, AT(email_from), "", 0, 0},
 	{"EMAIL_TIMEOUT", CONFIG_SECONDS, AT(email_timeout_s), "60", 1, 600},
+	{"METRICS_HOST", CONFIG_TEXT, AT(metrics_host), "127.0.0.1", 0, 0},
+	{"METRICS_PORT", CONFIG_INT, AT(metrics_port), "0", 0, 65535},
 	{"METRICS_FILE", CONFIG_TEXT, AT(metrics_file), "", 0, 0},
 	{"LOG_LEVEL", CONFIG_TEXT, AT(log_level_name), "info", 0, 0},
 };

@@ -65,6 +65,8 @@ typedef struct Settings
 	int64_t email_timeout_s;
 
 	char *metrics_file;
+	char *metrics_host;
+	int64_t metrics_port; /* 0: nobody is listened to */
 	char *log_level_name;
 	LogLevel log_level;
 } Settings;

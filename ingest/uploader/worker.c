@@ -24,15 +24,16 @@
 typedef struct JobKind
 {
 	const char *kind;
+	JobNumber number;
 	bool (*run)(Job *job);
 	void (*disown)(Job *job); /* what was done turned out to be somebody else's, or unwanted; NULL: no matter */
 } JobKind;
 
 /* In the order in which they are taken. */
 static const JobKind kinds[] = {
-	{"remove", remove_recordings, NULL},
-	{"recording", store_recording, remove_if_deleted},
-	{"asset", store_asset, NULL},
+	{"remove", JOB_REMOVAL, remove_recordings, NULL},
+	{"recording", JOB_RECORDING, store_recording, remove_if_deleted},
+	{"asset", JOB_ASSET, store_asset, NULL},
 };
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -138,12 +139,19 @@ do_claimed(Worker *worker, Job *job, const PGresult *claimed)
 	job->attempt = atoi(PQgetvalue(claimed, 0, 3));
 	job->permanent = false;
 	job->error[0] = '\0';
+	atomic_store(&worker->began_ms, monotonic_ms());
 	done = kind->run(job);
+	atomic_store(&worker->began_ms, 0);
 	if (done)
+	{
+		count_job(job->metrics, kind->number, monotonic_us() - began_us);
+		atomic_store(&job->metrics->failures_in_a_row, 0);
 		log_debug("done id=%s kind=%s ms=%" PRId64, id, kind->kind, (monotonic_us() - began_us) / 1000);
+	}
 	else
 	{
 		ADD_METRIC(job->metrics->failures, 1);
+		ADD_METRIC(job->metrics->failures_in_a_row, 1);
 		log_error("failed id=%s kind=%s attempt=%s error=\"%s\"", id, kind->kind, PQgetvalue(claimed, 0, 3),
 				  job->error);
 	}

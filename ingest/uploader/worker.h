@@ -29,7 +29,8 @@ typedef struct Worker
 	char name[200]; /* under which it claims */
 	pthread_t thread;
 	bool started;
-	bool unreachable; /* once: the database could not be asked to the end */
+	atomic_int_fast64_t began_ms; /* monotonic, what it does at the moment; 0: nothing */
+	bool unreachable;			  /* once: the database could not be asked to the end */
 } Worker;
 
 extern bool start_worker(Worker *worker, Uploader *uploader, unsigned number);
