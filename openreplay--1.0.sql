@@ -4847,6 +4847,25 @@ END
 $$;
 COMMENT ON FUNCTION openreplay.set_favorite_session(bigint, integer, boolean) IS 'Bookmarks a session for a user or takes the bookmark away; without a third argument whichever it is not. Returns what it is now. Raises no_data_found.';
 
+CREATE FUNCTION openreplay.set_favorite_error(error_id text, user_id integer, favorite boolean DEFAULT NULL) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	is_favorite boolean := EXISTS (SELECT FROM public.user_favorite_errors f WHERE f.error_id = $1 AND f.user_id = $2);
+BEGIN
+	IF coalesce($3, NOT is_favorite) THEN
+		IF NOT EXISTS (SELECT FROM public.errors d WHERE d.error_id = $1) THEN
+			RAISE no_data_found USING MESSAGE = 'error not found', DETAIL = format('There is no error %L.', left($1, 60));
+		END IF;
+		INSERT INTO public.user_favorite_errors (error_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING;
+		RETURN true;
+	END IF;
+	DELETE FROM public.user_favorite_errors f WHERE f.error_id = $1 AND f.user_id = $2;
+	RETURN false;
+END
+$$;
+COMMENT ON FUNCTION openreplay.set_favorite_error(text, integer, boolean) IS 'Bookmarks an error for a user or takes the bookmark away; without a third argument whichever it is not. Returns what it is now. Raises no_data_found.';
+
 CREATE FUNCTION openreplay.view_session(session_id bigint, user_id integer) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
 	INSERT INTO public.user_viewed_sessions (session_id, user_id) SELECT s.session_id, $2 FROM public.sessions s WHERE s.session_id = $1 ON CONFLICT DO NOTHING
@@ -5013,6 +5032,330 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION openreplay.delete_search(integer, integer) IS 'Deletes a saved search, one''s own or a public one. Raises no_data_found.';
+
+-- ---- segments ----
+
+CREATE FUNCTION openreplay.save_segment(project_id integer, user_id integer, segment jsonb, search_id uuid DEFAULT NULL) RETURNS uuid
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	id uuid := $4;
+	title text := nullif(trim($3 ->> 'name'), '');
+	share boolean := coalesce(($3 ->> 'isShare') = 'true', false);
+	data jsonb := $3 -> 'data';
+	owner integer;
+BEGIN
+	IF jsonb_typeof(data) IS DISTINCT FROM 'object' OR jsonb_typeof(data -> 'filters') IS DISTINCT FROM 'array' THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'a segment needs a search', HINT = 'It is {"name": "Customers", "isPublic": true, "data": {"filters": [...], "eventsOrder": "then"}}.';
+	ELSIF (title IS NULL AND NOT share) OR length(title) > 255 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'a segment needs a name', HINT = 'It has from 1 to 255 characters; only what is shared by its link needs none.';
+	ELSIF coalesce(jsonb_typeof($3 -> 'isPublic'), 'null') NOT IN ('boolean', 'null') OR coalesce(jsonb_typeof($3 -> 'isShare'), 'null') NOT IN ('boolean', 'null') THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'isPublic and isShare of a segment are true or false';
+	ELSIF coalesce(data ->> 'limit', '1') !~ '^([1-9][0-9]{0,2}|1000)$' THEN
+		RAISE invalid_parameter_value USING MESSAGE = format('limit cannot be "%s"', left(data ->> 'limit', 60)), HINT = 'It is a whole number from 1 to 1000.';
+	ELSIF length(data::text) > 1000000 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'the segment is too large', HINT = 'It has at most 1000000 characters.';
+	END IF;
+	PERFORM openreplay.check_filter($1, data - 'limit');
+	IF id IS NULL THEN
+		INSERT INTO public.saved_searches (project_id, user_id, name, search_data, is_public, is_share, expires_at)
+		VALUES ($1, $2, title, data, coalesce(($3 ->> 'isPublic')::boolean, false), share, CASE WHEN share THEN timezone('utc', now()) + interval '1 month' END)
+		RETURNING saved_searches.search_id INTO id;
+		RETURN id;
+	END IF;
+	owner := openreplay.segment_owner(id, $2);
+	UPDATE public.saved_searches s SET name = title, search_data = data, is_public = coalesce(($3 ->> 'isPublic')::boolean, s.is_public)
+	WHERE s.search_id = id AND s.project_id = $1 AND s.user_id = owner;
+	IF NOT FOUND THEN
+		RAISE no_data_found USING MESSAGE = 'search not found', DETAIL = format('Project %s has no search %s.', $1, id);
+	END IF;
+	RETURN id;
+END
+$$;
+COMMENT ON FUNCTION openreplay.save_segment(integer, integer, jsonb, uuid) IS
+	'Saves a search of the second generation, or with an id replaces one of one''s own, and returns its id: name, isPublic (false by default), data (what openreplay.search_sessions() takes), isShare (to be found by its id for a month, and in no list). '
+	'Filters can name it: {"isSegment": true, "searchId": ...}. Raises invalid_parameter_value, no_data_found, insufficient_privilege.';
+
+CREATE FUNCTION openreplay.segment_owner(search_id uuid, user_id integer) RETURNS integer
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	owner integer := (SELECT s.user_id FROM public.saved_searches s
+		WHERE s.search_id = $1 AND s.deleted_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > timezone('utc', now())) AND (s.is_public OR s.is_share OR s.user_id = $2));
+BEGIN
+	IF owner IS NULL THEN
+		RAISE no_data_found USING MESSAGE = 'search not found', DETAIL = format('There is no search %s that %s may see.', $1, coalesce('user ' || $2, 'everybody'));
+	ELSIF owner IS DISTINCT FROM $2 THEN
+		RAISE insufficient_privilege USING MESSAGE = 'the search is somebody else''s', DETAIL = format('User %s is not the owner of search %s.', $2, $1);
+	END IF;
+	RETURN owner;
+END
+$$;
+COMMENT ON FUNCTION openreplay.segment_owner(uuid, integer) IS 'The user, if a segment is his. Raises no_data_found for what is not there, not his to see or has expired, and insufficient_privilege for what he may only read.';
+
+CREATE FUNCTION openreplay.delete_segment(search_id uuid, user_id integer) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM openreplay.segment_owner($1, $2);
+	UPDATE public.saved_searches s SET deleted_at = timezone('utc', now()) WHERE s.search_id = $1;
+END
+$$;
+COMMENT ON FUNCTION openreplay.delete_segment(uuid, integer) IS 'Deletes one''s own segment; searches that name it go on without. Raises no_data_found, insufficient_privilege.';
+
+CREATE FUNCTION openreplay.segments(project_id integer, viewer_id integer DEFAULT NULL, options jsonb DEFAULT '{}')
+RETURNS TABLE (search_id uuid, name text, user_id integer, user_name text, is_public boolean, created_at timestamp, data jsonb, total bigint)
+LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	sort text := coalesce(options ->> 'sort', 'createdAt');
+	upward boolean := upper(coalesce(options ->> 'order', CASE WHEN sort = 'createdAt' THEN 'DESC' ELSE 'ASC' END)) = 'ASC';
+	most bigint := least(greatest(coalesce(openreplay.number_of(options, 'limit'), 20), 1), 100);
+	skipped bigint := coalesce(openreplay.number_of(options, 'offset'), (least(greatest(coalesce(openreplay.number_of(options, 'page'), 1), 1), 1000000) - 1) * most);
+BEGIN
+	IF sort NOT IN ('name', 'createdAt', 'userName') THEN
+		RAISE invalid_parameter_value USING MESSAGE = format('segments cannot be sorted by "%s"', left(sort, 60)), HINT = 'It is name, createdAt or userName.';
+	END IF;
+	RETURN QUERY
+	SELECT c.search_id, c.name::text, c.user_id, c.user_name, c.is_public, c.created_at, c.search_data, count(*) OVER ()
+	FROM (SELECT s.*, u.name AS user_name, CASE sort WHEN 'name' THEN lower(s.name) WHEN 'userName' THEN lower(u.name) ELSE to_char(s.created_at, 'YYYYMMDDHH24MISSUS') END AS key
+		FROM public.saved_searches s LEFT JOIN public.users u ON u.user_id = s.user_id) AS c
+	WHERE c.project_id = $1 AND c.deleted_at IS NULL AND NOT c.is_share AND (c.expires_at IS NULL OR c.expires_at > timezone('utc', now())) AND (c.is_public OR c.user_id = $2)
+	ORDER BY CASE WHEN upward THEN c.key END COLLATE "C", CASE WHEN NOT upward THEN c.key END COLLATE "C" DESC, c.search_id
+	LIMIT most OFFSET skipped;
+END
+$$;
+COMMENT ON FUNCTION openreplay.segments(integer, integer, jsonb) IS
+	'Segments that a user may use, his own and public ones, newest first; none that are only shared by their link. options: sort (name, createdAt, userName), order, limit (20, up to 100), page or offset. total: segments on all pages.';
+
+CREATE FUNCTION openreplay.segment_counts(search_id uuid, until_time timestamptz DEFAULT now()) RETURNS TABLE (sessions bigint, users bigint)
+LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+	SELECT count(*), count(DISTINCT nullif(s.user_id, ''))
+	FROM public.saved_searches a, LATERAL (SELECT (extract(epoch FROM $2) * 1000)::bigint AS ms) AS until,
+		LATERAL openreplay.matching_sessions(a.project_id, (a.search_data - '{startDate,endDate,limit,page,after}'::text[]) || jsonb_build_object('startTimestamp', until.ms - 7 * 86400000::bigint, 'endTimestamp', until.ms)) m
+		JOIN public.sessions s ON s.session_id = m.session_id
+	WHERE a.search_id = $1 AND s.session_id >= openreplay.session_id_at($2 - interval '7 days 1 second') AND s.session_id < openreplay.session_id_at($2 + interval '1 day 1 second')
+$$;
+COMMENT ON FUNCTION openreplay.segment_counts(uuid, timestamptz) IS 'How many sessions of the seven days before a time are in a segment, and of how many known users.';
+
+CREATE FUNCTION openreplay.segment(search_id uuid, viewer_id integer DEFAULT NULL, with_counts boolean DEFAULT true) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	found jsonb;
+BEGIN
+	SELECT jsonb_build_object('searchId', s.search_id, 'projectId', s.project_id, 'userId', s.user_id, 'userName', u.name, 'name', s.name, 'isPublic', s.is_public, 'isShare', s.is_share,
+		'createdAt', openreplay.json_time(s.created_at, 2), 'expiresAt', openreplay.json_time(s.expires_at, 2), 'data', s.search_data) INTO found
+	FROM public.saved_searches s LEFT JOIN public.users u ON u.user_id = s.user_id
+	WHERE s.search_id = $1 AND s.deleted_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > timezone('utc', now())) AND (s.is_public OR s.is_share OR s.user_id = $2);
+	IF found IS NULL THEN
+		RAISE no_data_found USING MESSAGE = 'search not found', DETAIL = format('There is no search %s that %s may see.', $1, coalesce('user ' || $2, 'everybody'));
+	ELSIF with_counts THEN
+		RETURN found || (SELECT jsonb_build_object('sessionsCount', c.sessions, 'usersCount', c.users) FROM openreplay.segment_counts($1) c);
+	END IF;
+	RETURN found || '{"sessionsCount": null, "usersCount": null}';
+END
+$$;
+COMMENT ON FUNCTION openreplay.segment(uuid, integer, boolean) IS
+	'A segment as the web frontend''s JSON, with how many sessions and users of the last seven days are in it unless that is not wanted. Shared ones are found by whoever knows the id. Raises no_data_found.';
+
+CREATE FUNCTION openreplay.segment_list(project_id integer, viewer_id integer DEFAULT NULL, options jsonb DEFAULT '{}', counting_time interval DEFAULT '10 seconds') RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	ends_at timestamptz := clock_timestamp() + counting_time;
+	item record;
+	list jsonb := '[]';
+	total bigint := 0;
+BEGIN
+	FOR item IN SELECT s.search_id, s.total FROM openreplay.segments($1, $2, $3) WITH ORDINALITY AS s ORDER BY s.ordinality
+	LOOP
+		list := list || openreplay.segment(item.search_id, $2, clock_timestamp() < ends_at);
+		total := item.total;
+	END LOOP;
+	RETURN jsonb_build_object('total', total, 'searches', list);
+END
+$$;
+COMMENT ON FUNCTION openreplay.segment_list(integer, integer, jsonb, interval) IS
+	'openreplay.segments() as the web frontend''s JSON with the counts of openreplay.segment_counts(); null for those that come after counting took too long.';
+
+-- ---- actions ----
+
+CREATE FUNCTION openreplay.save_action(project_id integer, user_id integer, action jsonb, action_id uuid DEFAULT NULL) RETURNS uuid
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	id uuid := $4;
+	title text := trim(coalesce($3 ->> 'name', ''));
+BEGIN
+	IF jsonb_typeof($3 -> 'filters') IS DISTINCT FROM 'array' OR jsonb_array_length($3 -> 'filters') = 0 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'an action needs filters', HINT = 'It is {"name": "Bought", "filters": [{"name": "CLICK", "isEvent": true, "operator": "is", "filters": [...]}]}.';
+	ELSIF length(title) NOT BETWEEN 1 AND 255 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'an action needs a name', HINT = 'It has from 1 to 255 characters.';
+	ELSIF length($3 ->> 'description') > 1024 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'the description of an action is too long', HINT = 'It has at most 1024 characters.';
+	ELSIF coalesce(jsonb_typeof($3 -> 'isPublic'), 'null') NOT IN ('boolean', 'null') THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'isPublic of an action is true or false';
+	ELSIF length($3::text) > 1000000 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'the action is too large', HINT = 'It has at most 1000000 characters.';
+	ELSIF EXISTS (SELECT FROM public.actions a WHERE a.project_id = $1 AND lower(a.name) = lower(title) AND a.action_id IS DISTINCT FROM id) THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'name already exists.', DETAIL = format('Project %s has an action %L.', $1, left(title, 60));
+	END IF;
+	PERFORM openreplay.check_filter($1, jsonb_build_object('filters', $3 -> 'filters'));
+	IF id IS NULL THEN
+		INSERT INTO public.actions (project_id, user_id, name, description, filters, is_public)
+		VALUES ($1, $2, title, $3 ->> 'description', $3 -> 'filters', coalesce(($3 ->> 'isPublic')::boolean, false)) RETURNING actions.action_id INTO id;
+		RETURN id;
+	END IF;
+	UPDATE public.actions a SET name = title, description = $3 ->> 'description', filters = $3 -> 'filters', is_public = coalesce(($3 ->> 'isPublic')::boolean, a.is_public), updated_at = timezone('utc', now())
+	WHERE a.action_id = id AND a.project_id = $1 AND (a.is_public OR a.user_id = $2);
+	IF NOT FOUND THEN
+		RAISE no_data_found USING MESSAGE = 'action not found', DETAIL = format('User %s has no action %s in project %s.', $2, id, $1);
+	END IF;
+	RETURN id;
+END
+$$;
+COMMENT ON FUNCTION openreplay.save_action(integer, integer, jsonb, uuid) IS
+	'Names a set of filters, or with an id replaces one of one''s own or a public one, and returns its id: name (one of a kind in its project), description, filters, isPublic (false by default). Filters can name it: {"isAction": true, "actionId": ...}. Raises invalid_parameter_value, no_data_found.';
+
+CREATE FUNCTION openreplay.actions(project_id integer, viewer_id integer DEFAULT NULL)
+RETURNS TABLE (action_id uuid, name text, description text, filters jsonb, is_public boolean, user_id integer, user_name text, created_at timestamp, updated_at timestamp)
+LANGUAGE sql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS $$
+	SELECT a.action_id, a.name::text, a.description::text, a.filters, a.is_public, a.user_id, u.name, a.created_at, a.updated_at
+	FROM public.actions a LEFT JOIN public.users u ON u.user_id = a.user_id
+	WHERE a.project_id = $1 AND (a.is_public OR a.user_id = $2) ORDER BY a.created_at DESC, a.name
+$$;
+COMMENT ON FUNCTION openreplay.actions(integer, integer) IS 'Actions of a project that a user may use, his own and public ones, newest first.';
+
+CREATE FUNCTION openreplay.delete_action(action_id uuid, user_id integer) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	DELETE FROM public.actions a WHERE a.action_id = $1 AND (a.is_public OR a.user_id = $2);
+	IF NOT FOUND THEN
+		RAISE no_data_found USING MESSAGE = 'action not found', DETAIL = format('User %s has no action %s.', $2, $1);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.delete_action(uuid, integer) IS 'Deletes an action, one''s own or a public one; searches that name it go on without. Raises no_data_found.';
+
+-- ---- names of metadata ----
+
+/*
+ * Metadata of sessions is in ten slots that the project names. A slot whose name was deleted still has its values, which
+ * must not show under the next name: it is noted as freed until they are cleared, a step at a time, and given out again
+ * only when no other slot is free.
+ */
+CREATE FUNCTION openreplay.install_metadata() RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	IF to_regclass('openreplay.freed_metadata') IS NULL THEN
+		CREATE TABLE openreplay.freed_metadata (
+			project_id	integer REFERENCES public.projects ON DELETE CASCADE,
+			index		integer CHECK (index BETWEEN 1 AND 10),
+			freed_at	timestamptz NOT NULL DEFAULT now(),
+			PRIMARY KEY (project_id, index)
+		);
+	END IF;
+	COMMENT ON TABLE openreplay.freed_metadata IS 'Slots of metadata that have no name any more, whose values are still to be cleared by openreplay.clear_metadata().';
+	GRANT SELECT, INSERT, UPDATE, DELETE ON openreplay.freed_metadata TO openreplay_admin;
+END
+$$;
+COMMENT ON FUNCTION openreplay.install_metadata() IS 'Creates the missing table of freed slots.';
+
+CREATE FUNCTION openreplay.clear_metadata_slot(project_id integer, index integer, most integer) RETURNS bigint
+LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	cleared bigint;
+BEGIN
+	EXECUTE format('UPDATE public.sessions s SET metadata_%1$s = NULL FROM (SELECT o.session_id FROM public.sessions o WHERE o.project_id = $1 AND o.metadata_%1$s IS NOT NULL LIMIT $2 FOR NO KEY UPDATE) AS chosen
+		WHERE s.session_id = chosen.session_id', $2) USING $1, $3;
+	GET DIAGNOSTICS cleared = ROW_COUNT;
+	RETURN cleared;
+END
+$$;
+COMMENT ON FUNCTION openreplay.clear_metadata_slot(integer, integer, integer) IS 'Clears a slot of metadata of at most so many sessions of a project. Returns of how many.';
+
+CREATE FUNCTION openreplay.clear_freed_metadata(most integer DEFAULT 1000) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	slot record;
+	cleared bigint;
+BEGIN
+	SELECT f.project_id, f.index INTO slot FROM openreplay.freed_metadata f ORDER BY f.freed_at, f.project_id, f.index LIMIT 1 FOR UPDATE;
+	IF NOT FOUND THEN
+		RETURN NULL;
+	END IF;
+	cleared := openreplay.clear_metadata_slot(slot.project_id, slot.index, most);
+	IF cleared < most THEN
+		DELETE FROM openreplay.freed_metadata f WHERE f.project_id = slot.project_id AND f.index = slot.index;
+	END IF;
+	RETURN cleared;
+END
+$$;
+COMMENT ON FUNCTION openreplay.clear_freed_metadata(integer) IS 'One step of openreplay.clear_metadata(): at most so many sessions. Null when nothing is left to clear.';
+
+CREATE PROCEDURE openreplay.clear_metadata()
+LANGUAGE plpgsql AS $$
+BEGIN
+	WHILE openreplay.clear_freed_metadata() IS NOT NULL
+	LOOP
+		COMMIT;
+	END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE openreplay.clear_metadata() IS 'Clears what sessions have in slots of metadata whose names were deleted, in small transactions that can be interrupted.';
+
+CREATE FUNCTION openreplay.save_metadata_key(project_id integer, key text, index integer DEFAULT NULL) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	title text := trim(coalesce($2, ''));
+	slot integer := $3;
+	old text;
+BEGIN
+	PERFORM FROM public.projects p WHERE p.project_id = $1 AND p.deleted_at IS NULL FOR NO KEY UPDATE;
+	IF NOT FOUND THEN
+		RAISE no_data_found USING MESSAGE = 'project not found', DETAIL = format('There is no project %s.', $1);
+	ELSIF length(title) NOT BETWEEN 1 AND 100 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'key value invalid', HINT = 'It has from 1 to 100 characters.';
+	ELSIF EXISTS (SELECT FROM openreplay.metadata_keys($1) k WHERE lower(k.key) = lower(title) AND k.index IS DISTINCT FROM slot) THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'name already exists.', DETAIL = format('Project %s has metadata %L.', $1, title);
+	END IF;
+	IF slot IS NULL THEN
+		SELECT n INTO slot FROM generate_series(1, 10) AS n LEFT JOIN openreplay.freed_metadata f ON f.project_id = $1 AND f.index = n
+		WHERE n NOT IN (SELECT k.index FROM openreplay.metadata_keys($1) k) ORDER BY f.index IS NOT NULL, n LIMIT 1;
+		IF slot IS NULL THEN
+			RAISE program_limit_exceeded USING MESSAGE = 'maximum allowed metadata reached', HINT = 'A project has 10 of them; openreplay.delete_metadata_key() frees one.';
+		END IF;
+		DELETE FROM openreplay.freed_metadata f WHERE f.project_id = $1 AND f.index = slot;
+		IF FOUND THEN
+			PERFORM openreplay.clear_metadata_slot($1, slot, 2147483647);
+		END IF;
+	ELSE
+		SELECT k.key INTO old FROM openreplay.metadata_keys($1) k WHERE k.index = slot;
+		IF NOT FOUND THEN
+			RAISE no_data_found USING MESSAGE = 'custom field not found', DETAIL = format('Project %s has no metadata in slot %s.', $1, slot);
+		END IF;
+		UPDATE public.projects_conditions c SET filters = (SELECT jsonb_agg(CASE WHEN f @> jsonb_build_object('type', 'metadata', 'source', old) THEN f || jsonb_build_object('source', title) ELSE f END ORDER BY n)
+			FROM jsonb_array_elements(c.filters) WITH ORDINALITY AS x (f, n))
+		WHERE c.project_id = $1 AND c.filters @> jsonb_build_array(jsonb_build_object('type', 'metadata', 'source', old));
+	END IF;
+	EXECUTE format('UPDATE public.projects p SET metadata_%s = $2 WHERE p.project_id = $1', slot) USING $1, title;
+	RETURN slot;
+END
+$$;
+COMMENT ON FUNCTION openreplay.save_metadata_key(integer, text, integer) IS
+	'Names a free slot of a project''s metadata, or with an index gives that slot another name, also where capture conditions use it, and returns the slot: trackers can set metadata of that name from now on. Raises invalid_parameter_value, no_data_found, program_limit_exceeded.';
+
+CREATE FUNCTION openreplay.delete_metadata_key(project_id integer, index integer) RETURNS void
+LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM FROM public.projects p WHERE p.project_id = $1 FOR NO KEY UPDATE;
+	IF NOT EXISTS (SELECT FROM openreplay.metadata_keys($1) k WHERE k.index = $2) THEN
+		RAISE no_data_found USING MESSAGE = 'custom field not found', DETAIL = format('Project %s has no metadata in slot %s.', $1, $2);
+	END IF;
+	EXECUTE format('UPDATE public.projects p SET metadata_%s = NULL WHERE p.project_id = $1', $2) USING $1;
+	INSERT INTO openreplay.freed_metadata (project_id, index) VALUES ($1, $2) ON CONFLICT DO NOTHING;
+END
+$$;
+COMMENT ON FUNCTION openreplay.delete_metadata_key(integer, integer) IS
+	'Takes the name from a slot of a project''s metadata. What sessions have there is not shown any more, and cleared by the periodic work. Raises no_data_found.';
 
 -- ==== 12. Cards ====================================================================================================
 
@@ -6587,6 +6930,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 12 SET search_path = pg_catalog, pg_te
 		('drop_stored_batches', interval '5 minutes', '*/5 * * * *', true, NULL),
 		('forget_undelivered', interval '1 day', '5 3 * * *', true, 'SELECT openreplay.forget_undelivered()'),
 		('forget_assets', interval '1 day', '35 3 * * *', true, 'SELECT openreplay.forget_assets()'),
+		('clear_metadata', interval '1 hour', '50 * * * *', true, NULL),
 		('recount_sessions', interval '7 days', '0 5 * * 0', true, 'SELECT openreplay.count_project_days(''-infinity'')')
 	) AS t (name, period, cron, is_long, query)
 $$;
@@ -6653,6 +6997,7 @@ BEGIN
 			WHEN 'run_jobs' THEN CALL openreplay.run_jobs();
 			WHEN 'apply_retention' THEN CALL openreplay.apply_retention();
 			WHEN 'drop_stored_batches' THEN CALL openreplay.drop_stored_batches();
+			WHEN 'clear_metadata' THEN CALL openreplay.clear_metadata();
 			ELSE
 				BEGIN
 					EXECUTE work.query INTO result;
@@ -7023,6 +7368,7 @@ BEGIN
 	PERFORM openreplay.install_outbox();
 	PERFORM openreplay.install_retention();
 	PERFORM openreplay.install_work();
+	PERFORM openreplay.install_metadata();
 	PERFORM openreplay.ensure_session_partitions();
 	PERFORM openreplay.grant_tables(missing);
 	PERFORM openreplay.release_members();
@@ -7153,9 +7499,11 @@ GRANT EXECUTE ON FUNCTION openreplay.funnel(integer, jsonb), openreplay.funnel_s
 
 GRANT EXECUTE ON FUNCTION openreplay.card_points(integer, jsonb), openreplay.card_value(integer, jsonb) TO openreplay_reader, openreplay_admin;
 
--- ---- saved cards and dashboards ----
+-- ---- what users save ----
 
-GRANT EXECUTE ON FUNCTION openreplay.check_card(integer, jsonb), openreplay.stored_filter(jsonb), openreplay.json_time(timestamp, integer), openreplay.card_options(jsonb),
+GRANT EXECUTE ON FUNCTION openreplay.segment_owner(uuid, integer), openreplay.segments(integer, integer, jsonb), openreplay.segment_counts(uuid, timestamptz),
+	openreplay.segment(uuid, integer, boolean), openreplay.segment_list(integer, integer, jsonb, interval), openreplay.actions(integer, integer),
+	openreplay.check_card(integer, jsonb), openreplay.stored_filter(jsonb), openreplay.json_time(timestamp, integer), openreplay.card_options(jsonb),
 	openreplay.card_size(jsonb), openreplay.check_card_form(jsonb), openreplay.series_of_card(integer, boolean),
 	openreplay.describe_card(integer, integer, integer), openreplay.is_visible_card(integer, integer), openreplay.require_card(integer, integer),
 	openreplay.saved_card(integer, integer, integer), openreplay.cards(integer, integer, jsonb), openreplay.card_list(integer, integer, jsonb, integer),
@@ -7163,7 +7511,12 @@ GRANT EXECUTE ON FUNCTION openreplay.check_card(integer, jsonb), openreplay.stor
 	openreplay.check_widget_config(jsonb), openreplay.dashboards(integer, integer), openreplay.dashboard_list(integer, integer, integer),
 	openreplay.dashboard_widgets(integer, integer, integer), openreplay.dashboard(integer, integer, integer),
 	openreplay.dashboard_charts(integer, jsonb, integer) TO openreplay_reader, openreplay_admin;
-GRANT EXECUTE ON FUNCTION openreplay.save_series(integer, jsonb), openreplay.save_card(integer, integer, jsonb, integer), openreplay.delete_card(integer, integer),
-	openreplay.pin_dashboard(integer, integer), openreplay.add_cards(integer, integer, integer[], jsonb, integer),
-	openreplay.save_dashboard(integer, integer, jsonb, integer, integer), openreplay.delete_dashboard(integer, integer, integer),
-	openreplay.update_widget(integer, integer, integer, jsonb), openreplay.delete_widget(integer, integer, integer) TO openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.set_favorite_error(text, integer, boolean), openreplay.save_segment(integer, integer, jsonb, uuid), openreplay.delete_segment(uuid, integer),
+	openreplay.save_action(integer, integer, jsonb, uuid), openreplay.delete_action(uuid, integer),
+	openreplay.clear_metadata_slot(integer, integer, integer), openreplay.clear_freed_metadata(integer),
+	openreplay.save_metadata_key(integer, text, integer), openreplay.delete_metadata_key(integer, integer), openreplay.save_series(integer, jsonb),
+	openreplay.save_card(integer, integer, jsonb, integer), openreplay.delete_card(integer, integer), openreplay.pin_dashboard(integer, integer),
+	openreplay.add_cards(integer, integer, integer[], jsonb, integer), openreplay.save_dashboard(integer, integer, jsonb, integer, integer),
+	openreplay.delete_dashboard(integer, integer, integer), openreplay.update_widget(integer, integer, integer, jsonb),
+	openreplay.delete_widget(integer, integer, integer) TO openreplay_admin;
+GRANT EXECUTE ON PROCEDURE openreplay.clear_metadata() TO openreplay_admin;

@@ -114,6 +114,9 @@ INSERT INTO spots.tasks VALUES (1, 60000, NULL, 'pending', NULL, '2024-01-01');
 INSERT INTO openreplay.user_properties VALUES (1, 'u-7', '{"plan": "pro"}', '2024-01-01', '2024-01-02', NULL);
 INSERT INTO openreplay.user_devices VALUES (1, '7f0c1d2e-3a4b-4c5d-8e6f-708192a3b4c5', 'u-7', '2024-01-02');
 
+-- a slot of metadata that lost its name
+INSERT INTO openreplay.freed_metadata VALUES (1, 7, '2024-01-01');
+
 -- a project's own number for its detectors
 SELECT openreplay.set_detector_threshold(1, 'click_rage.gap', 400);
 
