@@ -5779,6 +5779,37 @@ $$;
 COMMENT ON FUNCTION openreplay.card(integer, jsonb, integer) IS
 	'The chart of a saved card: range has startTimestamp and endTimestamp (milliseconds; the last 7 days by default), density, limit, page, sortBy, sortOrder, and filters that are added to every series. viewer_id: whose own cards can be asked for beside public ones. Raises no_data_found, invalid_parameter_value.';
 
+-- ---- what is behind a saved card ----
+
+CREATE FUNCTION openreplay.saved_card_sessions(metric_id integer, range jsonb DEFAULT '{}', viewer_id integer DEFAULT NULL) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT openreplay.card_sessions((card ->> 'projectId')::integer, card || CASE jsonb_typeof($2 -> 'series') WHEN 'array' THEN jsonb_build_object('series', $2 -> 'series') ELSE '{}' END, $3)
+	FROM openreplay.stored_card($1, coalesce($2, '{}'), $3) AS card
+$$;
+COMMENT ON FUNCTION openreplay.saved_card_sessions(integer, jsonb, integer) IS
+	'openreplay.card_sessions() of a saved card: for each series a page of its sessions. range: as for openreplay.card(); series in it are used instead of those that were saved. Raises no_data_found.';
+
+CREATE FUNCTION openreplay.saved_card_issues(metric_id integer, range jsonb DEFAULT '{}', viewer_id integer DEFAULT NULL) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT openreplay.card_issues((card ->> 'projectId')::integer, card) FROM openreplay.stored_card($1, coalesce($2, '{}'), $3) AS card
+$$;
+COMMENT ON FUNCTION openreplay.saved_card_issues(integer, jsonb, integer) IS
+	'openreplay.card_issues() of a saved funnel or journey: seriesId, seriesName and the issues. range: as for openreplay.card(). Raises no_data_found.';
+
+CREATE FUNCTION openreplay.saved_card_issue_sessions(metric_id integer, issue_id text, range jsonb DEFAULT '{}', viewer_id integer DEFAULT NULL) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT openreplay.card_issue_sessions((card ->> 'projectId')::integer, card, $2, $4) FROM openreplay.stored_card($1, coalesce($3, '{}'), $4) AS card
+$$;
+COMMENT ON FUNCTION openreplay.saved_card_issue_sessions(integer, text, jsonb, integer) IS
+	'openreplay.card_issue_sessions() of a saved card: seriesId, seriesName, the issue and a page of the sessions that had it. range: as for openreplay.card(). Raises no_data_found.';
+
+CREATE FUNCTION openreplay.saved_card_errors(metric_id integer, range jsonb DEFAULT '{}', viewer_id integer DEFAULT NULL) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT openreplay.card_errors((card ->> 'projectId')::integer, card, $3) FROM openreplay.stored_card($1, coalesce($2, '{}'), $3) AS card
+$$;
+COMMENT ON FUNCTION openreplay.saved_card_errors(integer, jsonb, integer) IS
+	'openreplay.card_errors() of a saved card: seriesId, seriesName and a page of the errors of its first series. range: as for openreplay.card(). Raises no_data_found.';
+
 -- ---- dashboards ----
 
 CREATE FUNCTION openreplay.require_dashboard(dashboard_id integer, user_id integer, owner_only boolean DEFAULT false) RETURNS integer
@@ -5997,6 +6028,60 @@ END
 $$;
 COMMENT ON FUNCTION openreplay.dashboard_charts(integer, jsonb, integer) IS
 	'A whole dashboard computed: the chart of each widget as openreplay.card() has it, or why there is none. range: its startTimestamp, endTimestamp, density and so on. Raises no_data_found.';
+
+-- ---- templates ----
+
+CREATE FUNCTION openreplay.card_templates() RETURNS TABLE (template text, name text, card jsonb)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 20 SET search_path = pg_catalog, pg_temp AS $$
+	SELECT t.template, t.name, jsonb_build_object('generation', 2, 'name', t.name, 'metricType', t.type, 'metricOf', t.metric, 'viewType', t.view, 'metricFormat', t.format,
+		'series', jsonb_build_array(jsonb_build_object('name', 'Series 1', 'filter', jsonb_build_object('eventsOrder', 'then', 'filters', t.filters)))) || t.options
+	FROM (VALUES
+		('funnel', 'Funnel', 'funnel', 'sessionCount', 'chart', 'sessionCount',
+		 '[{"name": "LOCATION", "isEvent": true, "operator": "is", "value": [], "filters": []}, {"name": "CLICK", "isEvent": true, "operator": "is", "value": [], "filters": []}]'::jsonb, '{}'::jsonb),
+		('heatmap', 'Heatmap', 'heatMap', 'heatMapUrl', 'chart', 'sessionCount', '[]', '{}'),
+		('journey', 'Journey', 'pathAnalysis', 'sessionCount', 'chart', 'sessionCount', '[]', '{"metricValue": ["LOCATION"], "density": 5, "rows": 5, "hideExcess": true, "startType": "start"}'),
+		('trend', 'Sessions trend', 'timeseries', 'sessionCount', 'lineChart', 'sessionCount', '[]', '{}'),
+		('users_trend', 'Users trend', 'timeseries', 'userCount', 'lineChart', 'userCount', '[]', '{}'),
+		('top_users', 'Top users', 'table', 'userId', 'table', 'sessionCount', '[]', '{}'),
+		('top_browsers', 'Top browsers', 'table', 'userBrowser', 'table', 'sessionCount', '[]', '{}'),
+		('top_resolutions', 'Top screen resolutions', 'table', 'screenResolution', 'table', 'sessionCount', '[]', '{}'),
+		('top_countries', 'Top countries', 'table', 'userCountry', 'table', 'sessionCount', '[]', '{}'),
+		('top_devices', 'Top devices', 'table', 'userDevice', 'table', 'sessionCount', '[]', '{}'),
+		('top_pages', 'Top pages', 'table', 'LOCATION', 'table', 'sessionCount', '[]', '{}'),
+		('top_referrers', 'Top referrers', 'table', 'referrer', 'table', 'sessionCount', '[]', '{}'),
+		('js_errors', 'JavaScript errors', 'table', 'jsException', 'table', 'sessionCount', '[]', '{}'),
+		('top_requests', 'Top network requests', 'table', 'REQUEST', 'table', 'sessionCount', '[]', '{}'),
+		('failed_requests', 'Sessions with 4xx/5xx requests', 'timeseries', 'sessionCount', 'lineChart', 'sessionCount',
+		 '[{"name": "REQUEST", "isEvent": true, "operator": "is", "value": [], "propertyOrder": "and", "filters": [{"name": "status", "operator": ">=", "value": ["400"], "dataType": "number"}]}]', '{}'),
+		('slow_requests', 'Sessions with slow network requests', 'timeseries', 'sessionCount', 'lineChart', 'sessionCount',
+		 '[{"name": "REQUEST", "isEvent": true, "operator": "is", "value": [], "propertyOrder": "and", "filters": [{"name": "duration", "operator": ">=", "value": ["5000"], "dataType": "number"}]}]', '{}'),
+		('web_vitals', 'Web vitals', 'webVital', 'webVitalUrl', 'chart', 'sessionCount', '[]', '{}')
+	) AS t (template, name, type, metric, view, format, filters, options)
+$$;
+COMMENT ON FUNCTION openreplay.card_templates() IS 'Cards to begin with, as openreplay.save_card() takes them; openreplay.add_templates() puts some on a dashboard.';
+
+CREATE FUNCTION openreplay.add_templates(dashboard_id integer, user_id integer, templates text[] DEFAULT NULL) RETURNS TABLE (template text, metric_id integer, widget_id integer)
+LANGUAGE plpgsql ROWS 20 SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	project integer := openreplay.require_dashboard($1, $2);
+	chosen record;
+	unknown text := (SELECT w FROM unnest($3) AS w WHERE w NOT IN (SELECT t.template FROM openreplay.card_templates() t) LIMIT 1);
+BEGIN
+	IF unknown IS NOT NULL THEN
+		RAISE invalid_parameter_value USING MESSAGE = format('there is no template "%s"', left(unknown, 60)), HINT = (SELECT format('It is one of %s.', string_agg(t.template, ', ')) FROM openreplay.card_templates() t);
+	END IF;
+	FOR chosen IN SELECT t.template, t.card FROM openreplay.card_templates() WITH ORDINALITY AS t WHERE $3 IS NULL OR t.template = ANY ($3) ORDER BY array_position($3, t.template), t.ordinality
+	LOOP
+		template := chosen.template;
+		metric_id := openreplay.save_card(project, $2, chosen.card);
+		SELECT a INTO widget_id FROM openreplay.add_cards($1, $2, ARRAY[metric_id]) AS a;
+		RETURN NEXT;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION openreplay.add_templates(integer, integer, text[]) IS
+	'Saves cards of openreplay.card_templates(), all or those named, in that order, as a user''s own, and puts them on a dashboard. Raises no_data_found, invalid_parameter_value.';
 
 -- ==== 13. What goes ================================================================================================
 
@@ -7507,10 +7592,11 @@ GRANT EXECUTE ON FUNCTION openreplay.segment_owner(uuid, integer), openreplay.se
 	openreplay.card_size(jsonb), openreplay.check_card_form(jsonb), openreplay.series_of_card(integer, boolean),
 	openreplay.describe_card(integer, integer, integer), openreplay.is_visible_card(integer, integer), openreplay.require_card(integer, integer),
 	openreplay.saved_card(integer, integer, integer), openreplay.cards(integer, integer, jsonb), openreplay.card_list(integer, integer, jsonb, integer),
-	openreplay.stored_card(integer, jsonb, integer), openreplay.card(integer, jsonb, integer), openreplay.require_dashboard(integer, integer, boolean),
-	openreplay.check_widget_config(jsonb), openreplay.dashboards(integer, integer), openreplay.dashboard_list(integer, integer, integer),
-	openreplay.dashboard_widgets(integer, integer, integer), openreplay.dashboard(integer, integer, integer),
-	openreplay.dashboard_charts(integer, jsonb, integer) TO openreplay_reader, openreplay_admin;
+	openreplay.stored_card(integer, jsonb, integer), openreplay.card(integer, jsonb, integer), openreplay.saved_card_sessions(integer, jsonb, integer),
+	openreplay.saved_card_issues(integer, jsonb, integer), openreplay.saved_card_issue_sessions(integer, text, jsonb, integer),
+	openreplay.saved_card_errors(integer, jsonb, integer), openreplay.require_dashboard(integer, integer, boolean), openreplay.check_widget_config(jsonb),
+	openreplay.dashboards(integer, integer), openreplay.dashboard_list(integer, integer, integer), openreplay.dashboard_widgets(integer, integer, integer),
+	openreplay.dashboard(integer, integer, integer), openreplay.dashboard_charts(integer, jsonb, integer), openreplay.card_templates() TO openreplay_reader, openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.set_favorite_error(text, integer, boolean), openreplay.save_segment(integer, integer, jsonb, uuid), openreplay.delete_segment(uuid, integer),
 	openreplay.save_action(integer, integer, jsonb, uuid), openreplay.delete_action(uuid, integer),
 	openreplay.clear_metadata_slot(integer, integer, integer), openreplay.clear_freed_metadata(integer),
@@ -7518,5 +7604,5 @@ GRANT EXECUTE ON FUNCTION openreplay.set_favorite_error(text, integer, boolean),
 	openreplay.save_card(integer, integer, jsonb, integer), openreplay.delete_card(integer, integer), openreplay.pin_dashboard(integer, integer),
 	openreplay.add_cards(integer, integer, integer[], jsonb, integer), openreplay.save_dashboard(integer, integer, jsonb, integer, integer),
 	openreplay.delete_dashboard(integer, integer, integer), openreplay.update_widget(integer, integer, integer, jsonb),
-	openreplay.delete_widget(integer, integer, integer) TO openreplay_admin;
+	openreplay.delete_widget(integer, integer, integer), openreplay.add_templates(integer, integer, text[]) TO openreplay_admin;
 GRANT EXECUTE ON PROCEDURE openreplay.clear_metadata() TO openreplay_admin;

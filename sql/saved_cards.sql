@@ -60,6 +60,19 @@ INSERT INTO public.metrics (project_id, user_id, name, metric_type, view_type, c
 SELECT c -> 'startPoint' AS start_point, c -> 'startType' AS start_type, c -> 'excludes' AS excludes, c -> 'hideExcess' AS hide FROM openreplay.saved_card(:paths) c;
 SELECT openreplay.card_options('{"name": "x", "rows": 5, "stepsBefore": 1, "stepsAfter": null, "breakdowns": [], "startType": "end", "includeClickRage": true, "generation": 2, "limit": 3}');
 
+-- What is behind a saved card: issues of a funnel, by its first series, and the sessions that had one.
+INSERT INTO events.pages (session_id, message_id, "timestamp", host, path) SELECT session_id, 1, start_ts + 100, 'a.example', '/a' FROM public.sessions WHERE project_id = :project_id;
+INSERT INTO events.clicks (session_id, message_id, "timestamp", label, path) SELECT session_id, 2, start_ts + 500, 'Buy', '/a' FROM public.sessions WHERE project_id = :project_id AND user_browser = 'Chrome';
+INSERT INTO public.issues (issue_id, project_id, type, context_string) VALUES ('saved-1', :project_id, 'dead_click', '#buy');
+INSERT INTO events_common.issues (session_id, "timestamp", seq_index, issue_id) SELECT session_id, start_ts + 300, 3, 'saved-1' FROM public.sessions WHERE project_id = :project_id AND user_browser = 'Firefox';
+SELECT openreplay.save_card(:project_id, :ann, '{"name": "Buying", "metricType": "funnel", "series": [{"name": "A to Buy", "filter": {"filters": [{"type": "location", "operator": "is", "value": ["/a"], "isEvent": true}, {"type": "click", "operator": "on", "value": ["Buy"], "isEvent": true}]}}, {"name": "not looked at"}]}') AS buying \gset
+SELECT count(*) AS series FROM public.metric_series WHERE metric_id = :buying;
+SELECT c #>> '{stages,1,sessionsCount}' AS bought, c ->> 'totalDropDueToIssues' AS lost FROM openreplay.card(:buying, :'range') c;
+SELECT i - 'seriesId' AS issues, (i -> 'seriesId')::integer = (SELECT series_id FROM public.metric_series WHERE metric_id = :buying) AS its_own FROM openreplay.saved_card_issues(:buying, :'range') i;
+SELECT s ->> 'seriesName' AS series, s #>> '{issue,title}' AS issue, s #>> '{sessions,total}' AS total, jsonb_array_length(s #> '{sessions,sessions}') AS here FROM openreplay.saved_card_issue_sessions(:buying, 'saved-1', :'range'::jsonb || '{"limit": 2}', :ben) s;
+SELECT s -> 'issue' AS issue, s -> 'sessions' AS sessions FROM openreplay.saved_card_issue_sessions(:buying, 'of another', :'range') s;
+UPDATE public.metrics SET deleted_at = now() WHERE metric_id = :buying;
+
 -- Who sees what: one's own cards and public ones.
 SELECT openreplay.save_card(:project_id, :ann, '{"name": "Secret", "isPublic": false, "metricType": "timeseries", "series": [{}]}') AS secret \gset
 SELECT openreplay.save_card(:project_id, :ben, '{"name": "100%_off", "metricType": "timeseries", "series": [{}]}') AS sale \gset
@@ -74,7 +87,7 @@ SELECT c ->> 'total' AS total, jsonb_array_length(c -> 'list') AS here, c #>> '{
 SELECT openreplay.card_list(:project_id, :ben, '{"page": 7}', 2) AS past_the_end, openreplay.card_list(:other_id, :ben) AS elsewhere;
 
 -- Who may what: a card of somebody else that is not public is not there at all.
-SELECT pg_temp.try(s) FROM (VALUES (1, format('SELECT openreplay.saved_card(%s, %s)', :secret, :ben)), (2, format('SELECT openreplay.card(%s)', :secret)), (3, format('SELECT openreplay.delete_card(%s, %s)', :secret, :ben)),
+SELECT pg_temp.try(s) FROM (VALUES (1, format('SELECT openreplay.saved_card(%s, %s)', :secret, :ben)), (2, format('SELECT openreplay.card(%s)', :secret)), (3, format('SELECT openreplay.delete_card(%s, %s)', :secret, :ben)), (3, format('SELECT openreplay.saved_card_issues(%s, viewer_id => %s)', :secret, :ben)), (3, format('SELECT openreplay.saved_card_sessions(%s, viewer_id => %s)', :secret, :ben)),
 	(4, format('SELECT openreplay.save_card(%s, %s, ''{"name": "mine now", "metricType": "timeseries"}'', %s)', :project_id, :ben, :secret)), (5, format('SELECT openreplay.save_card(%s, %s, ''{"name": "x", "metricType": "timeseries"}'', %s)', :other_id, :ann, :secret)),
 	(6, format('SELECT openreplay.saved_card(%s, %s)', :secret, :ann)), (7, format('SELECT openreplay.delete_card(%s, %s)', :sale, :ann)), (8, format('SELECT openreplay.saved_card(%s, %s)', :sale, :ben)), (9, format('SELECT openreplay.delete_card(%s, %s)', :sale, :ann))) AS v (n, s) ORDER BY n;
 -- One of no project can be computed for any.
