@@ -4491,6 +4491,11 @@ COMMENT ON AGGREGATE openreplay.follow_steps(integer[], integer, bigint, bigint)
 	'Follows the events of one session, in any order, through steps numbered from 0: each step is reached at its earliest event not before the step before. steps, the same for all rows, has the kind of each step''s events, a number from 1 on, negative for a step that must not be; '
 	'two steps of one kind in succession need two events. Returns when each step was reached, up to the first that was not; if all were, one more element: when the last event of the last step happened.';
 
+CREATE FUNCTION openreplay.sample_key(session_id bigint) RETURNS integer
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN (hashint8(session_id) & 2147483647) % 100;
+COMMENT ON FUNCTION openreplay.sample_key(bigint) IS 'A number from 0 to 99, for ever the same for a session: a card with a sampleRate reads events of sessions below it.';
+
 -- ---- sessions ----
 
 CREATE FUNCTION openreplay.matching_sessions(project_id integer, filter jsonb)
@@ -5391,20 +5396,72 @@ COMMENT ON FUNCTION openreplay.merge_filters(jsonb, jsonb) IS
 	'A filter with the filters of the card around it: an event that is there with the same operator gets the values besides its own, an attribute gets them instead of its own, what is not there is added.';
 
 CREATE FUNCTION openreplay.try_card(project_id integer, card jsonb, viewer_id integer DEFAULT NULL) RETURNS jsonb
-LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_try_card';
+LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS 'MODULE_PATHNAME', 'openreplay_try_card';
 COMMENT ON FUNCTION openreplay.try_card(integer, jsonb, integer) IS
 	'The chart of a card as the web frontend''s JSON, without the object "data" around it: {"metricType", "metricOf": what is asked, see openreplay.card_catalogue(); "viewType", "metricFormat"; "startTimestamp", "endTimestamp": milliseconds, the last 7 days by default; "density": number of points; '
 	'"series": [{"name", "filter": as for openreplay.search_sessions()}], "filters": more for every series; "limit", "page"; "generation": 1 or 2, for cards that do not tell by themselves}. viewer_id: whose marks and private things count. Raises invalid_parameter_value with a hint that lists what is allowed.';
 
+CREATE FUNCTION openreplay.explain_card(project_id integer, card jsonb) RETURNS SETOF text
+LANGUAGE c STRICT ROWS 30 SET search_path = pg_catalog, pg_temp SET jit = off AS 'MODULE_PATHNAME', 'openreplay_explain_card';
+COMMENT ON FUNCTION openreplay.explain_card(integer, jsonb) IS
+	'The plan by which the chart of a card is made: which months it reads and which indexes it uses.';
+
 -- ---- over time ----
 
 CREATE FUNCTION openreplay.timeseries(project_id integer, card jsonb)
-RETURNS TABLE (series text, "timestamp" bigint, value bigint)
-LANGUAGE c STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_timeseries';
+RETURNS TABLE (series text, breakdown text[], "timestamp" bigint, value bigint)
+LANGUAGE c STABLE ROWS 100 SET search_path = pg_catalog, pg_temp SET jit = off AS 'MODULE_PATHNAME', 'openreplay_timeseries';
 COMMENT ON FUNCTION openreplay.timeseries(integer, jsonb) IS
-	'The rows of a card of metricType timeseries: each series at each point in time, in milliseconds; buckets without sessions have 0.';
+	'The rows of a card of metricType timeseries: each series at each point in time, in milliseconds; buckets without anything have 0. breakdown: the values of the card''s breakdowns that a row is about, none of them for the whole.';
+
+CREATE FUNCTION openreplay.progress(previous numeric, value numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE WHEN value > 0 THEN 100 * (previous - value) / value WHEN previous = 0 THEN 0 ELSE 100 END;
+COMMENT ON FUNCTION openreplay.progress(numeric, numeric) IS
+	'How a figure changed, in percent, as the web frontend has it: positive when it fell.';
+
+CREATE FUNCTION openreplay.compare_timeseries(project_id integer, card jsonb)
+RETURNS TABLE (series text, breakdown text[], "timestamp" bigint, value bigint, previous bigint, progress numeric)
+LANGUAGE c STABLE ROWS 100 SET search_path = pg_catalog, pg_temp SET jit = off AS 'MODULE_PATHNAME', 'openreplay_compare_timeseries';
+COMMENT ON FUNCTION openreplay.compare_timeseries(integer, jsonb) IS
+	'The rows of openreplay.timeseries(), each beside that of the time before: as long, and up to where the card''s own begins. The row without a timestamp is the whole range, whose users are counted once. progress: see openreplay.progress().';
 
 -- ---- tables ----
+
+CREATE FUNCTION openreplay.table_values(project_id integer, card jsonb)
+RETURNS TABLE (series text, breakdown text[], place bigint, name text, value bigint)
+LANGUAGE c STABLE ROWS 200 SET search_path = pg_catalog, pg_temp SET jit = off AS 'MODULE_PATHNAME', 'openreplay_table_values';
+COMMENT ON FUNCTION openreplay.table_values(integer, jsonb) IS
+	'The rows of a card of metricType table that lists values, such as userBrowser or location: a page of the most frequent ones. breakdown: as for openreplay.timeseries(), each with a page of its own.';
+
+CREATE FUNCTION openreplay.list_errors(project_id integer, filter jsonb DEFAULT '{}', viewer_id integer DEFAULT NULL) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT jsonb_build_object('total', coalesce(max(e.total), 0), 'errors', coalesce(jsonb_agg(openreplay.camel_keys(to_jsonb(e) - 'total' - 'ordinality') ORDER BY e.ordinality), '[]'))
+	FROM openreplay.search_errors($1, $2, $3) WITH ORDINALITY AS e
+$$;
+COMMENT ON FUNCTION openreplay.list_errors(integer, jsonb, integer) IS 'openreplay.search_errors() as the JSON of the web frontend''s list of errors.';
+
+-- ---- what is behind a card ----
+
+CREATE FUNCTION openreplay.card_sessions(project_id integer, card jsonb, viewer_id integer DEFAULT NULL) RETURNS jsonb
+LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS 'MODULE_PATHNAME', 'openreplay_card_sessions';
+COMMENT ON FUNCTION openreplay.card_sessions(integer, jsonb, integer) IS
+	'The sessions behind a card as the web frontend''s JSON, a list: for each series seriesId, seriesName, total and a page of sessions. viewer_id: whose marks they have.';
+
+CREATE FUNCTION openreplay.sessions_of_card(project_id integer, card jsonb, viewer_id integer DEFAULT NULL)
+RETURNS TABLE (series text, session_id bigint, viewed boolean, favorite boolean, user_uuid uuid, user_id text, user_anonymous_id text,
+	user_os text, user_browser text, user_device text, user_device_type text, user_country text, user_city text, user_state text,
+	start_ts bigint, duration integer, events_count integer, pages_count integer, errors_count integer, platform text, timezone text,
+	issue_score bigint, issue_types text[], metadata jsonb, screen_width integer, screen_height integer,
+	user_sessions_count bigint, first_session_ts bigint)
+LANGUAGE c STABLE ROWS 200 SET search_path = pg_catalog, pg_temp SET jit = off AS 'MODULE_PATHNAME', 'openreplay_sessions_of_card';
+COMMENT ON FUNCTION openreplay.sessions_of_card(integer, jsonb, integer) IS
+	'The sessions behind a card: what openreplay.search_sessions() finds for each of its series, with the card''s range, filters, limit and page.';
+
+CREATE FUNCTION openreplay.card_errors(project_id integer, card jsonb, viewer_id integer DEFAULT NULL) RETURNS jsonb
+LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS 'MODULE_PATHNAME', 'openreplay_card_errors';
+COMMENT ON FUNCTION openreplay.card_errors(integer, jsonb, integer) IS
+	'The JavaScript errors behind the first series of a card, as the web frontend''s JSON: seriesId, seriesName, total and a page of errors. Null for a card without series.';
 
 -- ---- funnels ----
 
@@ -7574,7 +7631,6 @@ GRANT EXECUTE ON FUNCTION openreplay.set_favorite_session(bigint, integer, boole
 -- ---- cards ----
 
 GRANT EXECUTE ON FUNCTION openreplay.card_catalogue(), openreplay.merge_filters(jsonb, jsonb), openreplay.try_card(integer, jsonb, integer) TO openreplay_reader, openreplay_admin;
-GRANT EXECUTE ON FUNCTION openreplay.timeseries(integer, jsonb) TO openreplay_reader, openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.funnel(integer, jsonb), openreplay.funnel_sessions(integer, jsonb, integer, boolean),
 	openreplay.issue_significance(bigint, bigint, bigint, bigint), openreplay.funnel_issues(integer, jsonb), openreplay.card_issues(integer, jsonb),
 	openreplay.issue_sessions(integer, jsonb, text), openreplay.list_sessions(bigint[], integer),
@@ -7606,3 +7662,6 @@ GRANT EXECUTE ON FUNCTION openreplay.set_favorite_error(text, integer, boolean),
 	openreplay.delete_dashboard(integer, integer, integer), openreplay.update_widget(integer, integer, integer, jsonb),
 	openreplay.delete_widget(integer, integer, integer), openreplay.add_templates(integer, integer, text[]) TO openreplay_admin;
 GRANT EXECUTE ON PROCEDURE openreplay.clear_metadata() TO openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.explain_card(integer, jsonb), openreplay.timeseries(integer, jsonb), openreplay.progress(numeric, numeric), openreplay.compare_timeseries(integer, jsonb),
+	openreplay.table_values(integer, jsonb), openreplay.list_errors(integer, jsonb, integer), openreplay.card_sessions(integer, jsonb, integer), openreplay.sessions_of_card(integer, jsonb, integer),
+	openreplay.card_errors(integer, jsonb, integer), openreplay.sample_key(bigint) TO openreplay_reader, openreplay_admin;

@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "metrics/breakdown.h"
 #include "metrics/card.h"
 #include "metrics/members.h"
 #include "metrics/parse.h"
@@ -28,6 +29,7 @@
 #define LEAST_TIME INT64CONST(946684800000)
 
 PG_FUNCTION_INFO_V1(openreplay_try_card);
+PG_FUNCTION_INFO_V1(openreplay_explain_card);
 PG_FUNCTION_INFO_V1(openreplay_card_catalogue);
 
 static const CardType card_types[] = {
@@ -69,6 +71,16 @@ find_card_type(int generation, const char *type, const char *metric)
 			(metric == NULL || same_filter_name(card_types[i].metric, metric)))
 			return &card_types[i];
 	return NULL;
+}
+
+static bool
+has_spelling(int generation, const char *type, const char *metric)
+{
+	for (int i = 0; i < lengthof(card_types); i++)
+		if (card_types[i].generation == generation && strcmp(card_types[i].type, type) == 0 &&
+			strcmp(card_types[i].metric, metric) == 0)
+			return true;
+	return false;
 }
 
 /* Kinds, or with a kind what can be asked of it. */
@@ -136,6 +148,10 @@ card_generation(JsonbContainer *root, const char *type, const char *metric)
 		return (int) generation;
 	if (find_card_type(FILTER_GENERATION_FIRST, type, metric) == NULL &&
 		find_card_type(FILTER_GENERATION_SECOND, type, metric) != NULL)
+		return FILTER_GENERATION_SECOND;
+	/* location and LOCATION differ in nothing else */
+	if (metric != NULL && !has_spelling(FILTER_GENERATION_FIRST, type, metric) &&
+		has_spelling(FILTER_GENERATION_SECOND, type, metric))
 		return FILTER_GENERATION_SECOND;
 	if (get_member(root, "breakdowns", NULL, &value) || get_member(root, "sampleRate", NULL, &value) ||
 		has_second_series(root))
@@ -302,9 +318,12 @@ parse_breakdowns(Card *card)
 {
 	card->breakdowns = get_texts(card->root, "breakdowns", MAX_BREAKDOWNS, &card->nbreakdowns);
 	for (int i = 0; i < card->nbreakdowns; i++)
+	{
+		check_breakdown(card->breakdowns[i]);
 		for (int j = 0; j < i; j++)
 			if (same_filter_name(card->breakdowns[i], card->breakdowns[j]))
 				refuse_filter(psprintf("breakdowns has \"%s\" twice", shorten(card->breakdowns[i])), NULL);
+	}
 	if (card->nbreakdowns > 0 && !(card->type->traits & CARD_BREAKDOWNS))
 		refuse_filter(psprintf("%s of %s cannot be broken down", card->type->type, card->type->metric), NULL);
 }
@@ -382,6 +401,7 @@ parse_one_series(Card *card, const JsonbValue *item)
 		series->json = merge_filters(series->json, &value);
 	series->filter = parse_filter(card->project_id, series->json);
 	set_filter_range(series->filter, card->from_ts, card->to_ts, false);
+	series->filter->sample_rate = card->sample_rate;
 	card->nseries++;
 }
 
@@ -453,6 +473,15 @@ card_step(const Card *card, bool one_less)
 	return Max((card->to_ts - card->from_ts) / points, 1);
 }
 
+void
+add_page_condition(Sql *sql, const Card *card)
+{
+	sql_add(sql, "r.place > ");
+	sql_bigint(sql, (int64) (card->page - 1) * card->limit);
+	sql_add(sql, " AND r.place <= ");
+	sql_bigint(sql, (int64) card->page * card->limit);
+}
+
 Card *
 get_card_argument(FunctionCallInfo fcinfo)
 {
@@ -468,27 +497,79 @@ check_card_type(const Card *card, const char *type)
 		refuse_filter(psprintf("the card is no %s", type), psprintf("Its metricType is \"%s\".", card->type->type));
 }
 
+/* Kinds may run queries of their own before; what they make is to outlive them. */
+static void
+add_chart(Sql *sql, Card *card)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	SPI_connect();
+	MemoryContextSwitchTo(context);
+	card->type->add_chart(sql, card);
+	SPI_finish();
+}
+
+const CardSeries *
+require_series(const Card *card)
+{
+	if (card->nseries == 0)
+		refuse_filter("a card needs a series",
+					  "It is {\"series\": [{\"name\": \"Sign-ups\", \"filter\": {\"filters\": [...]}}]}.");
+	return &card->series[0];
+}
+
+Datum
+run_chart(Sql *sql)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Datum chart;
+	bool isnull;
+
+	SPI_connect();
+	chart = sql_run_jsonb(sql, context, &isnull);
+	SPI_finish();
+	return isnull ? (Datum) 0 : chart;
+}
+
 /* try_card(project_id integer, card jsonb, viewer_id integer) */
 Datum
 openreplay_try_card(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = CurrentMemoryContext;
 	Sql *sql = sql_new();
 	int32 viewer_id = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT32(2);
 	Card *card;
 	Datum chart;
-	bool isnull;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
 	card = parse_card(PG_GETARG_INT32(0), PG_GETARG_JSONB_P(1), PG_ARGISNULL(2) ? NULL : &viewer_id);
-	SPI_connect();
-	card->type->add_chart(sql, card);
-	chart = sql_run_jsonb(sql, context, &isnull);
-	SPI_finish();
-	if (isnull)
+	add_chart(sql, card);
+	chart = run_chart(sql);
+	if (chart == (Datum) 0)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(chart);
+}
+
+/* explain_card(project_id integer, card jsonb) */
+Datum
+openreplay_explain_card(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Sql *sql = sql_new();
+	Card *card;
+
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	card = get_card_argument(fcinfo);
+	if (card == NULL)
+		return (Datum) 0;
+	sql_add(sql, "EXPLAIN (COSTS OFF) ");
+	add_chart(sql, card);
+	SPI_connect();
+	sql_run_utility(sql);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
+	SPI_finish();
+	return (Datum) 0;
 }
 
 /* card_catalogue() returns table (generation integer, metric_type, metric_of text, view_types text[], formats text[])

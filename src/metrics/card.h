@@ -84,7 +84,7 @@ struct Card
 	int nseries;
 	CardSeries *series;
 	int nbreakdowns;
-	char **breakdowns;	  /* as written; known to whom breaks down */
+	char **breakdowns;	  /* as written, of breakdowns.list.h */
 	int sample_rate;	  /* percent of the sessions whose events are read; 100: all */
 	JsonbContainer *root; /* the whole, for options that only one kind of card has */
 };
@@ -105,8 +105,17 @@ extern int64 card_step(const Card *card, bool one_less);
 /* metricFormat. */
 extern const char *card_format_name(CardFormat format);
 
+/* Appends the condition that r.place, from 1 on, is on the card's page. */
+extern void add_page_condition(Sql *sql, const Card *card);
+
 /* For the functions that return rows: arguments 0 and 1 are project_id and card; false when one of them is NULL. */
 extern Card *get_card_argument(FunctionCallInfo fcinfo);
+
+/* The first series; raises invalid_parameter_value when there is none. */
+extern const CardSeries *require_series(const Card *card);
+
+/* Runs a query of one row of one jsonb, without SPI; palloc'd, 0 for NULL. */
+extern Datum run_chart(Sql *sql);
 
 /* Raises invalid_parameter_value unless the card is of that metricType. */
 extern void check_card_type(const Card *card, const char *type);

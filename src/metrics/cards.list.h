@@ -11,9 +11,34 @@
 #define SECOND FILTER_GENERATION_SECOND
 #define LINES "lineChart areaChart"
 #define ALL_LINES "lineChart areaChart barChart progressChart pieChart metric table columnChart"
+#define TABLES "table tableView barChart pieChart progressChart chart list"
+#define ALL_FORMATS (CARD_SESSIONS | CARD_USERS | CARD_EVENTS)
 
 CARD(FIRST, "timeseries", "sessionCount", LINES, CARD_SESSIONS | CARD_USERS, 0, add_timeseries_chart)
 CARD(FIRST, "timeseries", "userCount", LINES, CARD_SESSIONS | CARD_USERS, 0, add_timeseries_chart)
+CARD(FIRST, "table", "userId", "table", CARD_SESSIONS, 0, add_tables_chart)
+CARD(FIRST, "table", "userBrowser", "table", CARD_SESSIONS | CARD_USERS, 0, add_tables_chart)
+CARD(FIRST, "table", "userDevice", "table", CARD_SESSIONS | CARD_USERS, 0, add_tables_chart)
+CARD(FIRST, "table", "userCountry", "table", CARD_SESSIONS | CARD_USERS, 0, add_tables_chart)
+CARD(FIRST, "table", "userOs", "table", CARD_SESSIONS, 0, add_tables_chart)
+CARD(FIRST, "table", "issue", "table", CARD_SESSIONS | CARD_USERS, CARD_VALUES, add_tables_chart)
+CARD(FIRST, "table", "location", "table", CARD_SESSIONS | CARD_USERS, 0, add_tables_chart)
+CARD(FIRST, "table", "fetch", "table", CARD_SESSIONS | CARD_USERS, 0, add_tables_chart)
+CARD(FIRST, "table", "referrer", "table", CARD_SESSIONS | CARD_USERS, 0, add_tables_chart)
+CARD(FIRST, "table", "sessions", "table", CARD_SESSIONS, CARD_FIRST_SERIES, add_sessions_chart)
+CARD(FIRST, "table", "jsException", "table", CARD_SESSIONS, CARD_FIRST_SERIES, add_errors_chart)
+CARD(SECOND, "timeseries", "sessionCount", ALL_LINES, ALL_FORMATS, CARD_BREAKDOWNS, add_timeseries_tree)
+CARD(SECOND, "timeseries", "userCount", ALL_LINES, ALL_FORMATS, CARD_BREAKDOWNS, add_timeseries_tree)
+CARD(SECOND, "timeseries", "eventCount", ALL_LINES, ALL_FORMATS, CARD_BREAKDOWNS, add_timeseries_tree)
+CARD(SECOND, "table", "LOCATION", TABLES, ALL_FORMATS, CARD_FIRST_SERIES | CARD_BREAKDOWNS, add_table_tree)
+CARD(SECOND, "table", "REQUEST", TABLES, ALL_FORMATS, CARD_FIRST_SERIES | CARD_BREAKDOWNS, add_table_tree)
+CARD(SECOND, "table", "userBrowser", TABLES, ALL_FORMATS, CARD_FIRST_SERIES | CARD_BREAKDOWNS, add_table_tree)
+CARD(SECOND, "table", "referrer", TABLES, ALL_FORMATS, CARD_FIRST_SERIES | CARD_BREAKDOWNS, add_table_tree)
+CARD(SECOND, "table", "userId", TABLES, ALL_FORMATS, CARD_FIRST_SERIES | CARD_BREAKDOWNS, add_table_tree)
+CARD(SECOND, "table", "userCountry", TABLES, ALL_FORMATS, CARD_FIRST_SERIES | CARD_BREAKDOWNS, add_table_tree)
+CARD(SECOND, "table", "userDevice", TABLES, ALL_FORMATS, CARD_FIRST_SERIES | CARD_BREAKDOWNS, add_table_tree)
+CARD(SECOND, "table", "screenResolution", TABLES, ALL_FORMATS | CARD_RESOLUTIONS, CARD_FIRST_SERIES, add_resolutions_chart)
+CARD(SECOND, "table", "jsException", TABLES, ALL_FORMATS, CARD_FIRST_SERIES, add_error_list)
 
 CARD(FIRST, "funnel", "sessionCount", "chart", CARD_SESSIONS | CARD_USERS, CARD_FIRST_SERIES, add_first_funnel_chart)
 CARD(SECOND, "funnel", "sessionCount", "chart columnChart metric table", CARD_SESSIONS | CARD_USERS, CARD_FIRST_SERIES, add_second_funnel_chart)
@@ -73,3 +98,5 @@ FIXED("resources", "resourcesCountByType", add_resources_count_by_type_chart)
 #undef SECOND
 #undef LINES
 #undef ALL_LINES
+#undef TABLES
+#undef ALL_FORMATS

@@ -127,7 +127,7 @@ check_regex(const char *name, const char *pattern)
 	pg_regfree(&compiled);
 }
 
-static bool
+bool
 is_issue_type(const char *label)
 {
 	Oid type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("issue_type"),

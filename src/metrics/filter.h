@@ -221,6 +221,8 @@ typedef struct Filter
 	int nevents;
 	FilterEvent *events; /* in the order of the list */
 	char *metadata[10];	 /* names of the project's slots; NULL: free */
+	/* percent of the sessions whose events are read; others have none, and are none if the filter asks for events */
+	int sample_rate;
 } Filter;
 
 /*
@@ -259,6 +261,8 @@ extern void add_events(Sql *sql, FilterKind kind);
  */
 extern void add_event_where(Sql *sql, const Filter *filter, const FilterEvent *event);
 extern const char *event_key(FilterKind kind);
+/* Whether that condition needs s, since it is about the event's session. */
+extern bool asks_session(const FilterEvent *event);
 
 /*
  * Appends a subquery: a row (session_id, step, timestamp, key) for each event that satisfies an item, of sessions that

@@ -83,6 +83,8 @@ add_event_where(Sql *sql, const Filter *filter, const FilterEvent *event)
 	sql_add(sql, "true");
 	add_session_bounds(sql, filter, "e.session_id");
 	add_time_range(sql, filter, "e.\"timestamp\"");
+	if (filter->sample_rate < 100)
+		sql_add(sql, " AND openreplay.sample_key(e.session_id) < %d", filter->sample_rate);
 	if (event->fixed != NULL)
 		sql_add(sql, " AND %s", event->fixed);
 	if (event->custom_name != NULL)
@@ -103,8 +105,7 @@ add_event_where(Sql *sql, const Filter *filter, const FilterEvent *event)
 		add_event_sources(sql, event);
 }
 
-/* Whether a condition of an event is about its session. */
-static bool
+bool
 asks_session(const FilterEvent *event)
 {
 	for (int i = 0; i < event->nconditions; i++)
@@ -162,6 +163,9 @@ add_session_conditions(Sql *sql, const Filter *filter, bool with_issue_sources)
 	add_time_range(sql, filter, "s.start_ts");
 	if (filter->population != FILTER_ALL)
 		sql_add(sql, " AND s.duration %s", filter->population == FILTER_ENDED ? "IS NOT NULL" : "> 0");
+	/* what is not in the sample has no events, which must not pass for their absence */
+	if (filter->sample_rate < 100 && (filter->nevents > 0 || filter->nanywhere > 0))
+		sql_add(sql, " AND openreplay.sample_key(s.session_id) < %d", filter->sample_rate);
 	for (int i = 0; i < filter->nconditions; i++)
 	{
 		/* when it happened is not known yet */

@@ -323,6 +323,7 @@ parse_filter(int32 project_id, Jsonb *json)
 
 	filter->project_id = project_id;
 	set_filter_range(filter, PG_INT64_MIN, PG_INT64_MAX, false);
+	filter->sample_rate = 100;
 	read_project(filter);
 	if (JB_ROOT_IS_OBJECT(json))
 		parse_object(&parser, &json->root);

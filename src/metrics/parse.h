@@ -34,6 +34,7 @@ extern const char *shorten(const char *text);
 
 extern Texts get_value_texts(JsonbContainer *object, const char *name, const char *owner, bool distinct);
 extern bool is_decimal_number(const char *text);
+extern bool is_issue_type(const char *label);
 /* The i-th item of a list, which has to be an object. */
 extern JsonbContainer *get_filter_item(JsonbContainer *list, uint32 i);
 extern const FilterOperator *get_filter_operator(JsonbContainer *item, const char *name);

@@ -1,74 +1,135 @@
 /*
- * timeseries.c - sessions, users and events over time
+ * timeseries.c - sessions, users and events over time, and beside those of the time before
+ *
+ * A bucket begins with its point in time and ends before the next; the last one includes the range's end, which is a
+ * point of its own for a client.
  */
 #include "postgres.h"
 
 #include "fmgr.h"
 #include "funcapi.h"
 
-#include "metrics/card.h"
+#include "metrics/counting.h"
 
 PG_FUNCTION_INFO_V1(openreplay_timeseries);
+PG_FUNCTION_INFO_V1(openreplay_compare_timeseries);
+
+static const EventRows all_events = {.kinds = EVENTS_ALL};
+
+static const struct
+{
+	const char *metric;
+	CountWhat what;
+	const char *key; /* the time that decides in which bucket something is */
+	const EventRows *events;
+} measures[] = {
+	{"sessionCount", COUNT_SESSIONS, "s.start_ts", NULL},
+	{"userCount", COUNT_USERS, "s.start_ts", NULL},
+	{"eventCount", COUNT_EVENTS, "x.\"timestamp\"", &all_events},
+};
+
+/* Rows (path, key, value) of the buckets that have any, or of the whole range as one. */
+static void
+add_series_counts(Sql *sql, const Card *card, const CardSeries *series, bool whole)
+{
+	for (int i = 0; i < lengthof(measures); i++)
+		if (strcmp(measures[i].metric, card->type->metric) == 0)
+			add_counts(sql, &(Counting){.card = card,
+										.series = series,
+										.name = series->name,
+										.what = measures[i].what,
+										.key = whole ? NULL : measures[i].key,
+										.step = card_step(card, false),
+										.events = measures[i].events});
+}
 
 /*
- * Rows (series, name, bucket, value) of the buckets that have any; bucket is the number of the bucket from 0 on.  The
- * last one includes the range's end, which is a bucket of its own for a client.
+ * Rows (path, bucket, value): every bucket of every series and of what it is broken down to, with 0 where there is
+ * nothing; of the whole range, bucket is NULL.
  */
 static void
-add_counts(Sql *sql, const Card *card)
+add_points(Sql *sql, const Card *card, bool whole)
 {
-	bool users = strcmp(card->type->metric, "userCount") == 0;
+	int levels = card->nbreakdowns + 1;
 
+	sql_add(sql,
+			"WITH counted AS (SELECT NULL::text[] AS path, NULL::bigint AS key, NULL::bigint AS value WHERE false");
 	for (int i = 0; i < card->nseries; i++)
 	{
-		const CardSeries *series = &card->series[i];
-
-		sql_add(sql, "%sSELECT %d AS series, (s.start_ts - ", i > 0 ? " UNION ALL " : "", i);
-		sql_bigint(sql, card->from_ts);
-		sql_add(sql, ") / ");
-		sql_bigint(sql, card_step(card, false));
-		sql_add(sql, " AS bucket, %s AS value FROM ", users ? "count(DISTINCT nullif(s.user_id, ''))" : "count(*)");
-		add_sessions(sql, series->filter, false);
-		sql_add(sql, " WHERE ");
-		add_sessions_where(sql, series->filter);
-		sql_add(sql, " GROUP BY 2");
+		sql_add(sql, " UNION ALL ");
+		add_series_counts(sql, card, &card->series[i], whole);
 	}
-	if (card->nseries == 0)
-		sql_add(sql, "SELECT 0 AS series, 0::bigint AS bucket, 0::bigint AS value WHERE false");
-}
-
-/* Rows (series, name, timestamp, value): every bucket of every series. */
-static void
-add_points(Sql *sql, const Card *card)
-{
-	int64 step = card_step(card, false);
-
-	sql_add(sql, "SELECT n.series, n.name, ");
-	sql_bigint(sql, card->from_ts);
-	sql_add(sql, " + b.bucket * ");
-	sql_bigint(sql, step);
-	sql_add(sql, " AS \"timestamp\", coalesce(c.value, 0) AS value FROM (VALUES (-1, NULL::text)");
+	sql_add(sql, "), sized AS (SELECT path, sum(value) AS size FROM (SELECT path, value FROM counted");
 	for (int i = 0; i < card->nseries; i++)
 	{
-		sql_add(sql, ", (%d, ", i);
+		sql_add(sql, " UNION ALL SELECT ARRAY[");
 		sql_text(sql, card->series[i].name);
-		sql_add(sql, ")");
+		sql_add(sql, "], 0");
 	}
-	sql_add(sql, ") AS n (series, name) CROSS JOIN generate_series(0::bigint, ");
-	sql_bigint(sql, (card->to_ts - card->from_ts) / step);
-	sql_add(sql, ") AS b (bucket) LEFT JOIN (");
-	add_counts(sql, card);
-	sql_add(sql, ") AS c ON c.series = n.series AND c.bucket = b.bucket WHERE n.series >= 0");
+	sql_add(sql, ") AS c GROUP BY path)");
+	add_kept_paths(sql, "sized", levels);
+	sql_add(sql, " SELECT k.path, b.bucket, coalesce(c.value, 0) AS value FROM (SELECT path FROM kept1");
+	for (int level = 2; level <= levels; level++)
+		sql_add(sql, " UNION ALL SELECT path FROM kept%d", level);
+	sql_add(sql, ") AS k CROSS JOIN ");
+	if (whole)
+		sql_add(sql, "(VALUES (NULL::bigint)) AS b (bucket) LEFT JOIN counted AS c ON c.path = k.path");
+	else
+	{
+		sql_add(sql, "generate_series(0::bigint, ");
+		sql_bigint(sql, (card->to_ts - card->from_ts) / card_step(card, false));
+		sql_add(sql, ") AS b (bucket) LEFT JOIN counted AS c ON c.path = k.path AND c.key = b.bucket");
+	}
 }
 
+/* The point in time where a bucket begins. */
+static void
+add_timestamp(Sql *sql, const Card *card)
+{
+	sql_bigint(sql, card->from_ts);
+	sql_add(sql, " + p.bucket * ");
+	sql_bigint(sql, card_step(card, false));
+}
+
+/* ---- charts ------------------------------------------------------------------------------------------------------ */
+
+/* A list of points, the series side by side. */
 void
 add_timeseries_chart(Sql *sql, Card *card)
 {
-	sql_add(sql,
-			"SELECT coalesce(jsonb_agg(jsonb_build_object('timestamp', p.\"timestamp\") || p.point ORDER BY "
-			"p.\"timestamp\"), '[]') FROM (SELECT q.\"timestamp\", jsonb_object_agg(q.name, q.value) AS point FROM (");
-	add_points(sql, card);
+	sql_add(sql, "SELECT coalesce(jsonb_agg(jsonb_build_object('timestamp', ");
+	add_timestamp(sql, card);
+	sql_add(sql, ") || p.point ORDER BY p.bucket), '[]') FROM (SELECT q.bucket, jsonb_object_agg(q.path[1], q.value) "
+				 "AS point FROM (");
+	add_points(sql, card, false);
 	sql_add(sql, ") AS q GROUP BY 1) AS p");
+}
+
+/* {"series": {NAME: {TIMESTAMP: n}}}, broken down. */
+void
+add_timeseries_tree(Sql *sql, Card *card)
+{
+	(void) require_series(card);
+	sql_add(sql, "WITH node AS (SELECT p.path, jsonb_object_agg(");
+	add_timestamp(sql, card);
+	sql_add(sql, ", p.value) AS leaf, sum(p.value) AS size FROM (");
+	add_points(sql, card, false);
+	sql_add(sql, ") AS p GROUP BY p.path)");
+	add_series_tree(sql, card);
+}
+
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
+
+static void
+add_row_order(Sql *sql, const Card *card)
+{
+	sql_add(sql, " ORDER BY array_position(ARRAY[");
+	for (int i = 0; i < card->nseries; i++)
+	{
+		sql_add(sql, "%s", i > 0 ? ", " : "");
+		sql_text(sql, card->series[i].name);
+	}
+	sql_add(sql, "]::text[], p.path[1]), p.path COLLATE \"C\", p.bucket");
 }
 
 /* timeseries(project_id integer, card jsonb) */
@@ -82,9 +143,79 @@ openreplay_timeseries(PG_FUNCTION_ARGS)
 	card = get_card_argument(fcinfo);
 	if (card == NULL)
 		return (Datum) 0;
-	sql_add(sql, "SELECT p.name, p.\"timestamp\", p.value FROM (");
-	add_points(sql, card);
-	sql_add(sql, ") AS p ORDER BY p.series, p.\"timestamp\"");
+	check_card_type(card, "timeseries");
+	if (card->nseries == 0)
+		return (Datum) 0;
+	sql_add(sql, "SELECT p.path[1], p.path[2:], ");
+	add_timestamp(sql, card);
+	sql_add(sql, ", p.value FROM (");
+	add_points(sql, card, false);
+	sql_add(sql, ") AS p");
+	add_row_order(sql, card);
+	SPI_connect();
+	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
+	SPI_finish();
+	return (Datum) 0;
+}
+
+/* The same card, of a range as long, up to where its own begins. */
+static Card *
+card_before(const Card *card)
+{
+	Card *before = palloc(sizeof(Card));
+
+	*before = *card;
+	before->from_ts = card->from_ts - (card->to_ts - card->from_ts);
+	before->to_ts = card->from_ts;
+	before->series = palloc(card->nseries * sizeof(CardSeries));
+	for (int i = 0; i < card->nseries; i++)
+	{
+		Filter *filter = palloc(sizeof(Filter));
+
+		*filter = *card->series[i].filter;
+		set_filter_range(filter, before->from_ts, before->to_ts, true);
+		before->series[i] = card->series[i];
+		before->series[i].filter = filter;
+	}
+	return before;
+}
+
+static void
+add_comparison(Sql *sql, const Card *card, const Card *before, bool whole)
+{
+	sql_add(sql,
+			"SELECT coalesce(n.path, o.path) AS path, coalesce(n.bucket, o.bucket) AS bucket, coalesce(n.value, 0) "
+			"AS value, coalesce(o.value, 0) AS previous FROM (");
+	add_points(sql, card, whole);
+	sql_add(sql, ") AS n FULL JOIN (");
+	add_points(sql, before, whole);
+	sql_add(sql, ") AS o ON o.path = n.path AND coalesce(o.bucket, -1) = coalesce(n.bucket, -1)");
+}
+
+/* compare_timeseries(project_id integer, card jsonb) */
+Datum
+openreplay_compare_timeseries(PG_FUNCTION_ARGS)
+{
+	Sql *sql = sql_new();
+	Card *card;
+	Card *before;
+
+	InitMaterializedSRF(fcinfo, 0);
+	card = get_card_argument(fcinfo);
+	if (card == NULL)
+		return (Datum) 0;
+	check_card_type(card, "timeseries");
+	if (card->nseries == 0)
+		return (Datum) 0;
+	before = card_before(card);
+	sql_add(sql, "SELECT p.path[1], p.path[2:], ");
+	add_timestamp(sql, card);
+	sql_add(sql, ", p.value, p.previous, openreplay.progress(p.previous, p.value) FROM (");
+	add_comparison(sql, card, before, true);
+	sql_add(sql, " UNION ALL ");
+	add_comparison(sql, card, before, false);
+	sql_add(sql, ") AS p");
+	add_row_order(sql, card);
 	SPI_connect();
 	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
 	SPI_finish();
