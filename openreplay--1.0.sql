@@ -5545,6 +5545,13 @@ COMMENT ON FUNCTION openreplay.card_issue_sessions(integer, jsonb, text, integer
 
 -- ---- journeys ----
 
+CREATE FUNCTION openreplay.journey(project_id integer, card jsonb)
+RETURNS TABLE (step integer, source_type text, source text, target_type text, target text, sessions bigint, percent double precision, avg_gap_ms double precision)
+LANGUAGE c STABLE ROWS 50 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_journey';
+COMMENT ON FUNCTION openreplay.journey(integer, jsonb) IS
+	'The links of a card of metricType pathAnalysis: from an event to the next one, at each step from 1 on in the order of time, how many sessions go that way, how many percent of those at the start that is, and the mean time in between. metricValue: kinds of events, pages by default; startType: start or end; startPoint: the event that paths begin or end with, by default what most do; excludes: events that are left out; density: steps; hideExcess: fewer links. '
+	'In generation 2, OTHER is all that is not shown by itself and DROP where paths have ended.';
+
 -- ---- maps ----
 
 -- ---- predefined cards ----
@@ -7631,7 +7638,7 @@ GRANT EXECUTE ON FUNCTION openreplay.set_favorite_session(bigint, integer, boole
 -- ---- cards ----
 
 GRANT EXECUTE ON FUNCTION openreplay.card_catalogue(), openreplay.merge_filters(jsonb, jsonb), openreplay.try_card(integer, jsonb, integer) TO openreplay_reader, openreplay_admin;
-GRANT EXECUTE ON FUNCTION openreplay.funnel(integer, jsonb), openreplay.funnel_sessions(integer, jsonb, integer, boolean),
+GRANT EXECUTE ON FUNCTION openreplay.journey(integer, jsonb), openreplay.funnel(integer, jsonb), openreplay.funnel_sessions(integer, jsonb, integer, boolean),
 	openreplay.issue_significance(bigint, bigint, bigint, bigint), openreplay.funnel_issues(integer, jsonb), openreplay.card_issues(integer, jsonb),
 	openreplay.issue_sessions(integer, jsonb, text), openreplay.list_sessions(bigint[], integer),
 	openreplay.card_issue_sessions(integer, jsonb, text, integer) TO openreplay_reader, openreplay_admin;

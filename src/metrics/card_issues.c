@@ -9,6 +9,7 @@
 
 #include "metrics/card.h"
 #include "metrics/funnel.h"
+#include "metrics/journey.h"
 #include "metrics/parse.h"
 
 PG_FUNCTION_INFO_V1(openreplay_card_issues);
@@ -25,6 +26,7 @@ typedef struct IssueCard
 
 static const IssueCard issue_cards[] = {
 	{"funnel", true, add_funnel_issues_json, add_funnel_issue_sessions},
+	{"pathAnalysis", false, add_journey_issues_json, add_journey_issue_sessions},
 };
 
 static const IssueCard *

@@ -44,6 +44,9 @@ CARD(FIRST, "funnel", "sessionCount", "chart", CARD_SESSIONS | CARD_USERS, CARD_
 CARD(SECOND, "funnel", "sessionCount", "chart columnChart metric table", CARD_SESSIONS | CARD_USERS, CARD_FIRST_SERIES, add_second_funnel_chart)
 CARD(SECOND, "funnel", "userCount", "chart columnChart metric table", CARD_SESSIONS | CARD_USERS, CARD_FIRST_SERIES, add_second_funnel_chart)
 
+CARD(FIRST, "pathAnalysis", "sessionCount", "chart", CARD_SESSIONS, CARD_FIRST_SERIES | CARD_VALUES | CARD_JOURNEY, add_journey_chart)
+CARD(SECOND, "pathAnalysis", "sessionCount", "chart lineChart sunburst", CARD_SESSIONS, CARD_FIRST_SERIES | CARD_VALUES | CARD_JOURNEY, add_journey_chart)
+
 /* a fixed question; see predefined.list.h for what add_figure_chart draws */
 #define FIXED(type, metric, chart) CARD(FIRST, type, metric, "chart list", CARD_SESSIONS, CARD_PREDEFINED, chart)
 FIXED("webVitals", "countSessions", add_figure_chart)

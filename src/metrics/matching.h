@@ -10,6 +10,8 @@
 
 /* Appends " AND column >= ..." and so on for the bounds of the filter's range that there are. */
 extern void add_time_range(Sql *sql, const Filter *filter, const char *column);
+/* Whether a condition of an event is about its session. */
+extern bool asks_session(const FilterEvent *event);
 /* The operator of a comparison that takes a value, such as "<=" or "ILIKE". */
 extern const char *comparison_symbol(FilterComparison comparison);
 /* A pattern for ILIKE, palloc'd, in which the value's own % and _ are letters. */

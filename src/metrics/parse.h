@@ -51,6 +51,8 @@ extern void set_condition_property(FilterCondition *condition, const FilterPrope
 
 /* ---- parse_events.c ---------------------------------------------------------------------------------------------- */
 
+/* Mobile applications have taps, fields and views of their own. */
+extern FilterKind kind_of_project(const Filter *filter, FilterKind kind);
 extern void parse_first_generation_event(Parser *parser, JsonbContainer *item, const char *name,
 										 const FilterEventType *type);
 extern void parse_metric_event(Parser *parser, JsonbContainer *item, const char *name, const FilterMetric *metric);

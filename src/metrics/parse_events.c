@@ -14,8 +14,7 @@
 
 /* ---- events ------------------------------------------------------------------------------------------------------ */
 
-/* Mobile applications have taps, fields and views of their own. */
-static FilterKind
+FilterKind
 kind_of_project(const Filter *filter, FilterKind kind)
 {
 	if (filter->web)
