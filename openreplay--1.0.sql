@@ -2394,15 +2394,16 @@ BEGIN
 			project_id		integer NOT NULL,
 			shard			smallint NOT NULL,
 			state			bytea NOT NULL
-		) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 500);
+		) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 500);
 	END IF;
-	-- the sessions a worker may have to end; no column in it changes but once, so checkpoints stay HOT
+	-- the sessions a worker may have to end
 	IF to_regclass('openreplay.live_sessions_shard_idx') IS NULL THEN
 		CREATE INDEX live_sessions_shard_idx ON openreplay.live_sessions (shard) WHERE ended_at IS NULL;
 	END IF;
 	COMMENT ON TABLE openreplay.live_sessions IS
-		'Checkpoints of sessions whose token is still valid. What is newer is in the worker''s memory, and after a restart is derived again from the batches.';
-	COMMENT ON COLUMN openreplay.live_sessions.last_message_ms IS 'highest message time, epoch ms';
+		'Checkpoints of sessions whose token is still valid: written at the start, small, at the end, and between only after many batches. What is newer is in the worker''s memory, and after a restart is derived again from the batches.';
+	COMMENT ON COLUMN openreplay.live_sessions.last_received_at IS 'when the last batch that the checkpoint knows of arrived';
+	COMMENT ON COLUMN openreplay.live_sessions.last_message_ms IS 'highest message time that the checkpoint knows of, epoch ms';
 
 	IF to_regclass('openreplay.deleted_sessions') IS NULL THEN
 		CREATE TABLE openreplay.deleted_sessions (
@@ -2521,7 +2522,7 @@ BEGIN
 	IF to_regclass('openreplay.sessions') IS NULL THEN
 		CREATE VIEW openreplay.sessions AS
 			SELECT s.session_id, s.project_id, s.platform, s.start_ts,
-				   coalesce(s.duration, greatest(l.last_message_ms - s.start_ts, 0)::integer) AS duration,
+				   coalesce(s.duration, greatest(greatest(l.last_message_ms, openreplay.last_message_ms(l.session_id)) - s.start_ts, 0)::integer) AS duration,
 				   l.session_id IS NOT NULL AND l.ended_at IS NULL AS is_live,
 				   c.pages_count, c.events_count, c.errors_count, c.issue_score, c.issue_types,
 				   s.user_id, s.user_anonymous_id, s.user_uuid, s.user_os, s.user_os_version, s.user_browser,
@@ -2542,7 +2543,7 @@ BEGIN
 			) c;
 	END IF;
 	COMMENT ON VIEW openreplay.sessions IS
-		'Sessions, live and ended alike: the counters of a live one are counted from its events, those of an ended one are stored. The duration of a live one is known to the last checkpoint, at most 30 s ago.';
+		'Sessions, live and ended alike: the counters of a live one are counted from its events, those of an ended one are stored. A live one has lasted until the last message of its last batch.';
 
 	IF to_regclass('openreplay.lanes') IS NULL THEN
 		CREATE VIEW openreplay.lanes AS
@@ -2845,6 +2846,22 @@ RETURNS TABLE (index bigint, "timestamp" bigint, tab text, type integer, name te
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 500 AS 'MODULE_PATHNAME', 'openreplay_decode_batch';
 COMMENT ON FUNCTION openreplay.decode_batch(bytea) IS
 	'The messages of one batch body: as sent by a tracker, or as stored in openreplay.batches (a zstd frame is recognised). Messages before a fault are returned, and a warning tells the fault.';
+
+CREATE FUNCTION openreplay.last_message_ms(body bytea, latest_ms bigint) RETURNS bigint
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_last_message_ms';
+COMMENT ON FUNCTION openreplay.last_message_ms(bytea, bigint) IS
+	'The time of the last message in a batch body, epoch ms; times beyond latest_ms are a clock that is wrong and do not count. NULL when no message has a time or the body is damaged.';
+
+CREATE FUNCTION openreplay.last_message_ms(session_id bigint) RETURNS bigint
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT openreplay.last_message_ms(b.body, (extract(epoch FROM b.received_at) * 1000)::bigint + 86400000)
+	FROM openreplay.batches b
+	WHERE b.session_id = $1 AND b.kind IN ('w', 'm') AND b.received_at >= openreplay.session_time($1) - interval '1 day'
+	ORDER BY b.received_at DESC, b.seq DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION openreplay.last_message_ms(bigint) IS
+	'The time of the last message in the last batch of a session, epoch ms; NULL when no batches are here.';
 
 CREATE FUNCTION openreplay.recording(session_id bigint, file text DEFAULT 'dom.mobs') RETURNS bytea
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'openreplay_recording';
@@ -7560,6 +7577,7 @@ GRANT EXECUTE ON FUNCTION openreplay.session_project(bigint), openreplay.usabili
 GRANT EXECUTE ON FUNCTION openreplay.session_project(bigint) TO openreplay_uploader;
 GRANT EXECUTE ON FUNCTION openreplay.decompress_body(bytea) TO openreplay_reader, openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.batches_waiting(), openreplay.messages(bigint), openreplay.decode_batch(bytea),
+	openreplay.last_message_ms(bytea, bigint), openreplay.last_message_ms(bigint),
 	openreplay.recording(bigint, text), openreplay.recording_urls(bigint, interval), openreplay.images(bigint), openreplay.decode_images(bytea), openreplay.shard_of(bigint),
 	openreplay.session_counts(bigint, bigint), openreplay.issue_types(), openreplay.issue_types(integer),
 	openreplay.session_issues(bigint), openreplay.session_clicks(bigint), openreplay.detect(bigint, jsonb), openreplay.threshold_catalogue(),

@@ -91,6 +91,32 @@ SELECT openreplay.end_sessions('2024-11-24 18:00:00+00') AS ended;
 SELECT path, load_time, web_vitals FROM events.pages WHERE session_id = :sid ORDER BY timestamp;
 SELECT * FROM pg_temp.state(:sid);
 
+-- A worker that died leaves a checkpoint that knows of the start only. The batches know better: what is not silent does not
+-- end, and what comes next finds the tabs where they were.
+SELECT pg_temp.session_in_quiet_lane('2024-11-24 21:00:00+00') AS sid \gset
+\set t2 1732482000000
+CREATE FUNCTION pg_temp.say(sid bigint, s int, tab text, label text) RETURNS boolean LANGUAGE sql AS $$
+	SELECT openreplay.append_batch(sid, pg_temp.batch(0, s * 10, 1732482000000 + s * 1000, 'https://shop.example.com/', tab,
+		pg_temp.at(1732482000000 + s * 1000), pg_temp.click(label)), '2024-11-24 21:00:00+00'::timestamptz + s * interval '1 second') IS NOT NULL
+$$;
+SELECT pg_temp.start(:sid, :project_id, '2024-11-24 21:00:00+00') IS NOT NULL AS started;
+SELECT openreplay.process_batches();
+CREATE TEMP TABLE checkpoint AS SELECT * FROM openreplay.live_sessions WHERE session_id = :sid;
+SELECT pg_temp.say(:sid, 20, 'tab-b', 'first'), pg_temp.say(:sid, 130, 'tab-a', 'second');
+SELECT openreplay.process_batches();
+UPDATE openreplay.live_sessions l SET last_received_at = c.last_received_at, last_message_ms = c.last_message_ms, state = c.state
+FROM checkpoint c WHERE l.session_id = c.session_id;
+SELECT * FROM pg_temp.state(:sid);
+SELECT openreplay.end_sessions('2024-11-24 21:04:39+00') AS ended;
+SELECT * FROM pg_temp.state(:sid);
+SELECT last_received_at AT TIME ZONE 'UTC' AS last_received_at, last_message_ms - :t2 AS ms FROM openreplay.live_sessions WHERE session_id = :sid;
+UPDATE openreplay.live_sessions l SET last_received_at = c.last_received_at, last_message_ms = c.last_message_ms, state = c.state
+FROM checkpoint c WHERE l.session_id = c.session_id;
+SELECT pg_temp.say(:sid, 140, 'tab-a', 'third');
+SELECT openreplay.end_sessions('2024-11-24 21:04:50+00') AS ended;
+SELECT * FROM pg_temp.state(:sid);
+SELECT label, message_id >> 48 AS tab FROM events.clicks WHERE session_id = :sid ORDER BY timestamp;
+
 -- Client clocks that are wrong: behind the start the duration is 999, a day ahead they move nothing. No message at all: 0.
 SELECT openreplay.session_id_at('2024-11-24 19:00:00+00') AS sid \gset
 SELECT pg_temp.start(:sid + n, :project_id, '2024-11-24 19:00:00+00') IS NOT NULL AS started FROM generate_series(0, 2) n;

@@ -10,7 +10,7 @@
 # (track_commit_timestamp). Page rows, which wait for the page's timings, may be later.
 # --snapshot does it a second time, in a second cluster, beside a transaction that holds an old snapshot and a lock on every table
 # from before the first batch until all is processed, as pg_dump does; tells both side by side; and checks that nothing waited for
-# it and that nothing but the batches and their rows has grown.
+# it, that nothing but the batches and their rows has grown, and that rows were not written again but where that is allowed.
 # Prints "visible: N passed, M failed".
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -145,15 +145,25 @@ FROM (VALUES (true), (false)) AS part (whole);
 SQL
 }
 
-# Table, bytes with indexes, dead rows: partitions added up. The batches last.
+# Table, bytes with indexes, rows inserted, updated and dead: partitions added up.
 tables()
 {
 	sql -F ' ' << 'SQL'
-SELECT root, sum(pg_total_relation_size(oid)), sum(coalesce(pg_stat_get_dead_tuples(oid), 0))
+SET search_path = pg_catalog;
+SELECT root, sum(pg_total_relation_size(oid)), sum(pg_stat_get_tuples_inserted(oid)), sum(pg_stat_get_tuples_updated(oid)),
+	sum(pg_stat_get_dead_tuples(oid))
 FROM (SELECT c.oid, coalesce(pg_partition_root(c.oid), c.oid)::regclass::text AS root FROM pg_class c
 	WHERE c.relkind = 'r' AND c.relnamespace::regnamespace::text IN ('openreplay', 'public', 'events', 'events_common', 'events_ios')) t
-GROUP BY root HAVING sum(pg_total_relation_size(oid)) > 0 ORDER BY root = 'openreplay.batches', root;
+GROUP BY root HAVING sum(pg_total_relation_size(oid)) > 0 ORDER BY root;
 SQL
+}
+
+# What may be written again, and how often a row on average: when vitals come after their page; when a session's visitor becomes known
+# and when it ends; the state of a session at its end, and now and then before. All else that a tracker causes is written once.
+unlike_appended()
+{
+	awk -v OFS=' ' 'BEGIN { often["events.pages"] = 1; often["public.sessions"] = 2; often["openreplay.live_sessions"] = 1.1 }
+		$4 > often[$1] * $3 + 100 { print "rewritten:", $1, $3, "rows inserted,", $4, "updated"; wrong = 1 } END { exit wrong }' "$1"
 }
 
 # measure NAME: the run at $rate in the cluster that is there; leaves figures in $work/NAME.*
@@ -168,6 +178,7 @@ measure()
 	works "$name: the ledger agrees with openreplay.batches" "$replay" verify --ledger "$work/ledger"
 	works "$name: nothing is parked or broken" test "$(sql -c "SELECT batches_parked + batches_broken FROM openreplay.status")" = 0
 	tables > "$work/$name.tables"
+	works "$name: rows are appended, not written again" unlike_appended "$work/$name.tables"
 	latencies > "$work/$name.latencies"
 	sql -F ' ' -v wal="$wal" > "$work/$name.work" << 'SQL'
 SELECT count(*), round(pg_wal_lsn_diff(pg_current_wal_insert_lsn(), :'wal') / count(*)),
@@ -190,9 +201,10 @@ report()
 
 compare_tables()
 {
-	printf '%-32s %12s %12s %12s %12s\n' 'bytes (those that differ)' control snapshot 'dead rows' 'dead rows'
-	join -a 1 -a 2 -e 0 -o 0,1.2,2.2,1.3,2.3 <(sort "$work/control.tables") <(sort "$work/snapshot.tables") > "$work/both"
-	awk '$2 != $3 || $4 + $5 > 0 { printf "%-32s %12d %12d %12d %12d\n", $1, $2, $3, $4, $5 }' "$work/both"
+	printf '%-26s %13s %13s %9s %9s %9s %9s\n' 'those that differ:' 'bytes control' 'snapshot' 'updates' 'updates' 'dead rows' 'dead rows'
+	join -a 1 -a 2 -e 0 -o 0,1.2,2.2,1.4,2.4,1.5,2.5 <(sort "$work/control.tables") <(sort "$work/snapshot.tables") > "$work/both"
+	# %.0f: %d ends at 2^31 in some awks
+	awk '$2 != $3 || $6 + $7 > 0 { printf "%-26s %13.0f %13.0f %9d %9d %9d %9d\n", $1, $2, $3, $4, $5, $6, $7 }' "$work/both"
 }
 
 # An engine table may hold what a batch in flight or a live session needs, and history a row a pass; it may not grow by rows that

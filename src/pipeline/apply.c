@@ -181,7 +181,11 @@ apply_batch(Pass *pass, LiveSession *session, const Entry *entry, const uint8_t 
 	session->last_received_at = Max(session->last_received_at, entry->received_at);
 	open_again(session);
 	if (write && !project->active)
-		return; /* the project was switched off: nothing is written */
+	{
+		/* the project was switched off: nothing is written, and what is derived again would not know since when */
+		session->order_matters = true;
+		return;
+	}
 
 	context.batch = &batch;
 	context.tab = tab_ordinal(session, batch.header.tab);
@@ -234,12 +238,14 @@ void
 apply_entry(Pass *pass, LiveSession *session, const Entry *entry, bool write)
 {
 	const uint8_t *data;
-	size_t len;
+	size_t len = 0;
 	const char *reason;
+	bool readable = inflate_entry(pass, entry, &data, &len, &reason);
 
 	touch_session(pass, session);
 	note_position(session, entry->server_id, entry->seq);
-	if (!inflate_entry(pass, entry, &data, &len, &reason))
+	note_unsaved(session, len);
+	if (!readable)
 	{
 		if (write)
 			report_broken(pass, entry, reason, 0);

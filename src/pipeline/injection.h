@@ -23,6 +23,7 @@ extern void crash_point(const char *step);
 
 #define CRASH_POINT(step) crash_point(step)
 #define PASS_ENTRIES openreplay_pass_entries
+#define CHECKPOINT_AFTER_BYTES (64 * 1024) /* recordings are short */
 
 #else
 

@@ -219,18 +219,15 @@ touch_session(Pass *pass, LiveSession *session)
 	pass->touched[pass->ntouched++] = session->session_id;
 }
 
-/* Checkpoints of the sessions of this pass that are due; those that fall silent are saved by save_checkpoints(). */
+/* Checkpoints of the sessions of this pass: those that are due, all where nothing stays in memory. */
 static void
 put_checkpoints(Pass *pass)
 {
-	TimestampTz due_before =
-		pass->pipeline->keeps_state ? GetCurrentTimestamp() - CHECKPOINT_INTERVAL_MS * INT64CONST(1000) : PG_INT64_MAX;
-
 	for (int i = 0; i < pass->ntouched; i++)
 	{
 		LiveSession *session = find_live_session(pass->pipeline->sessions, pass->touched[i]);
 
-		if (session != NULL && (session->checkpoint_now || (session->dirty && session->checkpointed_at < due_before)))
+		if (session != NULL && (checkpoint_is_due(session) || (session->dirty && !pass->pipeline->keeps_state)))
 			checkpoint_session(session, pass->rows);
 	}
 }

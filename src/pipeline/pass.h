@@ -324,8 +324,11 @@ typedef struct LaneClocks
 
 extern void read_lane_clocks(Pipeline *pipeline, LaneClocks *clocks);
 
-/* Ends what was silent for the timeout by these clocks, in a pass of its own; returns how many sessions. */
-extern int64 end_idle_sessions(Pipeline *pipeline, const LaneClocks *clocks);
+/*
+ * Ends what was silent for the timeout by these clocks, in a pass of its own, and adds how many sessions that were to
+ * *ended.  Returns how many seemed to be silent: 0 when none is left.
+ */
+extern int64 end_idle_sessions(Pipeline *pipeline, const LaneClocks *clocks, int64 *ended);
 
 /* ---- session/save.c ---- */
 
@@ -336,8 +339,8 @@ extern bool memory_is_short(Pipeline *pipeline);
 extern TimestampTz memory_horizon(Pipeline *pipeline);
 
 /*
- * Writes checkpoints that are due, and all changes of sessions not heard of since horizon (DT_NOEND: of all), at most a
- * transaction's worth; returns how many.
+ * Writes the changes of sessions not heard of since horizon (DT_NOEND: of all), at most a transaction's worth; returns
+ * how many.
  */
 extern int64 save_checkpoints(Pipeline *pipeline, TimestampTz horizon);
 

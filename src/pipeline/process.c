@@ -59,8 +59,7 @@ Datum
 openreplay_end_sessions(PG_FUNCTION_ARGS)
 {
 	int level = NewGUCNestLevel();
-	int64 total = 0;
-	int64 ended;
+	int64 ended = 0;
 	Pipeline *pipeline;
 	LaneClocks clocks;
 
@@ -72,9 +71,9 @@ openreplay_end_sessions(PG_FUNCTION_ARGS)
 			clocks.clocks[shard] = PG_GETARG_TIMESTAMPTZ(0);
 	/* nothing may end with batches unread */
 	process_all(pipeline);
-	while ((ended = end_idle_sessions(pipeline, &clocks)) > 0)
-		total += ended;
+	while (end_idle_sessions(pipeline, &clocks, &ended) > 0)
+		;
 	MemoryContextDelete(pipeline->context);
 	AtEOXact_GUC(true, level);
-	PG_RETURN_INT64(total);
+	PG_RETURN_INT64(ended);
 }

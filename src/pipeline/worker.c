@@ -159,7 +159,8 @@ static void
 tick(Pipeline *pipeline)
 {
 	LaneClocks clocks;
-	int64 ended;
+	int64 looked_at;
+	int64 ended = 0;
 
 	begin_transaction("reading clocks");
 	SPI_connect();
@@ -172,9 +173,11 @@ tick(Pipeline *pipeline)
 	do
 	{
 		begin_transaction("ending sessions");
-		ended = end_idle_sessions(pipeline, &clocks);
+		looked_at = end_idle_sessions(pipeline, &clocks, &ended);
 		commit_transaction();
-	} while (ended > 0 && !ShutdownRequestPending);
+		if (memory_is_short(pipeline))
+			make_room(pipeline);
+	} while (looked_at > 0 && !ShutdownRequestPending);
 
 	make_room(pipeline);
 }

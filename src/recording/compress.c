@@ -14,7 +14,7 @@ PG_FUNCTION_INFO_V1(openreplay_compress_body);
 PG_FUNCTION_INFO_V1(openreplay_decompress_body);
 
 const uint8 *
-inflate_body(const bytea *body, size_t *len)
+inflate_whole_body(const bytea *body, size_t *len, const char **fault)
 {
 	const char *data = VARDATA_ANY(body);
 	size_t size = VARSIZE_ANY_EXHDR(body);
@@ -30,10 +30,24 @@ inflate_body(const bytea *body, size_t *len)
 	out = palloc(Max(inflated, 1));
 	result = ZSTD_decompress(out, inflated, data, size);
 	if (ZSTD_isError(result))
-		ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED),
-				errmsg("the body is a damaged zstd frame: %s", ZSTD_getErrorName(result)));
+	{
+		*fault = ZSTD_getErrorName(result);
+		pfree(out);
+		return NULL;
+	}
 	*len = result;
 	return out;
+}
+
+const uint8 *
+inflate_body(const bytea *body, size_t *len)
+{
+	const char *fault;
+	const uint8 *data = inflate_whole_body(body, len, &fault);
+
+	if (data == NULL)
+		ereport(ERROR, errcode(ERRCODE_DATA_CORRUPTED), errmsg("the body is a damaged zstd frame: %s", fault));
+	return data;
 }
 
 Datum

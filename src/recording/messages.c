@@ -2,7 +2,7 @@
  * messages.c - decoded messages in SQL
  *
  * openreplay.messages() shows a session as its batches tell it, openreplay.decode_batch() one body.  Both show what was
- * sent (wire types and their fields), not what it was turned into.
+ * sent (wire types and their fields), not what it was turned into.  openreplay.last_message_ms() only looks at times.
  */
 #include "postgres.h"
 
@@ -29,6 +29,7 @@
 
 PG_FUNCTION_INFO_V1(openreplay_messages);
 PG_FUNCTION_INFO_V1(openreplay_decode_batch);
+PG_FUNCTION_INFO_V1(openreplay_last_message_ms);
 
 static void
 append_value(StringInfo json, WireKind kind, WireValue value)
@@ -101,6 +102,12 @@ put_batch(ReturnSetInfo *result, const uint8_t *data, size_t len, WirePlatform p
 	return batch.error == WIRE_OK ? NULL : wire_error_text(batch.error);
 }
 
+static WirePlatform
+platform_of(const uint8_t *data, size_t len)
+{
+	return len > 0 && data[0] == MSG_MobileBatchMeta ? WIRE_MOBILE : WIRE_WEB;
+}
+
 Datum
 openreplay_decode_batch(PG_FUNCTION_ARGS)
 {
@@ -112,11 +119,34 @@ openreplay_decode_batch(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	data = inflate_body(body, &len);
-	fault = put_batch(result, data, len, len > 0 && data[0] == MSG_MobileBatchMeta ? WIRE_MOBILE : WIRE_WEB);
+	fault = put_batch(result, data, len, platform_of(data, len));
 	if (fault != NULL)
 		ereport(WARNING, errmsg("the batch could not be read to its end: %s", fault),
 				errdetail("The messages before the fault are returned."));
 	return (Datum) 0;
+}
+
+Datum
+openreplay_last_message_ms(PG_FUNCTION_ARGS)
+{
+	bytea *body = PG_GETARG_BYTEA_PP(0);
+	int64 latest_ms = PG_GETARG_INT64(1);
+	int64 last_ms = 0;
+	size_t len;
+	const char *fault;
+	const uint8_t *data = inflate_whole_body(body, &len, &fault);
+	WireBatch batch;
+	WireMessage message;
+
+	if (data == NULL)
+		PG_RETURN_NULL();
+	wire_batch_open(&batch, data, len, platform_of(data, len), wire_string("", 0));
+	while (wire_batch_next(&batch, &message))
+		if (message.timestamp > last_ms && message.timestamp <= latest_ms)
+			last_ms = message.timestamp;
+	if (last_ms == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(last_ms);
 }
 
 /* Remembers a body; false when the same bytes were shown before. */

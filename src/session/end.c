@@ -23,6 +23,7 @@
 
 #define WRITER_SILENCE "60 seconds"
 #define END_AT_MOST 500			 /* sessions in one transaction */
+#define FIND_AT_ONCE 1000		 /* rows */
 #define WRONG_CLOCK_DURATION 999 /* ms: marks sessions whose client clock was behind their start */
 
 void
@@ -84,17 +85,35 @@ collect_idle(LiveSession *session, void *arg)
 		search->ids[search->count++] = session->session_id;
 }
 
-/* Those in memory, and those that only have a checkpoint. */
 static void
-find_idle(Pipeline *pipeline, IdleSearch *search)
+collect_idle_rows(Pipeline *pipeline, IdleSearch *search)
+{
+	for (uint64 i = 0; i < SPI_processed && search->count < search->size; i++)
+	{
+		bool isnull;
+		int64 id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+		TimestampTz last = DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
+
+		/* memory knows better than the checkpoint */
+		if (find_live_session(pipeline->sessions, id) == NULL && is_idle(search->clocks, id, last))
+			search->ids[search->count++] = id;
+	}
+}
+
+/*
+ * Those that are not in memory and idle by their checkpoint, which may not know of all that came.  Most rows are of
+ * sessions in memory, so they are looked through by and by.
+ */
+static void
+find_idle_checkpoints(Pipeline *pipeline, IdleSearch *search)
 {
 	Datum shards[VISIT_SHARDS];
 	int nshards = 0;
 	Oid types[] = {INT2ARRAYOID, TIMESTAMPTZOID};
 	Datum arguments[2];
 	TimestampTz newest = DT_NOBEGIN;
+	Portal cursor;
 
-	walk_live_sessions(pipeline->sessions, collect_idle, search);
 	for (int shard = 0; shard < VISIT_SHARDS; shard++)
 	{
 		if ((pipeline->shards & (UINT64CONST(1) << shard)) == 0)
@@ -106,20 +125,17 @@ find_idle(Pipeline *pipeline, IdleSearch *search)
 		return;
 	arguments[0] = PointerGetDatum(construct_array(shards, nshards, INT2OID, 2, true, TYPALIGN_SHORT));
 	arguments[1] = TimestampTzGetDatum(newest - openreplay_session_timeout_s * USECS_PER_SEC);
-	SPI_execute_with_args("SELECT session_id, last_received_at FROM openreplay.live_sessions"
-						  " WHERE shard = ANY ($1) AND ended_at IS NULL AND last_received_at <= $2",
-						  2, types, arguments, NULL, false, 0);
-	for (uint64 i = 0; i < SPI_processed && search->count < search->size; i++)
+	cursor = SPI_cursor_open_with_args(NULL,
+									   "SELECT session_id, last_received_at FROM openreplay.live_sessions"
+									   " WHERE shard = ANY ($1) AND ended_at IS NULL AND last_received_at <= $2",
+									   2, types, arguments, NULL, false, 0);
+	do
 	{
-		bool isnull;
-		int64 id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-		TimestampTz last = DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
-
-		/* memory knows better than the checkpoint */
-		if (find_live_session(pipeline->sessions, id) == NULL && is_idle(search->clocks, id, last))
-			search->ids[search->count++] = id;
-	}
-	SPI_freetuptable(SPI_tuptable);
+		SPI_cursor_fetch(cursor, true, FIND_AT_ONCE);
+		collect_idle_rows(pipeline, search);
+		SPI_freetuptable(SPI_tuptable);
+	} while (SPI_processed == FIND_AT_ONCE && search->count < search->size);
+	SPI_cursor_close(cursor);
 }
 
 /* ---- ending them ---- */
@@ -158,8 +174,22 @@ close_sessions(const int64 *ids, const int32 *durations, const Datum *remains, i
 	SPI_execute_with_args("SELECT openreplay.close_sessions($1, $2, $3)", 3, types, arguments, NULL, false, 0);
 }
 
-static void
-end_sessions(Pass *pass, const int64 *ids, int count)
+/*
+ * A worker that went without a word left checkpoints that do not know of the last batches: what is not idle after all
+ * is noted as that, so that the next look passes it over.
+ */
+static bool
+is_still_heard_of(Pass *pass, LiveSession *session, const LaneClocks *clocks)
+{
+	if (is_idle(clocks, session->session_id, session->last_received_at))
+		return false;
+	touch_session(pass, session);
+	session->checkpoint_now = true;
+	return true;
+}
+
+static int
+end_sessions(Pass *pass, const int64 *ids, int count, const LaneClocks *clocks)
 {
 	int32 *durations = palloc(Max(count, 1) * sizeof(int32));
 	int64 *ended = palloc(Max(count, 1) * sizeof(int64));
@@ -170,8 +200,8 @@ end_sessions(Pass *pass, const int64 *ids, int count)
 	{
 		LiveSession *session = find_live_session(pass->pipeline->sessions, ids[i]);
 
-		if (session == NULL)
-			continue; /* deleted meanwhile */
+		if (session == NULL || is_still_heard_of(pass, session, clocks))
+			continue; /* NULL: deleted meanwhile */
 		touch_session(pass, session);
 		flush_pages(pass, session);
 		flush_detectors(pass, session);
@@ -185,7 +215,8 @@ end_sessions(Pass *pass, const int64 *ids, int count)
 	if (nended > 0)
 		close_sessions(ended, durations, remains, nended);
 	CRASH_POINT("ended");
-	pass->entries_done = nended;
+	pass->entries_done = count;
+	return nended;
 }
 
 typedef struct EndWork
@@ -194,6 +225,7 @@ typedef struct EndWork
 	int limit;
 	int64 *session_id; /* the session tried, when it is one; given: that and no other */
 	bool gives_up;	   /* it is marked as ended, and nothing is written of it */
+	int64 *ended;	   /* counts those that ended */
 } EndWork;
 
 static void
@@ -221,7 +253,10 @@ end_work(Pass *pass, const void *arg)
 	if (work->gives_up)
 		ids[search.count++] = *work->session_id;
 	else
-		find_idle(pass->pipeline, &search);
+	{
+		walk_live_sessions(pass->pipeline->sessions, collect_idle, &search);
+		find_idle_checkpoints(pass->pipeline, &search);
+	}
 	if (search.count == 0)
 		return;
 	if (work->session_id != NULL)
@@ -230,12 +265,12 @@ end_work(Pass *pass, const void *arg)
 	if (work->gives_up)
 		mark_ended(pass, ids[0]);
 	else
-		end_sessions(pass, ids, search.count);
+		*work->ended += end_sessions(pass, ids, search.count, work->clocks);
 }
 
 /* After a failure: the one that cannot be ended is left as it is, so that the others can. */
 static int64
-end_singly(Pipeline *pipeline, const LaneClocks *clocks)
+end_singly(Pipeline *pipeline, const LaneClocks *clocks, int64 *ended)
 {
 	int64 total = 0;
 	int64 done;
@@ -243,7 +278,7 @@ end_singly(Pipeline *pipeline, const LaneClocks *clocks)
 	do
 	{
 		int64 session_id = 0;
-		EndWork work = {clocks, 1, &session_id, false};
+		EndWork work = {clocks, 1, &session_id, false, ended};
 		char *error = NULL;
 
 		done = try_pass(pipeline, end_work, &work, &error);
@@ -253,6 +288,7 @@ end_singly(Pipeline *pipeline, const LaneClocks *clocks)
 					errhint("Its duration, counters and recording are not written. They will be if it ends again."));
 			work.gives_up = true;
 			done = do_pass(pipeline, end_work, &work);
+			*ended += done;
 		}
 		total += done;
 	} while (done > 0 && total < END_AT_MOST);
@@ -260,11 +296,11 @@ end_singly(Pipeline *pipeline, const LaneClocks *clocks)
 }
 
 int64
-end_idle_sessions(Pipeline *pipeline, const LaneClocks *clocks)
+end_idle_sessions(Pipeline *pipeline, const LaneClocks *clocks, int64 *ended)
 {
-	EndWork work = {clocks, END_AT_MOST, NULL, false};
+	EndWork work = {clocks, END_AT_MOST, NULL, false, ended};
 	char *error = NULL;
 	int64 done = try_pass(pipeline, end_work, &work, &error);
 
-	return done >= 0 ? done : end_singly(pipeline, clocks);
+	return done >= 0 ? done : end_singly(pipeline, clocks, ended);
 }

@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "pipeline/injection.h"
 #include "session/live.h"
 #include "visit/visit.h"
 
@@ -22,6 +23,16 @@ StaticAssertDecl(sizeof(PageView) < 1 << 12 && sizeof(DetectorState) < 1 << 12, 
 StaticAssertDecl(sizeof(DetectorState) % sizeof(uint64) == 0, "detectors are written in words");
 
 #define DETECTOR_WORDS ((int) (sizeof(DetectorState) / sizeof(uint64)))
+
+/*
+ * How much a restart may have to derive again of a session: bytes of inflated entries, and for each entry what finding
+ * it costs beside.  A checkpoint has one to two kilobytes, so that this also keeps the checkpoints small beside the
+ * batches.
+ */
+#ifndef CHECKPOINT_AFTER_BYTES
+#define CHECKPOINT_AFTER_BYTES (1024 * 1024)
+#endif
+#define CHECKPOINT_BYTES_PER_ENTRY 4096
 
 struct LiveSessions
 {
@@ -159,9 +170,16 @@ note_position(LiveSession *session, int32 server_id, int64 seq)
 	{
 		if (session->lanes[i].server_id != server_id)
 			continue;
+		/* it waited for the session and is behind the position already: only a checkpoint knows that it was applied */
+		if (seq < session->lanes[i].seq)
+			session->checkpoint_now = true;
 		session->lanes[i].seq = Max(session->lanes[i].seq, seq);
 		return;
 	}
+	/* a session of one lane can be derived again as it was; of several, what was applied from which by then must be
+	 * known */
+	if (session->nlanes > 0)
+		session->order_matters = session->checkpoint_now = true;
 	/* beyond this many servers a session's oldest lane is forgotten; row keys still keep its rows from doubling */
 	if (session->nlanes == LIVE_MAX_LANES)
 		memmove(session->lanes, session->lanes + 1, (--session->nlanes) * sizeof(LanePosition));
@@ -176,6 +194,19 @@ open_again(LiveSession *session)
 		return;
 	session->ended = false;
 	session->checkpoint_now = true;
+}
+
+void
+note_unsaved(LiveSession *session, size_t entry_bytes)
+{
+	session->unsaved_bytes += (int64) entry_bytes + CHECKPOINT_BYTES_PER_ENTRY;
+}
+
+bool
+checkpoint_is_due(const LiveSession *session)
+{
+	return session->checkpoint_now || (session->dirty && !session->has_checkpoint) ||
+		   session->unsaved_bytes >= CHECKPOINT_AFTER_BYTES;
 }
 
 static LiveTab *
@@ -204,7 +235,8 @@ tab_ordinal(LiveSession *session, WireString tab_id)
 	add_tab(session)->fingerprint = fingerprint;
 	session->dirty = true;
 	/* rows carry the ordinal, so it must outlive a restart together with them */
-	session->checkpoint_now = true;
+	if (session->order_matters)
+		session->checkpoint_now = true;
 	return session->ntabs - 1;
 }
 
@@ -316,7 +348,8 @@ checkpoint_session(LiveSession *session, Rows *rows)
 	put_bytes(rows, out.data, out.len);
 	pfree(out.data);
 
-	session->checkpointed_at = GetCurrentTimestamp();
+	session->has_checkpoint = true;
+	session->unsaved_bytes = 0;
 	session->dirty = false;
 	session->checkpoint_now = false;
 }
@@ -370,6 +403,7 @@ restore_checkpoint(LiveSession *session, const char *data, size_t len)
 	session->clock_ms = pq_getmsgint64(&in);
 	session->url = receive_text(session, &in);
 	session->nlanes = (int) pq_getmsgint(&in, 4);
+	session->order_matters = session->nlanes > 1;
 	reserve_lanes(session, session->nlanes);
 	for (int i = 0; i < session->nlanes; i++)
 	{

@@ -18,7 +18,6 @@
 #define LIVE_MAX_TABS 1000 /* more than these share the last ordinal */
 #define LIVE_MAX_SEEN 512  /* fingerprints kept; a tracker gives up resending after about 60 batches */
 #define LIVE_MAX_LANES 16  /* servers that may hold batches of one session */
-#define CHECKPOINT_INTERVAL_MS 30000
 
 /* The position in one lane up to which a session's batches are applied. */
 typedef struct LanePosition
@@ -46,13 +45,15 @@ typedef struct LiveSession
 	bool exact_points;	 /* the tracker sends click coordinates in hundredths of a percent, always */
 	bool ended;			 /* and nothing came since */
 	bool dirty;			 /* differs from its checkpoint */
-	bool checkpoint_now; /* must be written in this transaction: a tab got its ordinal */
+	bool checkpoint_now; /* must be written in this transaction */
+	bool order_matters;	 /* entries in another order than they were applied in would give tabs other ordinals */
+	int64 unsaved_bytes; /* of entries that the checkpoint does not have */
 	int64 start_ms;		 /* by the clock its messages are timed by */
 	int64 expires_ms;	 /* of its token */
 	int64 clock_ms;		 /* highest plausible message time */
 	TimestampTz last_received_at;
-	TimestampTz checkpointed_at; /* 0: never */
-	char *url;					 /* last page, for pre-2021 batch headers that carry none; may be NULL */
+	bool has_checkpoint;
+	char *url; /* last page, for pre-2021 batch headers that carry none; may be NULL */
 	int nlanes;
 	int lanes_size;
 	LanePosition *lanes;
@@ -93,6 +94,12 @@ extern void note_position(LiveSession *session, int32 server_id, int64 seq);
 
 /* Late data opens a session that had ended; its next end only extends. */
 extern void open_again(LiveSession *session);
+
+/* Notes what deriving an entry of so many bytes again would cost. */
+extern void note_unsaved(LiveSession *session, size_t entry_bytes);
+
+/* Whether the session's checkpoint must be written, or is old enough to be. */
+extern bool checkpoint_is_due(const LiveSession *session);
 
 /* The ordinal of a tab in order of first appearance. */
 extern int tab_ordinal(LiveSession *session, WireString tab_id);

@@ -19,6 +19,8 @@
 
 #include "pipeline/pass.h"
 
+#define DERIVE_AT_ONCE 50 /* sessions whose batches are in memory together */
+
 static Datum
 id_array(const int64 *ids, int count)
 {
@@ -78,6 +80,9 @@ derive_again(Pass *pass, const int64 *ids, int count)
 		apply_entry(pass, session, entry, false);
 		MemoryContextReset(pass->entry_context);
 	}
+	for (int i = 0; i < nentries; i++)
+		pfree(entries[i].body);
+	pfree(entries);
 }
 
 /* Brings sessions into memory that are live but not there. */
@@ -97,10 +102,9 @@ load_sessions(Pass *pass, const int64 *ids, int count)
 	if (nmissing == 0)
 		return;
 	arguments[0] = id_array(missing, nmissing);
-	SPI_execute_with_args(
-		"SELECT session_id, state, last_received_at, checkpointed_at, ended_at FROM openreplay.live_sessions"
-		" WHERE session_id = ANY ($1)",
-		1, types, arguments, NULL, false, 0);
+	SPI_execute_with_args("SELECT session_id, state, last_received_at, ended_at FROM openreplay.live_sessions"
+						  " WHERE session_id = ANY ($1)",
+						  1, types, arguments, NULL, false, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		HeapTuple tuple = SPI_tuptable->vals[i];
@@ -121,13 +125,14 @@ load_sessions(Pass *pass, const int64 *ids, int count)
 			continue;
 		}
 		session->last_received_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull));
-		session->checkpointed_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 4, &isnull));
-		SPI_getbinval(tuple, desc, 5, &isnull);
+		session->has_checkpoint = true;
+		SPI_getbinval(tuple, desc, 4, &isnull);
 		session->ended = !isnull;
 		missing[nloaded++] = id;
 	}
 	SPI_freetuptable(SPI_tuptable);
-	derive_again(pass, missing, nloaded);
+	for (int i = 0; i < nloaded; i += DERIVE_AT_ONCE)
+		derive_again(pass, missing + i, Min(nloaded - i, DERIVE_AT_ONCE));
 }
 
 /* The ids that a query of $1, an array of them, returns in order; in the memory of the pass. */

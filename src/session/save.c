@@ -1,9 +1,9 @@
 /*
  * save.c - checkpoints outside of passes, and sessions that leave memory
  *
- * A pass writes the checkpoints of what it touched; here are those of sessions that fell silent since, and what makes
- * room.  A session needs no memory once it is silent for a while, or earlier when others need the room: its checkpoint
- * holds all that memory knew, and its next batch brings it back.
+ * A pass writes the checkpoints of what it touched when they are due; here are those of sessions that leave memory, and
+ * who leaves.  A session needs no memory once it is silent for a while, or earlier when others need the room: its
+ * checkpoint holds all that memory knew, and its next batch brings it back.
  */
 #include "postgres.h"
 
@@ -78,7 +78,6 @@ memory_horizon(Pipeline *pipeline)
 typedef struct DueSearch
 {
 	TimestampTz horizon;
-	TimestampTz checkpointed_before;
 	int64 *ids;
 	int count;
 } DueSearch;
@@ -88,8 +87,7 @@ collect_due(LiveSession *session, void *arg)
 {
 	DueSearch *search = arg;
 
-	if (session->dirty && search->count < SAVE_AT_MOST &&
-		(session->checkpointed_at <= search->checkpointed_before || session->last_received_at < search->horizon))
+	if (session->dirty && search->count < SAVE_AT_MOST && session->last_received_at < search->horizon)
 		search->ids[search->count++] = session->session_id;
 }
 
@@ -98,7 +96,6 @@ save_work(Pass *pass, const void *arg)
 {
 	DueSearch search = {
 		.horizon = *(const TimestampTz *) arg,
-		.checkpointed_before = GetCurrentTimestamp() - CHECKPOINT_INTERVAL_MS * INT64CONST(1000),
 		.ids = MemoryContextAlloc(pass->context, SAVE_AT_MOST * sizeof(int64)),
 	};
 
