@@ -5412,8 +5412,10 @@ $$;
 COMMENT ON FUNCTION openreplay.merge_filters(jsonb, jsonb) IS
 	'A filter with the filters of the card around it: an event that is there with the same operator gets the values besides its own, an attribute gets them instead of its own, what is not there is added.';
 
+-- Charts read millions of rows: months are joined one by one, in memory, and compiling for each worker would take longer than they do.
 CREATE FUNCTION openreplay.try_card(project_id integer, card jsonb, viewer_id integer DEFAULT NULL) RETURNS jsonb
-LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS 'MODULE_PATHNAME', 'openreplay_try_card';
+LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp
+SET jit = off SET enable_partitionwise_join = on SET work_mem = '64MB' AS 'MODULE_PATHNAME', 'openreplay_try_card';
 COMMENT ON FUNCTION openreplay.try_card(integer, jsonb, integer) IS
 	'The chart of a card as the web frontend''s JSON, without the object "data" around it: {"metricType", "metricOf": what is asked, see openreplay.card_catalogue(); "viewType", "metricFormat"; "startTimestamp", "endTimestamp": milliseconds, the last 7 days by default; "density": number of points; '
 	'"series": [{"name", "filter": as for openreplay.search_sessions()}], "filters": more for every series; "limit", "page"; "generation": 1 or 2, for cards that do not tell by themselves}. viewer_id: whose marks and private things count. Raises invalid_parameter_value with a hint that lists what is allowed.';
@@ -5574,14 +5576,48 @@ COMMENT ON FUNCTION openreplay.journey(integer, jsonb) IS
 -- ---- predefined cards ----
 
 CREATE FUNCTION openreplay.card_points(project_id integer, card jsonb) RETURNS TABLE ("timestamp" bigint, value float8)
-LANGUAGE c STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_card_points';
+LANGUAGE c STABLE ROWS 100 SET search_path = pg_catalog, pg_temp
+SET jit = off SET enable_partitionwise_join = on SET work_mem = '64MB' AS 'MODULE_PATHNAME', 'openreplay_card_points';
 COMMENT ON FUNCTION openreplay.card_points(integer, jsonb) IS
 	'The course of a card that is one figure, such as {"metricType": "webVitals", "metricOf": "avgPageLoadTime"}: milliseconds where it is a time, bytes where it is memory. Buckets without anything have 0.';
 
 CREATE FUNCTION openreplay.card_value(project_id integer, card jsonb, OUT value float8, OUT previous float8, OUT progress float8, OUT unit text) RETURNS SETOF record
-LANGUAGE c STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_card_value';
+LANGUAGE c STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
+SET jit = off SET enable_partitionwise_join = on SET work_mem = '64MB' AS 'MODULE_PATHNAME', 'openreplay_card_value';
 COMMENT ON FUNCTION openreplay.card_value(integer, jsonb) IS
 	'The figure of such a card and that of the equally long period before; progress: by how many percent of the present figure it fell. previous and progress are null for figures that the web frontend does not compare.';
+
+-- ---- web vitals ----
+
+CREATE FUNCTION openreplay.gather_vitals(state internal, dom_building_time integer, ttfb integer, speed_index integer, first_contentful_paint_time integer, web_vitals text) RETURNS internal
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_gather_vitals';
+CREATE FUNCTION openreplay.join_vitals(state internal, other internal) RETURNS internal
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_join_vitals';
+CREATE FUNCTION openreplay.pack_vitals(state internal) RETURNS bytea
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_pack_vitals';
+CREATE FUNCTION openreplay.unpack_vitals(packed bytea, state internal) RETURNS internal
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_unpack_vitals';
+CREATE FUNCTION openreplay.vital_figures(state internal) RETURNS float8[]
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_vital_figures';
+COMMENT ON FUNCTION openreplay.gather_vitals(internal, integer, integer, integer, integer, text) IS 'Of the aggregate openreplay.vitals(): one page more.';
+COMMENT ON FUNCTION openreplay.join_vitals(internal, internal) IS 'Of the aggregate openreplay.vitals(): what another process gathered.';
+COMMENT ON FUNCTION openreplay.pack_vitals(internal) IS 'Of the aggregate openreplay.vitals(): for another process.';
+COMMENT ON FUNCTION openreplay.unpack_vitals(bytea, internal) IS 'Of the aggregate openreplay.vitals(): from another process.';
+COMMENT ON FUNCTION openreplay.vital_figures(internal) IS 'Of the aggregate openreplay.vitals(): its result.';
+CREATE AGGREGATE openreplay.vitals(dom_building_time integer, ttfb integer, speed_index integer, first_contentful_paint_time integer, web_vitals text) (
+	SFUNC = openreplay.gather_vitals, STYPE = internal, SSPACE = 12000000, COMBINEFUNC = openreplay.join_vitals, SERIALFUNC = openreplay.pack_vitals,
+	DESERIALFUNC = openreplay.unpack_vitals, FINALFUNC = openreplay.vital_figures, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE openreplay.vitals(integer, integer, integer, integer, text) IS
+	'How the web vitals of pages are distributed: an array for each of DOM building time, time to first byte, speed index, first contentful paint, largest contentful paint, layout shift in hundredths, interaction to next paint, of the number of pages that have it, minimum, mean, maximum, and the percentiles 50, 75 and 90. '
+	'Percentiles are exact for whole numbers up to 8191 and else within a thousandth.';
+
+CREATE FUNCTION openreplay.web_vitals(project_id integer, card jsonb)
+RETURNS TABLE (metric text, pages bigint, min float8, avg float8, max float8, p50 float8, p75 float8, p90 float8, status text)
+LANGUAGE c STABLE ROWS 7 SET search_path = pg_catalog, pg_temp
+SET jit = off SET enable_partitionwise_join = on SET work_mem = '64MB' AS 'MODULE_PATHNAME', 'openreplay_web_vitals';
+COMMENT ON FUNCTION openreplay.web_vitals(integer, jsonb) IS
+	'The rows of a card {"metricType": "webVital", "metricOf": "webVitalUrl"}: web vitals of the pages of the first series'' sessions, milliseconds, cls in hundredths. status: how the 75th percentile is rated, good, medium or bad; null: no page has it.';
 
 -- ---- users that come back ----
 
@@ -7663,7 +7699,10 @@ GRANT EXECUTE ON FUNCTION openreplay.journey(integer, jsonb), openreplay.funnel(
 
 -- ---- predefined cards, maps, users ----
 
-GRANT EXECUTE ON FUNCTION openreplay.card_points(integer, jsonb), openreplay.card_value(integer, jsonb) TO openreplay_reader, openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.card_points(integer, jsonb), openreplay.card_value(integer, jsonb),
+	openreplay.vitals(integer, integer, integer, integer, text), openreplay.gather_vitals(internal, integer, integer, integer, integer, text),
+	openreplay.join_vitals(internal, internal), openreplay.pack_vitals(internal), openreplay.unpack_vitals(bytea, internal), openreplay.vital_figures(internal),
+	openreplay.web_vitals(integer, jsonb) TO openreplay_reader, openreplay_admin;
 
 -- ---- what users save ----
 

@@ -3,7 +3,7 @@
 --
 --   psql -v sessions=100000 -v project_id=1 -f ingest/test/cards_data.sql
 --
--- About 30 events a session, over the first three months of 2024: few pages, labels and users have most of the events, most
+-- About 30 events a session and 9 files that its pages load, over the first three months of 2024: few pages, labels and users have most of the events, most
 -- sessions are short. The same numbers give the same rows. Rows come in the order of time, as the pipeline writes them; the
 -- indexes that are slow to grow are built afterwards.
 --
@@ -80,6 +80,11 @@ INSERT INTO events.performance (session_id, "timestamp", message_id, host, path,
 	max_total_js_heap_size, min_used_js_heap_size, avg_used_js_heap_size, max_used_js_heap_size)
 SELECT session_id, "timestamp", message_id, 'shop.example', '/', 20, 50, 60, 5, (place * 100)::integer, 100, 90000000, 95000000, 99000000, 30000000, (place * 200000000)::bigint, 200000000
 FROM happening WHERE what BETWEEN 0.93 AND 0.96 AND message_id > 1 ORDER BY session_id, "timestamp";
+INSERT INTO events.resources (session_id, message_id, "timestamp", duration, type, url, url_host, url_hostpath, success)
+SELECT session_id, message_id, "timestamp", CASE WHEN place < 0.97 THEN 5 + (power(what, 2) * 4000)::integer ELSE 0 END, type::events.resource_type, 'https://' || host || path || '?v=3', host, host || path, place < 0.97
+FROM happening, LATERAL (SELECT (ARRAY['img', 'script', 'fetch', 'stylesheet', 'other', 'media'])[1 + floor(luck * what * 12)::integer % 6] AS type,
+		(ARRAY['cdn.shop.example', 'shop.example', 'fonts.example', 'ads.example', 'api.shop.example'])[1 + floor(place * 5)::integer] AS host, '/assets/' || floor(place * 20)::integer || '/file' || floor(place * 400)::integer || '.bin' AS path) AS r
+WHERE what BETWEEN 0.3 AND 0.6 ORDER BY session_id, message_id;
 INSERT INTO public.errors (error_id, project_id, source, name, message, payload)
 SELECT md5(:project_id || ' error ' || n), :project_id, 'js_exception', CASE n % 3 WHEN 0 THEN 'TypeError' WHEN 1 THEN 'ReferenceError' ELSE 'Error' END, 'thing ' || n || ' is undefined', '[]' FROM generate_series(0, 99) AS n;
 INSERT INTO events.errors (session_id, message_id, "timestamp", error_id)
@@ -91,5 +96,5 @@ SELECT session_id, "timestamp", message_id, md5(:project_id || ' issue ' || floo
 DROP TABLE happening;
 
 SELECT definition FROM slow_indexes \gexec
-VACUUM ANALYZE public.sessions, events.pages, events.clicks, events.inputs, events.errors, events.performance, events_common.requests, events_common.customs, events_common.issues;
+VACUUM ANALYZE public.sessions, events.pages, events.clicks, events.inputs, events.errors, events.performance, events.resources, events_common.requests, events_common.customs, events_common.issues;
 SELECT count(*) AS sessions FROM session;

@@ -147,7 +147,9 @@ card_generation(JsonbContainer *root, const char *type, const char *metric)
 	if (generation != 0)
 		return (int) generation;
 	if (find_card_type(FILTER_GENERATION_FIRST, type, metric) == NULL &&
-		find_card_type(FILTER_GENERATION_SECOND, type, metric) != NULL)
+		(find_card_type(FILTER_GENERATION_SECOND, type, metric) != NULL ||
+		 (find_card_type(FILTER_GENERATION_FIRST, type, NULL) == NULL &&
+		  find_card_type(FILTER_GENERATION_SECOND, type, NULL) != NULL)))
 		return FILTER_GENERATION_SECOND;
 	/* location and LOCATION differ in nothing else */
 	if (metric != NULL && !has_spelling(FILTER_GENERATION_FIRST, type, metric) &&

@@ -97,6 +97,7 @@ FIXED("resources", "resourceTypeVsResponseEnd", add_resource_type_vs_response_en
 FIXED("resources", "resourcesCountByType", add_resources_count_by_type_chart)
 
 #undef FIXED
+CARD(SECOND, "webVital", "webVitalUrl", "chart", CARD_SESSIONS | CARD_USERS | CARD_EVENTS, CARD_FIRST_SERIES, add_web_vitals_chart)
 #undef FIRST
 #undef SECOND
 #undef LINES

@@ -16,7 +16,7 @@
 PG_FUNCTION_INFO_V1(openreplay_card_points);
 PG_FUNCTION_INFO_V1(openreplay_card_value);
 
-/* How sums (total, n of all that counts, counted of those that are positive) become a point and the figure. */
+/* How sums (total, n, and for MEAN_UP counted, those that are positive) become a point and the figure. */
 typedef enum FigureForm
 {
 	COUNT,
@@ -155,10 +155,11 @@ add_sums(Sql *sql, const Card *card, const Filter *filter, const Figure *figure)
 	else
 	{
 		add_bucket(sql, card, figure->moment);
-		sql_add(
-			sql,
-			" AS bucket, sum((%s)::float8) AS total, count(*) AS n, count(*) FILTER (WHERE %s > 0) AS counted FROM ",
-			figure->expression, figure->expression);
+		sql_add(sql, " AS bucket, sum((%s)::float8) AS total, count(*) AS n, ", figure->expression);
+		if (figure->form == MEAN_UP)
+			sql_add(sql, "count(*) FILTER (WHERE %s > 0) AS counted FROM ", figure->expression);
+		else
+			sql_add(sql, "count(*) AS counted FROM ");
 		add_counted(sql, filter, figure);
 	}
 	sql_add(sql, " GROUP BY 1");
