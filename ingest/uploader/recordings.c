@@ -113,7 +113,7 @@ store_batches(Job *job, int64_t session_id, const SessionData *data)
 		.rewrite = rewrite_message,
 		.rewrite_context = &rules,
 	};
-	void *workspace = malloc(recording_workspace_size(data->batches, data->nbatches, job->player));
+	void *workspace = malloc(recording_workspace_size(data->batches, data->nbatches, &options));
 	RecordingCounts counts;
 	bool ok = false;
 

@@ -152,7 +152,7 @@ openreplay_recording(PG_FUNCTION_ARGS)
 	{
 		/* the pages of memory that are not needed are never touched */
 		rules.scratch = palloc(SCRATCH_BYTES);
-		workspace = palloc_extended(recording_workspace_size(batches, count, options.player), MCXT_ALLOC_HUGE);
+		workspace = palloc_extended(recording_workspace_size(batches, count, &options), MCXT_ALLOC_HUGE);
 		initStringInfo(&sink.bytes);
 		write_recording(batches, count, &options, workspace, &counts);
 	}

@@ -4,14 +4,27 @@
  * A message in a file has its time and tab from the Timestamp and the TabData last read.  Those that trackers sent stay
  * where they were, except that a Timestamp waits until something follows it; where tabs or streams interleave, the
  * missing ones are put in.  So a part of the messages always means what the whole would.
+ *
+ * What comes twice has one place in the order, and is known by it: as a message of the same batch, or by being the same.
  */
 #include <string.h>
 
+#include "wire/codec.h"
 #include "wire/recording_form.h"
 
 const char *const recording_file_names[RECORDING_FILE_COUNT] = {"dom.mobs", "dom.mobe", "devtools.mob"};
 
 static const uint8_t without_indexes[8] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+/* A message and its place in the order, to know its repetition. */
+typedef struct Told
+{
+	bool any;
+	bool stored;
+	const PlacedBatch *batch;
+	int64_t time;
+	WireMessage message;
+} Told;
 
 /* One of the two sequences of messages: DOM, which is split into two files, and devtools. */
 typedef struct Sequence
@@ -24,12 +37,17 @@ typedef struct Sequence
 	int64_t first_time;
 	WireString tab; /* of the TabData last written */
 	uint64_t bytes;
+	Told last;
+	const PlacedBatch *origin_batch; /* of the item last told in the file's origin */
+	uint32_t named;					 /* batches in that */
 } Sequence;
 
 typedef struct Writing
 {
 	const RecordingOptions *options;
 	RecordingCounts *counts;
+	const Dictionary *dictionary;
+	int64_t split_ms;
 	Sequence sequences[2];
 	bool stopped;
 } Writing;
@@ -43,6 +61,61 @@ put(Writing *writing, Sequence *sequence, const void *data, size_t len)
 	sequence->bytes += len;
 	if (!writing->options->put(writing->options->sink, sequence->file, data, len))
 		writing->stopped = true;
+}
+
+static void
+put_origin_bytes(Writing *writing, RecordingFile file, const void *data, size_t len)
+{
+	if (len == 0 || writing->stopped || writing->options->put_origin == NULL)
+		return;
+	writing->counts->origin_bytes[file] += len;
+	if (!writing->options->put_origin(writing->options->sink, file, data, len))
+		writing->stopped = true;
+}
+
+static void
+begin_origin(Writing *writing, const Sequence *sequence)
+{
+	uint8_t bytes[32];
+	WireWriter writer = {.data = bytes, .size = sizeof(bytes)};
+
+	wire_put_uint(&writer, ORIGIN_VERSION);
+	wire_put_uint(&writer, sequence->file == RECORDING_DEVTOOLS ? 0 : (uint64_t) writing->split_ms);
+	wire_put_uint(&writer, sequence->tab.len);
+	put_origin_bytes(writing, sequence->file, bytes, writer.len);
+	put_origin_bytes(writing, sequence->file, sequence->tab.data, sequence->tab.len);
+}
+
+/* Tells whence the message of a run comes. */
+static void
+put_item(Writing *writing, Sequence *sequence, const Run *run, OriginKind kind, unsigned flags)
+{
+	PlacedBatch *batch = run->placed->first;
+	ToldBatch *told = &batch->told[sequence->file];
+	const WireMessage *message = &run->message;
+	StoredItem item = {.kind = kind, .origin = batch->origin, .type = message->wire_type, .len = message->body_len};
+	ItemBytes bytes;
+
+	if (writing->options->put_origin == NULL)
+		return;
+	if (told->number == 0)
+	{
+		flags |= ORIGIN_NEW_BATCH;
+		*told = (ToldBatch){++sequence->named, origin_base_index(&batch->origin)};
+	}
+	else if (batch != sequence->origin_batch)
+		flags |= ORIGIN_OTHER_BATCH;
+	item.batch = told->number - 1;
+	item.index_step = (int64_t) (message->index - told->index);
+	told->index = message->index;
+	sequence->origin_batch = batch;
+	encode_item(&bytes, &item, flags, (int64_t) ((uint64_t) run->time - (uint64_t) sequence->time));
+	put_origin_bytes(writing, sequence->file, bytes.bytes, bytes.head_len);
+	if (flags & ORIGIN_NEW_BATCH)
+		put_origin_bytes(writing, sequence->file, batch->origin.tab.data, batch->origin.tab.len);
+	put_origin_bytes(writing, sequence->file, bytes.bytes + bytes.head_len, bytes.len - bytes.head_len);
+	if (kind == ORIGIN_LEFT_OUT)
+		put_origin_bytes(writing, sequence->file, message->body, message->body_len);
 }
 
 static size_t
@@ -131,17 +204,30 @@ form_size(const RecordedForm *form)
 static void
 put_time(Writing *writing, Sequence *sequence, int64_t time)
 {
-	const RecordingOptions *options = writing->options;
-
 	if (!sequence->began)
 		sequence->first_time = time;
-	else if (sequence->file == RECORDING_DOM_START && options->split_ms > 0 && time > sequence->first_time &&
-			 (uint64_t) time - (uint64_t) sequence->first_time > (uint64_t) options->split_ms)
+	else if (sequence->file == RECORDING_DOM_START && writing->split_ms > 0 && time > sequence->first_time &&
+			 time - sequence->first_time > writing->split_ms)
+	{
 		sequence->file = RECORDING_DOM_END;
-	put_values(writing, sequence, MSG_Timestamp, &(WireValue){.u = time > 0 ? (uint64_t) time : 0});
+		sequence->origin_batch = NULL;
+		sequence->named = 0;
+		begin_origin(writing, sequence);
+	}
+	put_values(writing, sequence, MSG_Timestamp, &(WireValue){.u = (uint64_t) time});
 	sequence->time = time;
 	sequence->told = false;
 	sequence->began = true;
+}
+
+/* A later, smaller message would miss what it builds on. */
+static void
+cut_sequence(Writing *writing, Sequence *sequence, const Run *run)
+{
+	if (!sequence->full)
+		put_item(writing, sequence, run, ORIGIN_CUT, 0);
+	sequence->full = true;
+	writing->counts->cut++;
 }
 
 static void
@@ -149,7 +235,7 @@ put_message(Writing *writing, Sequence *sequence, const Run *run, const Recorded
 {
 	const WireMessage *message = &run->message;
 	bool is_tab = form->type == MSG_TabData;
-	bool mobile = run->walk.platform == WIRE_MOBILE;
+	bool mobile = run->placed->origin.mobile;
 	WireString tab = message->tab;
 	bool tell_time = !mobile && (sequence->told || !sequence->began || run->time != sequence->time);
 	bool tell_tab = !mobile && !is_tab && tab.len > 0 && !strings_equal(tab, sequence->tab);
@@ -157,9 +243,7 @@ put_message(Writing *writing, Sequence *sequence, const Run *run, const Recorded
 
 	if (sequence->full || sequence->bytes + size > writing->options->max_bytes)
 	{
-		/* a later, smaller message would miss what it builds on */
-		sequence->full = true;
-		writing->counts->cut++;
+		cut_sequence(writing, sequence, run);
 		return;
 	}
 	if (tell_time)
@@ -167,44 +251,150 @@ put_message(Writing *writing, Sequence *sequence, const Run *run, const Recorded
 	if (tell_tab)
 		put_values(writing, sequence, MSG_TabData, &(WireValue){.s = tab});
 	put_form(writing, sequence, form);
+	put_item(writing, sequence, run, ORIGIN_MESSAGE,
+			 (tell_tab ? ORIGIN_TAB_PUT_IN : 0) | (tab.len == 0 ? ORIGIN_NO_TAB : 0));
 	sequence->began = true;
 	if (is_tab || tell_tab)
 		sequence->tab = tab;
+}
+
+/* ---- what comes twice ---- */
+
+static bool
+values_equal(WireKind kind, const WireValue *a, const WireValue *b)
+{
+	switch (kind)
+	{
+		case WIRE_BOOLEAN:
+			return a->b == b->b;
+		case WIRE_UINT:
+			return a->u == b->u;
+		case WIRE_INT:
+			return a->i == b->i;
+		case WIRE_STRING:
+			return strings_equal(a->s, b->s);
+	}
+	return false;
+}
+
+/* Whether two messages were written as the same; fields of form is NULL where they were not read from bytes. */
+static bool
+forms_equal(const RecordedForm *a, const RecordedForm *b)
+{
+	const WireType *type = wire_type(a->type);
+
+	if (a->type != b->type)
+		return false;
+	for (unsigned i = 0; i < type->nfields; i++)
+		if (!values_equal(type->fields[i].kind, &a->values[i], &b->values[i]))
+			return false;
+	return true;
+}
+
+/*
+ * Whether two messages are one.  Of what is stored only the form is known in which it was written, and so another has to
+ * be brought into that; two that were sent are compared as they were sent.
+ */
+static bool
+tells_the_same(const Writing *writing, const Told *last, const Run *run)
+{
+	const WireMessage *a = &last->message;
+	const WireMessage *b = &run->message;
+	bool mixed = last->stored != (run->stored != NULL);
+	RecordingOptions as_sent = *writing->options;
+	RecordedForm forms[2];
+
+	if (a->wire_type == b->wire_type && a->body_len == b->body_len && memcmp(a->body, b->body, a->body_len) == 0)
+		return true;
+	as_sent.rewrite = NULL;
+	return form_message(last->stored || !mixed ? &as_sent : writing->options, writing->dictionary, a,
+						run->placed->origin.tab, &forms[0]) == FORM_WRITE &&
+		   form_message(run->stored != NULL || !mixed ? &as_sent : writing->options, writing->dictionary, b,
+						run->placed->origin.tab, &forms[1]) == FORM_WRITE &&
+		   forms_equal(&forms[0], &forms[1]);
+}
+
+/* A batch that was cut on its way, sent in other pieces, or stored before, tells messages that another tells too. */
+static bool
+is_repetition(const Writing *writing, const Told *last, const Run *run)
+{
+	if (!last->any || last->batch->place != run->placed->place || last->time != run->time ||
+		last->message.index != run->message.index)
+		return false;
+	return last->batch == run->placed->first || tells_the_same(writing, last, run);
 }
 
 /* The context of a stream concerns only the files that its own messages go to. */
 static bool
 tells_context(const Run *run, bool devtools)
 {
-	if (run->placed->version <= 1)
+	if (run->placed->origin.version <= 1)
 		return true;
 	return devtools ? run->placed->stream == STREAM_DEVTOOLS : run->placed->stream <= STREAM_ASSETS;
 }
 
-static void
-write_message(Writing *writing, const Dictionary *dictionary, const Run *run)
+static bool
+goes_into(const Run *run, bool devtools)
 {
-	unsigned flags = wire_type(run->message.wire_type)->flags;
-	bool is_context = run->message.wire_type == MSG_Timestamp || run->message.wire_type == MSG_TabData;
-	RecordedForm form;
-	FormResult result = form_message(writing->options, dictionary, run, &form);
+	uint8_t type = run->message.wire_type;
 
-	if (result != FORM_WRITE)
+	if (run->stored != NULL)
+		return devtools == (run->stored->file == RECORDING_DEVTOOLS);
+	if (!(wire_type(type)->flags & (devtools ? WIRE_IN_DEVTOOLS : WIRE_IN_DOM_FILE)))
+		return false;
+	return (type != MSG_Timestamp && type != MSG_TabData) || tells_context(run, devtools);
+}
+
+/* What another player, or later data, will need of a message that this player lacks. */
+static bool
+is_needed_later(unsigned type)
+{
+	return type == MSG_StringDictGlobal || type == MSG_StringDict || type == MSG_SetNodeAttributeDictGlobal ||
+		   type == MSG_SetNodeAttributeDict;
+}
+
+static void
+write_into(Writing *writing, Sequence *sequence, const Run *run)
+{
+	OriginKind kind = run->stored != NULL ? run->stored->kind : ORIGIN_MESSAGE;
+	RecordedForm form;
+
+	if (kind == ORIGIN_CUT)
+		cut_sequence(writing, sequence, run);
+	else if (run->message.wire_type == MSG_Timestamp)
 	{
-		*(result == FORM_BROKEN ? &writing->counts->broken : &writing->counts->left_out) += 1;
-		return;
+		sequence->told = true;
+		if (!sequence->full)
+			put_item(writing, sequence, run, ORIGIN_TIMESTAMP, 0);
 	}
+	else
+		switch (form_message(writing->options, writing->dictionary, &run->message, run->placed->origin.tab, &form))
+		{
+			case FORM_WRITE:
+				put_message(writing, sequence, run, &form);
+				break;
+			case FORM_UNKNOWN_TO_PLAYER:
+				writing->counts->left_out++;
+				if (!sequence->full && is_needed_later(run->message.wire_type))
+					put_item(writing, sequence, run, ORIGIN_LEFT_OUT, 0);
+				break;
+			case FORM_BROKEN:
+				writing->counts->broken++;
+				break;
+		}
+}
+
+static void
+write_message(Writing *writing, const Run *run)
+{
 	for (int devtools = 0; devtools < 2; devtools++)
 	{
 		Sequence *sequence = &writing->sequences[devtools];
 
-		if (!(flags & (devtools ? WIRE_IN_DEVTOOLS : WIRE_IN_DOM_FILE)) ||
-			(is_context && !tells_context(run, devtools)))
+		if (!goes_into(run, devtools) || is_repetition(writing, &sequence->last, run))
 			continue;
-		if (run->message.wire_type == MSG_Timestamp)
-			sequence->told = true;
-		else
-			put_message(writing, sequence, run, &form);
+		write_into(writing, sequence, run);
+		sequence->last = (Told){true, run->stored != NULL, run->placed->first, run->time, run->message};
 	}
 }
 
@@ -215,6 +405,8 @@ typedef struct Workspace
 	size_t placed;
 	size_t runs;
 	size_t heap;
+	size_t readings;
+	size_t stored_batches;
 	size_t slots;
 	size_t nslots;
 	size_t size;
@@ -230,64 +422,94 @@ reserve(Workspace *workspace, size_t size)
 }
 
 static Workspace
-lay_out(const RecordingBatch *batches, size_t count, RecordingPlayer player)
+lay_out(const RecordingBatch *batches, size_t count, const RecordingOptions *options)
 {
 	Workspace workspace = {0};
 	RecordingSize total = {0};
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count + options->nstored; i++)
 	{
 		RecordingSize size;
 
-		measure_batch(&batches[i], &size);
+		if (i < count)
+			measure_batch(&batches[i], &size);
+		else
+			measure_stored_file(&options->stored[i - count], &size);
+		total.batches += size.batches;
 		total.runs += size.runs;
 		total.definitions += size.definitions;
 	}
-	workspace.nslots = dictionary_slots(total.definitions, player);
-	workspace.placed = reserve(&workspace, count * sizeof(PlacedBatch));
+	workspace.nslots = dictionary_slots(total.definitions, options->player);
+	workspace.placed = reserve(&workspace, (count + total.batches) * sizeof(PlacedBatch));
 	workspace.runs = reserve(&workspace, total.runs * sizeof(Run));
 	workspace.heap = reserve(&workspace, total.runs * sizeof(Run *));
+	workspace.readings = reserve(&workspace, options->nstored * sizeof(StoredReading));
+	workspace.stored_batches = reserve(&workspace, total.batches * sizeof(StoredBatch));
 	workspace.slots = reserve(&workspace, workspace.nslots * sizeof(Definition));
 	return workspace;
 }
 
 size_t
-recording_workspace_size(const RecordingBatch *batches, size_t count, RecordingPlayer player)
+recording_workspace_size(const RecordingBatch *batches, size_t count, const RecordingOptions *options)
 {
-	return lay_out(batches, count, player).size;
+	return lay_out(batches, count, options).size;
+}
+
+static int64_t
+choose_split(const RecordingOptions *options)
+{
+	for (size_t i = 0; i < options->nstored; i++)
+		if (options->stored[i].file != RECORDING_DEVTOOLS)
+		{
+			StoredWalk walk;
+
+			open_stored_file(&walk, &options->stored[i]);
+			return walk.split_ms;
+		}
+	return options->split_ms > 0 ? options->split_ms : 0;
 }
 
 bool
 write_recording(const RecordingBatch *batches, size_t count, const RecordingOptions *options, void *memory,
 				RecordingCounts *counts)
 {
-	Workspace workspace = lay_out(batches, count, options->player);
+	Workspace workspace = lay_out(batches, count, options);
 	uint8_t *base = memory;
 	RecordingOrder order = {
 		.placed = (PlacedBatch *) (base + workspace.placed),
 		.runs = (Run *) (base + workspace.runs),
 		.heap = (Run **) (base + workspace.heap),
+		.readings = (StoredReading *) (base + workspace.readings),
+		.stored_batches = (StoredBatch *) (base + workspace.stored_batches),
 	};
 	Dictionary dictionary = {.slots = (Definition *) (base + workspace.slots), .count = workspace.nslots};
 	Writing writing = {
 		.options = options,
 		.counts = counts,
+		.dictionary = &dictionary,
+		.split_ms = choose_split(options),
 		.sequences = {{.file = RECORDING_DOM_START, .tab = wire_string("", 0)},
 					  {.file = RECORDING_DEVTOOLS, .tab = wire_string("", 0)}},
 	};
 	const Run *run;
 
 	*counts = (RecordingCounts){0};
-	open_order(&order, batches, count);
+	open_order(&order, batches, count, options->stored, options->nstored);
 	if (dictionary.count > 0)
 	{
 		memset(dictionary.slots, 0, dictionary.count * sizeof(Definition));
-		fill_dictionary(&dictionary, order.placed, order.nplaced);
+		fill_dictionary(&dictionary, &order, options->stored);
 	}
 	for (int i = 0; i < 2; i++)
+	{
 		put(&writing, &writing.sequences[i], without_indexes, sizeof(without_indexes));
+		begin_origin(&writing, &writing.sequences[i]);
+	}
 	while (!writing.stopped && (run = next_in_order(&order)) != NULL)
-		write_message(&writing, &dictionary, run);
+		write_message(&writing, run);
+	for (int i = 0; i < RECORDING_FILE_COUNT; i++)
+		if (counts->origin_bytes[i] > 0)
+			put_origin_bytes(&writing, (RecordingFile) i, &(uint8_t){ORIGIN_END}, 1);
 	counts->broken += order.broken;
 	return !writing.stopped;
 }

@@ -38,6 +38,22 @@ typedef struct RecordingBatch
 	WirePlatform platform;
 } RecordingBatch;
 
+/*
+ * A file written before, inflated, and its origin: what put_origin was given beside it.  Both must stay where they are
+ * until the files are written.
+ */
+typedef struct StoredFile
+{
+	RecordingFile file;
+	const uint8_t *data;
+	size_t len;
+	const uint8_t *origin;
+	size_t origin_len;
+} StoredFile;
+
+/* Whether a stored file can be read to its end, and its origin is of it. */
+extern bool is_stored_file_whole(const StoredFile *stored);
+
 #define RECORDING_SPLIT_MS 15000	   /* FILE_SPLIT_TIME of the servers that players were written for */
 #define RECORDING_MAX_BYTES 100000000u /* their MAX_FILE_SIZE, for each file */
 
@@ -59,23 +75,38 @@ typedef struct RecordingOptions
 	/* Takes bytes of a file, in order; false stops the writing. */
 	bool (*put)(void *sink, RecordingFile file, const void *data, size_t len);
 	void *sink;
+
+	/* Takes bytes of a file's origin, likewise; NULL: not wanted. */
+	bool (*put_origin)(void *sink, RecordingFile file, const void *data, size_t len);
+
+	/*
+	 * Files written before from batches of which some are no longer here: at most one of each kind, all whole.  What is
+	 * in them and in the batches is written once.  Where the stored DOM file was split, so will be the new one.
+	 */
+	const StoredFile *stored;
+	size_t nstored;
 } RecordingOptions;
 
 typedef struct RecordingCounts
 {
 	uint64_t bytes[RECORDING_FILE_COUNT];
+	uint64_t origin_bytes[RECORDING_FILE_COUNT];
 	uint64_t messages[RECORDING_FILE_COUNT]; /* with the Timestamps and TabDatas that were put in */
 	uint64_t broken;						 /* batches and messages that could not be read */
 	uint64_t left_out;						 /* messages that the player does not know */
 	uint64_t cut;							 /* messages beyond max_bytes */
 } RecordingCounts;
 
-/* Bytes of working memory that write_recording needs, some hundred a batch.  Reads the batches once. */
-extern size_t recording_workspace_size(const RecordingBatch *batches, size_t count, RecordingPlayer player);
+/*
+ * Bytes of working memory that write_recording needs, some hundred a batch, stored ones included.  Reads batches and
+ * stored files once.
+ */
+extern size_t recording_workspace_size(const RecordingBatch *batches, size_t count, const RecordingOptions *options);
 
 /*
  * Writes all files in one go.  The batches may come in any order and more than once; the same set of batches gives the
- * same bytes.  workspace must be aligned as for malloc.  Returns false if put did.
+ * same bytes, also when some of them are told by stored files (README.md says where that ends).  workspace must be
+ * aligned as for malloc.  Returns false if put or put_origin did.
  */
 extern bool write_recording(const RecordingBatch *batches, size_t count, const RecordingOptions *options,
 							void *workspace, RecordingCounts *counts);

@@ -77,47 +77,69 @@ number_bytes(const uint8_t **pos, const uint8_t *end)
 	return wire_string((const char *) start, (size_t) (*pos - start));
 }
 
-void
-fill_dictionary(Dictionary *dictionary, const PlacedBatch *placed, size_t count)
+static void
+add_definition(Dictionary *dictionary, const WireMessage *message, WireString tab)
 {
-	for (size_t i = 0; i < count && dictionary->count > 0; i++)
+	WireValue values[WIRE_MAX_FIELDS];
+	const uint8_t *pos = message->body;
+	WireString key;
+	WireString value;
+	Definition *slot;
+
+	if ((message->wire_type != MSG_StringDictGlobal && message->wire_type != MSG_StringDict) ||
+		wire_decode_sent(message, values) != WIRE_OK)
+		return;
+	if (message->wire_type == MSG_StringDict)
 	{
+		key = values[StringDict_Key].s;
+		value = values[StringDict_Value].s;
+	}
+	else
+	{
+		key = number_bytes(&pos, pos + message->body_len);
+		value = values[StringDictGlobal_Value].s;
+	}
+	slot = find_slot(dictionary, tab, key);
+	if (slot->key.data == NULL)
+		*slot = (Definition){tab, key, value};
+}
+
+void
+fill_dictionary(Dictionary *dictionary, const RecordingOrder *order, const StoredFile *stored)
+{
+	WireMessage message;
+
+	if (dictionary->count == 0)
+		return;
+	for (size_t i = 0; i < order->nplaced; i++)
+	{
+		const RecordingBatch *batch = order->placed[i].batch;
 		WireBatch walk;
-		WireMessage message;
 
-		wire_batch_open(&walk, placed[i].batch->body, placed[i].batch->len, placed[i].batch->platform,
-						wire_string("", 0));
+		if (batch == NULL)
+			continue;
+		wire_batch_open(&walk, batch->body, batch->len, batch->platform, wire_string("", 0));
 		while (wire_batch_next(&walk, &message))
-		{
-			WireValue values[WIRE_MAX_FIELDS];
-			const uint8_t *pos = message.body;
-			WireString key;
-			WireString value;
-			Definition *slot;
+			add_definition(dictionary, &message, order->placed[i].origin.tab);
+	}
+	for (size_t i = 0; i < order->nreadings; i++)
+	{
+		StoredWalk walk;
+		StoredItem item;
 
-			if ((message.wire_type != MSG_StringDictGlobal && message.wire_type != MSG_StringDict) ||
-				wire_decode_sent(&message, values) != WIRE_OK)
-				continue;
-			if (message.wire_type == MSG_StringDict)
-			{
-				key = values[StringDict_Key].s;
-				value = values[StringDict_Value].s;
-			}
-			else
-			{
-				key = number_bytes(&pos, pos + message.body_len);
-				value = values[StringDictGlobal_Value].s;
-			}
-			slot = find_slot(dictionary, placed[i].tab, key);
-			if (slot->key.data == NULL)
-				*slot = (Definition){placed[i].tab, key, value};
+		open_stored_file(&walk, &stored[i]);
+		while (next_stored_item(&walk, &item))
+		{
+			message = (WireMessage){
+				.wire_type = (uint8_t) item.type, .body = item.fields, .body_len = (uint32_t) item.len};
+			add_definition(dictionary, &message, order->readings[i].batches[item.batch].placed->origin.tab);
 		}
 	}
 }
 
 /* SetNodeAttribute with the words that the keys stand for; false if one was never defined. */
 static bool
-resolve_attribute(const Dictionary *dictionary, const Run *run, RecordedForm *form)
+resolve_attribute(const Dictionary *dictionary, const WireMessage *message, WireString tab, RecordedForm *form)
 {
 	WireString keys[2];
 	const Definition *name;
@@ -125,22 +147,22 @@ resolve_attribute(const Dictionary *dictionary, const Run *run, RecordedForm *fo
 
 	if (dictionary->count == 0)
 		return false;
-	if (run->message.wire_type == MSG_SetNodeAttributeDict)
+	if (message->wire_type == MSG_SetNodeAttributeDict)
 	{
 		keys[0] = form->values[SetNodeAttributeDict_Name].s;
 		keys[1] = form->values[SetNodeAttributeDict_Value].s;
 	}
 	else
 	{
-		const uint8_t *pos = run->message.body;
-		const uint8_t *end = pos + run->message.body_len;
+		const uint8_t *pos = message->body;
+		const uint8_t *end = pos + message->body_len;
 
 		number_bytes(&pos, end); /* the node */
 		keys[0] = number_bytes(&pos, end);
 		keys[1] = number_bytes(&pos, end);
 	}
-	name = find_slot(dictionary, run->placed->tab, keys[0]);
-	value = find_slot(dictionary, run->placed->tab, keys[1]);
+	name = find_slot(dictionary, tab, keys[0]);
+	value = find_slot(dictionary, tab, keys[1]);
 	if (name->key.data == NULL || value->key.data == NULL)
 		return false;
 	form->type = MSG_SetNodeAttribute;
@@ -176,9 +198,9 @@ read_form(const WireMessage *message, RecordedForm *form)
 }
 
 FormResult
-form_message(const RecordingOptions *options, const Dictionary *dictionary, const Run *run, RecordedForm *form)
+form_message(const RecordingOptions *options, const Dictionary *dictionary, const WireMessage *message, WireString tab,
+			 RecordedForm *form)
 {
-	const WireMessage *message = &run->message;
 	unsigned lacking = options->player == RECORDING_PLAYER_1_20 ? NOT_IN_1_20 : NOT_IN_1_27;
 	bool unknown = (unknown_to[message->wire_type] & lacking) != 0;
 
@@ -207,7 +229,7 @@ form_message(const RecordingOptions *options, const Dictionary *dictionary, cons
 			return FORM_WRITE;
 		case MSG_SetNodeAttributeDictGlobal:
 		case MSG_SetNodeAttributeDict:
-			if (resolve_attribute(dictionary, run, form))
+			if (resolve_attribute(dictionary, message, tab, form))
 				return FORM_WRITE;
 			break;
 	}

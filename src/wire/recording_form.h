@@ -39,9 +39,10 @@ typedef enum FormResult
 extern size_t dictionary_slots(size_t definitions, RecordingPlayer player);
 
 /* Reads all definitions; slots must be zeroed.  Definitions may follow their use when a batch was cut between them. */
-extern void fill_dictionary(Dictionary *dictionary, const PlacedBatch *placed, size_t count);
+extern void fill_dictionary(Dictionary *dictionary, const RecordingOrder *order, const StoredFile *stored);
 
-extern FormResult form_message(const RecordingOptions *options, const Dictionary *dictionary, const Run *run,
-							   RecordedForm *form);
+/* tab is that of the batch's header, whose dictionary the message uses. */
+extern FormResult form_message(const RecordingOptions *options, const Dictionary *dictionary,
+							   const WireMessage *message, WireString tab, RecordedForm *form);
 
 #endif /* OPENREPLAY_RECORDING_FORM_H */

@@ -3,7 +3,7 @@
  *
  * Order is (time, tab, page, stream, place in the stream): what a tab told in one stream stays as it was told, because
  * the positions of nodes are computed for exactly that order.  Tabs are ordered by their names and batches of one place
- * by their bytes, so that nothing depends on which batch arrived first.
+ * by the hashes of their bytes, so that nothing depends on which batch arrived first, or is told by a stored file.
  *
  * The hard idea: batches are nearly in order already.  Each is cut into runs in which time does not go back (one, save
  * after a buffered start) and the runs are merged, so that memory is needed for runs and not for messages.
@@ -26,11 +26,11 @@ is_recorded(const WireMessage *message)
 	return (wire_types[message->wire_type].flags & (WIRE_IN_DOM_FILE | WIRE_IN_DEVTOOLS)) != 0;
 }
 
-/* Mobile files are ordered by index alone, which counts on from the start of the app. */
+/* Mobile files are ordered by index alone, which counts on from the start of the app.  A file has no negative times. */
 static int64_t
 time_of(const WireBatch *batch, const WireMessage *message)
 {
-	return batch->platform == WIRE_MOBILE ? 0 : message->timestamp;
+	return batch->platform == WIRE_MOBILE || message->timestamp < 0 ? 0 : message->timestamp;
 }
 
 static bool
@@ -74,6 +74,21 @@ measure_batch(const RecordingBatch *batch, RecordingSize *size)
 	}
 }
 
+void
+measure_stored_file(const StoredFile *stored, RecordingSize *size)
+{
+	StoredWalk walk;
+	StoredItem item;
+
+	*size = (RecordingSize){.runs = 1};
+	open_stored_file(&walk, stored);
+	while (next_stored_item(&walk, &item))
+	{
+		size->batches += item.new_batch;
+		size->definitions += item.type == MSG_StringDictGlobal || item.type == MSG_StringDict;
+	}
+}
+
 /* ---- placing batches ---- */
 
 static int
@@ -83,25 +98,25 @@ compare_numbers(uint64_t a, uint64_t b)
 }
 
 static int
-compare_bytes(const void *a, size_t a_len, const void *b, size_t b_len)
+compare_strings(WireString a, WireString b)
 {
-	size_t len = a_len < b_len ? a_len : b_len;
-	int result = len > 0 ? memcmp(a, b, len) : 0;
+	size_t len = a.len < b.len ? a.len : b.len;
+	int result = len > 0 ? memcmp(a.data, b.data, len) : 0;
 
-	return result != 0 ? result : compare_numbers(a_len, b_len);
+	return result != 0 ? result : compare_numbers(a.len, b.len);
 }
 
 static int
 compare_places(const PlacedBatch *a, const PlacedBatch *b)
 {
-	int result = compare_bytes(a->tab.data, a->tab.len, b->tab.data, b->tab.len);
+	int result = compare_strings(a->origin.tab, b->origin.tab);
 
 	if (result == 0)
-		result = compare_numbers(a->page_no, b->page_no);
+		result = compare_numbers(a->origin.page_no, b->origin.page_no);
 	if (result == 0)
 		result = compare_numbers(a->stream, b->stream);
 	if (result == 0)
-		result = compare_numbers(a->first_index, b->first_index);
+		result = compare_numbers(a->origin.first_index, b->origin.first_index);
 	return result;
 }
 
@@ -112,7 +127,36 @@ compare_placed(const void *a, const void *b)
 	const PlacedBatch *y = b;
 	int result = compare_places(x, y);
 
-	return result != 0 ? result : compare_bytes(x->batch->body, x->batch->len, y->batch->body, y->batch->len);
+	return result != 0 ? result : compare_numbers(x->origin.hash, y->origin.hash);
+}
+
+/* The same on all machines, as it is stored.  Nobody gains by two batches of one's own session that hash alike. */
+static uint64_t
+hash_body(const uint8_t *body, size_t len)
+{
+	static const uint64_t factor = UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t hash = len * factor;
+
+	for (size_t at = 0; at < len; at += 8)
+	{
+		uint64_t word = 0;
+
+		if (len - at >= 8)
+			for (int i = 0; i < 8; i++)
+				word |= (uint64_t) body[at + i] << (8 * i);
+		else
+			for (size_t i = 0; i < len - at; i++)
+				word |= (uint64_t) body[at + i] << (8 * i);
+		hash = (hash ^ word) * factor;
+		hash ^= hash >> 32;
+	}
+	return hash;
+}
+
+static RecordingStream
+stream_of(const OriginBatch *origin)
+{
+	return origin->version > 1 ? (RecordingStream) (STREAM_PLAYER + origin->version - 2) : STREAM_PLAYER;
 }
 
 static bool
@@ -122,15 +166,38 @@ place_batch(const RecordingBatch *batch, PlacedBatch *placed)
 
 	if (open_batch(&walk, batch) != WIRE_OK)
 		return false;
-	*placed = (PlacedBatch){.batch = batch, .tab = walk.header.tab, .version = walk.header.version};
+	*placed = (PlacedBatch){
+		.batch = batch,
+		.origin = {.tab = walk.header.tab,
+				   .version = walk.header.version,
+				   .mobile = walk.platform == WIRE_MOBILE,
+				   .hash = hash_body(batch->body, batch->len)},
+	};
 	/* the same messages of an app may come in other batches after an error: their indexes alone place them */
-	if (walk.platform == WIRE_MOBILE)
+	if (placed->origin.mobile)
 		return true;
-	placed->page_no = walk.header.page_no;
-	placed->first_index = walk.header.first_index;
-	if (walk.header.version > 1)
-		placed->stream = (RecordingStream) (STREAM_PLAYER + walk.header.version - 2);
+	placed->origin.page_no = walk.header.page_no;
+	placed->origin.first_index = walk.header.first_index;
+	placed->stream = stream_of(&placed->origin);
 	return true;
+}
+
+static size_t
+place_stored_batches(PlacedBatch *placed, const StoredFile *stored, uint32_t number)
+{
+	StoredWalk walk;
+	StoredItem item;
+	size_t count = 0;
+
+	open_stored_file(&walk, stored);
+	while (next_stored_item(&walk, &item))
+	{
+		if (!item.new_batch)
+			continue;
+		placed[count++] = (PlacedBatch){
+			.origin = item.origin, .stream = stream_of(&item.origin), .stored = number, .number = item.batch};
+	}
+	return count;
 }
 
 /* ---- merging ---- */
@@ -145,7 +212,10 @@ compare_runs(const Run *a, const Run *b)
 		return a->placed->place < b->placed->place ? -1 : 1;
 	if (a->message.index != b->message.index)
 		return a->message.index < b->message.index ? -1 : 1;
-	return (a->placed > b->placed) - (a->placed < b->placed);
+	if (a->placed->first != b->placed->first)
+		return a->placed->first < b->placed->first ? -1 : 1;
+	/* what is stored comes before what is here, as it also tells where a file was cut */
+	return (a->stored == NULL) - (b->stored == NULL);
 }
 
 static void
@@ -212,11 +282,41 @@ cut_batch(RecordingOrder *order, const PlacedBatch *placed, Run *runs)
 	return count;
 }
 
-void
-open_order(RecordingOrder *order, const RecordingBatch *batches, size_t count)
+/* Reads the next item of a stored file; false at its end. */
+static bool
+advance_stored(Run *run)
+{
+	StoredReading *reading = run->stored;
+	StoredBatch *batch;
+	StoredItem item;
+
+	if (!next_stored_item(&reading->walk, &item))
+		return false;
+	batch = &reading->batches[item.batch];
+	batch->index += (uint64_t) item.index_step;
+	reading->kind = item.kind;
+	run->placed = batch->placed;
+	run->time = batch->placed->origin.mobile || item.time < 0 ? 0 : item.time;
+	run->message = (WireMessage){
+		.type = wire_canonical_type(item.type),
+		.wire_type = (uint8_t) item.type,
+		.body = item.fields,
+		.body_len = (uint32_t) item.len,
+		.index = batch->index,
+		.timestamp = run->time,
+		.url = wire_string("", 0),
+		.title = wire_string("", 0),
+		.tab = item.tab,
+	};
+	return true;
+}
+
+/* Sorts all batches, and tells each its place and which are the same. */
+static void
+place_batches(RecordingOrder *order, const RecordingBatch *batches, size_t count, const StoredFile *stored,
+			  size_t nstored)
 {
 	size_t nplaced = 0;
-	size_t nruns = 0;
 
 	for (size_t i = 0; i < count; i++)
 	{
@@ -225,25 +325,74 @@ open_order(RecordingOrder *order, const RecordingBatch *batches, size_t count)
 		else
 			order->broken++;
 	}
+	for (size_t i = 0; i < nstored; i++)
+		nplaced += place_stored_batches(order->placed + nplaced, &stored[i], (uint32_t) i + 1);
 	order->nplaced = nplaced;
-	qsort(order->placed, nplaced, sizeof(PlacedBatch), compare_placed);
+	if (nplaced > 0)
+		qsort(order->placed, nplaced, sizeof(PlacedBatch), compare_placed);
 	for (size_t i = 0; i < nplaced; i++)
+	{
+		PlacedBatch *placed = &order->placed[i];
+
+		placed->first = placed;
+		if (i == 0)
+			continue;
+		placed->place = placed[-1].place + (compare_places(placed, placed - 1) != 0);
+		if (compare_placed(placed, placed - 1) == 0)
+			placed->first = placed[-1].first;
+	}
+}
+
+static void
+open_readings(RecordingOrder *order, const StoredFile *stored, size_t nstored)
+{
+	StoredBatch *batches = order->stored_batches;
+
+	order->nreadings = nstored;
+	for (size_t i = 0; i < nstored; i++)
+	{
+		StoredReading *reading = &order->readings[i];
+
+		*reading = (StoredReading){.file = stored[i].file, .batches = batches};
+		open_stored_file(&reading->walk, &stored[i]);
+		for (size_t n = 0; n < order->nplaced; n++)
+		{
+			const PlacedBatch *placed = &order->placed[n];
+
+			if (placed->stored != i + 1)
+				continue;
+			reading->batches[placed->number] = (StoredBatch){placed, origin_base_index(&placed->origin)};
+			batches++;
+		}
+	}
+}
+
+void
+open_order(RecordingOrder *order, const RecordingBatch *batches, size_t count, const StoredFile *stored, size_t nstored)
+{
+	size_t nruns = 0;
+
+	place_batches(order, batches, count, stored, nstored);
+	open_readings(order, stored, nstored);
+	for (size_t i = 0; i < order->nplaced; i++)
 	{
 		PlacedBatch *placed = &order->placed[i];
 		size_t cut;
 
-		if (i > 0)
-		{
-			if (compare_placed(placed, placed - 1) == 0)
-			{
-				placed->place = placed[-1].place;
-				continue; /* sent twice */
-			}
-			placed->place = placed[-1].place + (compare_places(placed, placed - 1) != 0);
-		}
+		if (placed->batch == NULL || placed->first->cut)
+			continue; /* not here, or sent twice */
+		placed->first->cut = true;
 		cut = cut_batch(order, placed, order->runs + nruns);
 		for (size_t run = 0; run < cut; run++)
 			add_run(order, &order->runs[nruns++]);
+	}
+	for (size_t i = 0; i < nstored; i++)
+	{
+		Run *run = &order->runs[nruns++];
+
+		*run = (Run){.stored = &order->readings[i]};
+		if (advance_stored(run))
+			add_run(order, run);
 	}
 }
 
@@ -253,6 +402,8 @@ advance(Run *run)
 {
 	int64_t time;
 
+	if (run->stored != NULL)
+		return advance_stored(run);
 	if (!next_recorded(&run->walk, &run->message) || run->message.index == run->end_index)
 		return false;
 	time = time_of(&run->walk, &run->message);
@@ -261,41 +412,19 @@ advance(Run *run)
 	return true;
 }
 
-/* A batch that was cut on its way, or sent in other pieces, tells messages that another tells too. */
-static bool
-is_repetition(const RecordingOrder *order, const Run *run)
-{
-	const WireMessage *message = &run->message;
-
-	return order->last_placed != NULL && order->last_placed->place == run->placed->place && order->time == run->time &&
-		   order->last.index == message->index && order->last.wire_type == message->wire_type &&
-		   order->last.body_len == message->body_len && memcmp(order->last.body, message->body, message->body_len) == 0;
-}
-
 const Run *
 next_in_order(RecordingOrder *order)
 {
-	for (;;)
+	if (order->given != NULL)
 	{
-		Run *run;
-
-		if (order->given != NULL)
-		{
-			/* the run whose message was given is on top */
-			if (!advance(order->given))
-				order->heap[0] = order->heap[--order->running];
-			if (order->running > 0)
-				sink_top(order);
-			order->given = NULL;
-		}
-		if (order->running == 0)
-			return NULL;
-		run = order->given = order->heap[0];
-		if (is_repetition(order, run))
-			continue;
-		order->time = run->time;
-		order->last_placed = run->placed;
-		order->last = run->message;
-		return run;
+		/* the run whose message was given is on top */
+		if (!advance(order->given))
+			order->heap[0] = order->heap[--order->running];
+		if (order->running > 0)
+			sink_top(order);
+		order->given = NULL;
 	}
+	if (order->running == 0)
+		return NULL;
+	return order->given = order->heap[0];
 }

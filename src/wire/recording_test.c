@@ -64,7 +64,7 @@ write_files(const RecordingBatch *batches, size_t count, RecordingOptions option
 
 	options.put = take;
 	options.sink = files;
-	files->workspace = recording_workspace_size(batches, count, options.player);
+	files->workspace = recording_workspace_size(batches, count, &options);
 	workspace = malloc(files->workspace); /* exactly sized, AddressSanitizer watches */
 	done = write_recording(batches, count, &options, workspace, &files->counts);
 	free(workspace);
