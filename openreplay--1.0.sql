@@ -2866,7 +2866,7 @@ COMMENT ON FUNCTION openreplay.last_message_ms(bigint) IS
 CREATE FUNCTION openreplay.recording(session_id bigint, file text DEFAULT 'dom.mobs') RETURNS bytea
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'openreplay_recording';
 COMMENT ON FUNCTION openreplay.recording(bigint, text) IS
-	'A recording file as players read it, uncompressed, made from the batches of a live or ended session: dom.mobs, dom.mobe (what comes 15 s after the beginning; NULL if nothing does), dom.mob (both), devtools.mob. NULL if no batches are here. openreplay.player tells for which players.';
+	'A recording file as players read it, uncompressed, made from the batches of a live or ended session: dom.mobs, dom.mobe (what comes 15 s after the beginning; NULL if nothing does), dom.mob (both), devtools.mob. NULL if there are no batches; an error once some have been dropped, as then only the stored files have all. openreplay.player tells for which players.';
 
 CREATE FUNCTION openreplay.decode_images(body bytea)
 RETURNS TABLE (name text, taken_ms bigint, size_bytes integer, image bytea)
@@ -3604,11 +3604,17 @@ BEGIN
 	IF to_regclass('openreplay.stored_recordings') IS NULL THEN
 		CREATE TABLE openreplay.stored_recordings (
 			session_id		bigint PRIMARY KEY,
-			stored_at		timestamptz NOT NULL
+			stored_at		timestamptz NOT NULL,
+			files			text[],
+			batches_gone	boolean NOT NULL DEFAULT false
 		) PARTITION BY RANGE (session_id);
 	END IF;
 	COMMENT ON TABLE openreplay.stored_recordings IS
 		'Sessions whose recording is in storage, as of stored_at. Their batches may go once nothing more can arrive.';
+	COMMENT ON COLUMN openreplay.stored_recordings.files IS
+		'The objects of the session that storage has. Of these none may be missing when something is merged into them.';
+	COMMENT ON COLUMN openreplay.stored_recordings.batches_gone IS
+		'Some of its batches were dropped: what comes late is merged into the stored files, which alone have the rest.';
 
 	IF to_regclass('openreplay.assets') IS NULL THEN
 		CREATE TABLE openreplay.assets (
@@ -3880,7 +3886,7 @@ $$;
 COMMENT ON FUNCTION openreplay.claim_deliveries(text, text[], integer) IS
 	'Gives an uploader up to max messages of these kinds (webhook, slack, msteams, email) to deliver, with what is needed for that, secrets among it: at most one of each receiver, the first. Commit before delivering them; tell the end by finish_outbox() and fail_outbox(). problem: why it cannot be delivered at all.';
 
-CREATE FUNCTION openreplay.finish_outbox(outbox_id bigint, worker text) RETURNS boolean
+CREATE FUNCTION openreplay.finish_outbox(outbox_id bigint, worker text, files text[] DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -3898,8 +3904,9 @@ BEGIN
 	IF item.kind = 'recording' THEN
 		LOOP
 			BEGIN
-				INSERT INTO openreplay.stored_recordings (session_id, stored_at) VALUES (item.key::bigint, item.claimed_at)
-				ON CONFLICT (session_id) DO UPDATE SET stored_at = excluded.stored_at;
+				INSERT INTO openreplay.stored_recordings (session_id, stored_at, files)
+				VALUES (item.key::bigint, item.claimed_at, finish_outbox.files)
+				ON CONFLICT (session_id) DO UPDATE SET stored_at = excluded.stored_at, files = excluded.files;
 				EXIT;
 			EXCEPTION WHEN check_violation THEN
 				-- its month has gone with the retention of others, or is older than this table
@@ -3918,8 +3925,8 @@ BEGIN
 	RETURN true;
 END
 $$;
-COMMENT ON FUNCTION openreplay.finish_outbox(bigint, text) IS
-	'An uploader has done what it claimed; of a recording it is noted that it is stored. False: it was given to another meanwhile, or deleted.';
+COMMENT ON FUNCTION openreplay.finish_outbox(bigint, text, text[]) IS
+	'An uploader has done what it claimed; of a recording it is noted that it is stored, and in which files. False: it was given to another meanwhile, or deleted.';
 
 CREATE FUNCTION openreplay.fail_outbox(outbox_id bigint, worker text, error text, permanent boolean DEFAULT false) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -6441,10 +6448,15 @@ CREATE FUNCTION openreplay.detach_batches(partition regclass, lane_ends text) RE
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '50ms'
 AS $$
 BEGIN
+	-- what comes later of these sessions is for their stored files
+	EXECUTE format($q$
+		UPDATE openreplay.stored_recordings r SET batches_gone = true
+		WHERE NOT r.batches_gone AND r.session_id IN (SELECT DISTINCT b.session_id FROM %s b)$q$, partition);
 	-- recordings that cannot be stored completely any more, where batches go by age
 	EXECUTE format($q$
 		DELETE FROM openreplay.outbox o WHERE o.kind = 'recording' AND o.claimed_by IS NULL
-			AND o.key IN (SELECT DISTINCT b.session_id::text FROM %s b)$q$, partition);
+			AND o.key IN (SELECT DISTINCT b.session_id::text FROM %s b
+				WHERE NOT EXISTS (SELECT FROM openreplay.stored_recordings r WHERE r.session_id = b.session_id))$q$, partition);
 	-- what a spool delivers late would be lost with the partition: nobody appends from here on, and nobody has since
 	LOCK TABLE openreplay.batches IN ACCESS EXCLUSIVE MODE;
 	IF openreplay.lane_ends(partition) <> detach_batches.lane_ends THEN
@@ -7632,9 +7644,9 @@ GRANT EXECUTE ON FUNCTION openreplay.evaluate_flags(integer, jsonb), openreplay.
 GRANT EXECUTE ON FUNCTION openreplay.refuse_flag(text, text), openreplay.check_percentage(text, jsonb), openreplay.check_flag_filter(text, jsonb),
 	openreplay.check_flag(jsonb), openreplay.conditions_of_flag(jsonb), openreplay.save_feature_flag(integer, jsonb, integer, integer),
 	openreplay.set_feature_flag_active(integer, boolean), openreplay.delete_feature_flag(integer) TO openreplay_admin;
-GRANT EXECUTE ON FUNCTION openreplay.claim_outbox(text, text[], integer), openreplay.claim_deliveries(text, text[], integer), openreplay.finish_outbox(bigint, text),
+GRANT EXECUTE ON FUNCTION openreplay.claim_outbox(text, text[], integer), openreplay.claim_deliveries(text, text[], integer), openreplay.finish_outbox(bigint, text, text[]),
 	openreplay.fail_outbox(bigint, text, text, boolean), openreplay.beat_outbox(text), openreplay.release_outbox(text),
-	openreplay.is_copied(text, interval), openreplay.note_asset(text, text, text)
+	openreplay.is_copied(text, interval), openreplay.note_asset(text, text, text), openreplay.queue_recordings(bigint[])
 	TO openreplay_uploader;
 GRANT EXECUTE ON FUNCTION openreplay.is_copied(text, interval) TO openreplay_reader, openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.forget_assets() TO openreplay_admin;

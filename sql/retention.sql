@@ -112,6 +112,11 @@ ROLLBACK;
 CALL openreplay.drop_stored_batches();
 SELECT to_regclass(:'hour') IS NULL AS dropped, (SELECT count(*) FROM openreplay.batches WHERE session_id = :sid) AS batches,
 	(SELECT count(*) FROM events.clicks WHERE session_id = :sid) AS clicks;
+-- the stored files alone have it all from here on
+SELECT batches_gone FROM openreplay.stored_recordings WHERE session_id = :sid;
+\set VERBOSITY sqlstate
+SELECT openreplay.recording(:sid);
+\set VERBOSITY default
 SELECT openreplay.why_batches_stay('public.projects');
 -- What comes after all that finds its tabs, and no row twice; the session ends again, and only extends.
 SELECT openreplay.ensure_batch_partitions(:'start', 0);
@@ -140,6 +145,7 @@ SELECT openreplay.why_batches_stay(:'hour');
 DELETE FROM openreplay.parked_batches WHERE session_id = :sid;
 
 -- Without an uploader they go by age, if the operator says so; recordings that waited for one are no longer complete.
+DELETE FROM openreplay.stored_recordings WHERE session_id = :sid;
 SELECT openreplay.queue_recordings(ARRAY[:sid]);
 SELECT openreplay.why_batches_stay(:'hour');
 ALTER SYSTEM SET openreplay.keep_batches = '2h';

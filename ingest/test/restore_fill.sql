@@ -129,7 +129,7 @@ INSERT INTO openreplay.batches (seq, session_id, received_at, server_id, size_by
 -- what must leave, in all its states; what is stored, deleted, parked, and how long all of it is kept
 SELECT openreplay.queue_recordings(ARRAY[:march_session, :new_session]);
 SELECT count(*) FROM openreplay.claim_outbox('restore', '{recording}', 2);
-SELECT openreplay.finish_outbox(outbox_id, 'restore') FROM openreplay.outbox WHERE key = :'march_session';
+SELECT openreplay.finish_outbox(outbox_id, 'restore', '{dom.mobs,devtools.mob}') FROM openreplay.outbox WHERE key = :'march_session';
 SELECT openreplay.queue_recordings(ARRAY[:new_session]);
 SELECT openreplay.queue_outbox('hook', '{"n": 1}');
 SELECT count(*) FROM openreplay.claim_outbox('restore', '{hook}', 1);

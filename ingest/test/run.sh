@@ -26,6 +26,7 @@ project  300 -      ingest/test/project_test.sh
 operation 300 -     ingest/test/operation_test.sh
 worker   300 -      ingest/test/worker_test.sh
 uploader 300 -      ingest/test/uploader_test.sh
+late     300 -      ingest/test/late_test.sh
 storage  300 -      ingest/test/storage/run.sh
 assets   300 -      ingest/test/assets_test.sh
 inside   300 -      ingest/test/inside_test.sh

@@ -155,26 +155,29 @@ same "and then it is stored" "$code|$(waiting)|$(different)" "0|0|0"
 
 # ---- limits: what fits is stored, and it is told ----
 
+same "its files are known" "$(sql -c "SELECT files FROM openreplay.stored_recordings WHERE session_id = $session")" \
+	"{devtools.mob,dom.mobe,dom.mobs,1760000000000_1.tar.zst,1760000000000_12.tar.zst,replay.tar.zst}"
 sql -c "SELECT openreplay.queue_recordings(ARRAY[$session])" > /dev/null
 upload MAX_FILE_SIZE=5000
 same "a limited file" "$code" 0
 like "is told" "$(cat "$work/log")" "*a recording is cut at a size limit session=$session*"
+[ -z "$(as_server find "$mobs/$session" -name dom.mobe)" ]
+same "without a second part" $? 0
 same "and is the beginning of the whole" "$(sql -c "SELECT length(stored) BETWEEN 3000 AND 5000 AND stored = substring(openreplay.recording($session) FROM 1 FOR length(stored))
 	FROM (SELECT openreplay.decompress_body(pg_read_binary_file('$mobs/$session/dom.mobs')) AS stored) s")" t
 sql -c "SELECT openreplay.queue_recordings(ARRAY[$session])" > /dev/null
 upload
 same "without it all is there" "$(different)" 0
 
-# ---- batches that are gone: what is stored is more, and stays ----
+# ---- batches that are gone and were never stored ----
 
 other=$(sql -c "SELECT max(session_id) FROM public.sessions")
-stored=$(as_server sha256sum "$mobs/$other/dom.mobs")
 sql -c "BEGIN" -c "DELETE FROM openreplay.batches WHERE session_id = $other AND seq < (SELECT max(seq) FROM openreplay.batches WHERE session_id = $other)" \
-	-c "SELECT openreplay.queue_recordings(ARRAY[$other])" -c "COMMIT" > /dev/null
+	-c "DELETE FROM openreplay.stored_recordings WHERE session_id = $other" -c "SELECT openreplay.queue_recordings(ARRAY[$other])" -c "COMMIT" > /dev/null
 upload
-same "late data without what came before" "$code|$(sql -c "SELECT failed FROM openreplay.outbox_status")" "1|1"
-same "replaces nothing" "$(as_server sha256sum "$mobs/$other/dom.mobs")" "$stored"
-sql -c "DELETE FROM openreplay.outbox" -c "DELETE FROM openreplay.stored_recordings WHERE session_id = $other"
+like "late data without what came before" "$code|$(sql -c "SELECT failed, last_error FROM openreplay.outbox_status")" \
+	"1|1|the first batches of session $other are gone from the database, and were not stored"
+sql -c "DELETE FROM openreplay.outbox"
 
 # ---- deleting ----
 

@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "assets/url.h"
+#include "common/buffer.h"
 #include "common/pq.h"
 #include "uploader/compressor.h"
 #include "uploader/metrics.h"
@@ -33,6 +34,7 @@ typedef struct Job
 	PqWait wait;
 	const json_t *payload;
 	RecordingPlayer player;
+	Buffer files; /* of a recording: names of the objects that storage has when this is done, separated by commas */
 	char error[JOB_ERROR_SIZE];
 	bool permanent; /* trying again is useless */
 } Job;
@@ -54,15 +56,12 @@ typedef struct CopiedAssets
 extern bool is_asset_copied(void *copied_assets, UrlText url, UrlText key);
 
 /*
- * A recording was put while its row was somebody else's: if that was because the session was deleted, its objects may
- * have been removed already, and are removed once more.
+ * A recording was put while its row was somebody else's.  If that was because the session was deleted, its objects may
+ * have been removed already, and are removed once more; else they may replace newer ones, and are stored once more.
  */
-extern void remove_if_deleted(Job *job);
+extern void disown_recording(Job *job);
 
-/* Packs a session's images; called by store_recording(). */
-extern bool store_images(Job *job, int64_t session_id, const SessionData *data);
-
-/* Puts what a compressor holds, under "<session>/<name>", and counts it. */
-extern bool put_object(Job *job, int64_t session_id, const char *name, Compressor *compressor, uint64_t uncompressed);
+/* Packs a session's images; called by store_recording().  merge: others of them may be in storage only. */
+extern bool store_images(Job *job, int64_t session_id, const SessionData *data, bool merge);
 
 #endif /* OPENREPLAY_JOB_H */

@@ -3,6 +3,10 @@
  *
  * The files are made twice: once to know their sizes, which a frame tells before its content, and once to be compressed
  * as they come.  dom.mobs is put last: whoever finds it finds the others too.
+ *
+ * Of a session whose batches are partly gone, the files in storage stand for those: what is here is merged into them. A
+ * merge that was killed anywhere is merged again.  Messages go from dom.mobs to dom.mobe by it, never back, so that the
+ * new dom.mobe and the old dom.mobs have everything between them.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,38 +18,21 @@
 #include "uploader/compressor.h"
 #include "uploader/job.h"
 #include "uploader/session_data.h"
+#include "uploader/stored_object.h"
 
-/*
- * Not "immutable", as a session that goes on after its end is stored again under the same keys; private, as it shows
- * what a visitor saw.
- */
-#define CACHE_CONTROL "max-age=3600, private"
-
-bool
-put_object(Job *job, int64_t session_id, const char *name, Compressor *compressor, uint64_t uncompressed)
+/* The files that storage has, and what write_recording() is told of them. */
+typedef struct StoredFiles
 {
-	char key[128];
-	StorageObject object = {
-		.key = key,
-		.content_type = "application/octet-stream",
-		.cache_control = CACHE_CONTROL,
-	};
+	StoredObject objects[RECORDING_FILE_COUNT];
+	StoredFile files[RECORDING_FILE_COUNT];
+	size_t count;
+} StoredFiles;
 
-	if (!finish_compressor(compressor))
-	{
-		snprintf(job->error, sizeof(job->error), "cannot compress %s: out of memory", name);
-		return false;
-	}
-	snprintf(key, sizeof(key), "%" PRId64 "/%s", session_id, name);
-	object.data = compressor->data;
-	object.len = compressor->len;
-	if (!storage_put(job->storage, &object, job->error, sizeof(job->error)))
-		return false;
-	ADD_METRIC(job->metrics->files, 1);
-	ADD_METRIC(job->metrics->file_bytes, uncompressed);
-	ADD_METRIC(job->metrics->stored_bytes, compressor->len);
-	return true;
-}
+typedef struct FileCompressors
+{
+	Compressor files[RECORDING_FILE_COUNT];
+	Compressor origins[RECORDING_FILE_COUNT];
+} FileCompressors;
 
 static bool
 count_only(void *sink, RecordingFile file, const void *data, size_t len)
@@ -60,40 +47,119 @@ count_only(void *sink, RecordingFile file, const void *data, size_t len)
 static bool
 compress_file(void *sink, RecordingFile file, const void *data, size_t len)
 {
-	Compressor *compressors = sink;
+	Compressor *compressor = &((FileCompressors *) sink)->files[file];
 
-	compress_bytes(&compressors[file], data, len);
-	return !compressors[file].failed;
+	compress_bytes(compressor, data, len);
+	return !compressor->failed;
+}
+
+static bool
+compress_origin(void *sink, RecordingFile file, const void *data, size_t len)
+{
+	Compressor *compressor = &((FileCompressors *) sink)->origins[file];
+
+	compress_bytes(compressor, data, len);
+	return !compressor->failed;
+}
+
+/* A session that was stored in two parts, and now is one. */
+static bool
+remove_second_part(Job *job, int64_t session_id)
+{
+	char key[64];
+
+	snprintf(key, sizeof(key), "%" PRId64 "/%s", session_id, recording_file_names[RECORDING_DOM_END]);
+	return storage_remove(job->storage, key, job->error, sizeof(job->error));
+}
+
+static bool
+put_files(Job *job, int64_t session_id, FileCompressors *compressors, const RecordingCounts *counts,
+		  bool had_second_part)
+{
+	static const RecordingFile order[] = {RECORDING_DEVTOOLS, RECORDING_DOM_END, RECORDING_DOM_START};
+
+	for (int i = 0; i < RECORDING_FILE_COUNT; i++)
+	{
+		RecordingFile file = order[i];
+
+		if (counts->bytes[file] > 0)
+		{
+			if (!put_object(job, session_id, recording_file_names[file], &compressors->files[file],
+							&compressors->origins[file], counts->bytes[file]))
+				return false;
+		}
+		else if (file == RECORDING_DOM_END && had_second_part && !remove_second_part(job, session_id))
+			return false;
+	}
+	return true;
 }
 
 /* Makes, compresses and puts the files of the session's batches. */
 static bool
 store_files(Job *job, int64_t session_id, const SessionData *data, void *workspace, RecordingOptions *options,
-			RecordingCounts *counts)
+			RecordingCounts *counts, bool had_second_part)
 {
-	static const RecordingFile order[] = {RECORDING_DEVTOOLS, RECORDING_DOM_END, RECORDING_DOM_START};
-	Compressor compressors[RECORDING_FILE_COUNT];
+	FileCompressors *compressors = malloc(sizeof(FileCompressors));
+	int level = (int) job->settings->compression_level;
 	RecordingCounts again;
-	bool ok = true;
+	bool ok;
 
-	options->put = count_only;
+	if (compressors == NULL)
+	{
+		snprintf(job->error, sizeof(job->error), "out of memory");
+		return false;
+	}
+	options->put = options->put_origin = count_only;
 	write_recording(data->batches, data->nbatches, options, workspace, counts);
 	for (int i = 0; i < RECORDING_FILE_COUNT; i++)
-		open_compressor(&compressors[i], (int) job->settings->compression_level, counts->bytes[i]);
+	{
+		open_compressor(&compressors->files[i], level, counts->bytes[i]);
+		open_compressor(&compressors->origins[i], level, counts->origin_bytes[i]);
+	}
 	options->put = compress_file;
+	options->put_origin = compress_origin;
 	options->sink = compressors;
 	write_recording(data->batches, data->nbatches, options, workspace, &again);
-	for (int i = 0; i < RECORDING_FILE_COUNT && ok; i++)
-		if (counts->bytes[order[i]] > 0)
-			ok = put_object(job, session_id, recording_file_names[order[i]], &compressors[order[i]],
-							counts->bytes[order[i]]);
+	ok = put_files(job, session_id, compressors, counts, had_second_part);
 	for (int i = 0; i < RECORDING_FILE_COUNT; i++)
-		close_compressor(&compressors[i]);
+	{
+		close_compressor(&compressors->files[i]);
+		close_compressor(&compressors->origins[i]);
+	}
+	free(compressors);
 	return ok;
 }
 
+static void
+tell_limits(Job *job, int64_t session_id, const SessionData *data, const RecordingCounts *counts)
+{
+	ADD_METRIC(job->metrics->batches, data->nbatches);
+	ADD_METRIC(job->metrics->batch_bytes, data->bytes);
+	ADD_METRIC(job->metrics->broken, counts->broken + data->broken);
+	if (counts->cut == 0 && !data->cut)
+		return;
+	ADD_METRIC(job->metrics->cut, 1);
+	log_warning("a recording is cut at a size limit session=%" PRId64 " batches=%zu bytes=%zu messages_left=%" PRIu64,
+				session_id, data->nbatches, data->bytes, counts->cut);
+}
+
+/* Of the DOM files together, and of the devtools file: never less than is stored, which would be lost. */
+static uint64_t
+choose_limit(const Job *job, const StoredFiles *stored)
+{
+	uint64_t limit = (uint64_t) job->settings->max_file_size;
+	uint64_t sizes[2] = {0};
+
+	for (size_t i = 0; i < stored->count; i++)
+		sizes[stored->files[i].file == RECORDING_DEVTOOLS] += stored->files[i].len;
+	for (int i = 0; i < 2; i++)
+		if (sizes[i] > limit)
+			limit = sizes[i];
+	return limit;
+}
+
 static bool
-store_batches(Job *job, int64_t session_id, const SessionData *data)
+store_batches(Job *job, int64_t session_id, const SessionData *data, const StoredFiles *stored, bool had_second_part)
 {
 	size_t scratch_size = 2 * WIRE_MAX_STRING_BYTES; /* most of its pages are never touched */
 	CopiedAssets assets = {.job = job, .known = json_object()};
@@ -109,9 +175,11 @@ store_batches(Job *job, int64_t session_id, const SessionData *data)
 	RecordingOptions options = {
 		.player = job->player,
 		.split_ms = job->settings->file_split_time_s * 1000,
-		.max_bytes = (uint64_t) job->settings->max_file_size,
+		.max_bytes = choose_limit(job, stored),
 		.rewrite = rewrite_message,
 		.rewrite_context = &rules,
+		.stored = stored->files,
+		.nstored = stored->count,
 	};
 	void *workspace = malloc(recording_workspace_size(data->batches, data->nbatches, &options));
 	RecordingCounts counts;
@@ -120,24 +188,124 @@ store_batches(Job *job, int64_t session_id, const SessionData *data)
 	if (rules.scratch == NULL || workspace == NULL || assets.known == NULL)
 		snprintf(job->error, sizeof(job->error), "out of memory for %zu batches", data->nbatches);
 	else
-		ok = store_files(job, session_id, data, workspace, &options, &counts);
+		ok = store_files(job, session_id, data, workspace, &options, &counts, had_second_part);
 	free(workspace);
 	free(rules.scratch);
 	json_decref(assets.known);
-	if (!ok)
-		return false;
+	if (ok)
+		tell_limits(job, session_id, data, &counts);
+	return ok;
+}
 
-	ADD_METRIC(job->metrics->batches, data->nbatches);
-	ADD_METRIC(job->metrics->batch_bytes, data->bytes);
-	ADD_METRIC(job->metrics->broken, counts.broken + data->broken);
-	if (counts.cut > 0 || data->cut)
+/* ---- what came late ---- */
+
+static void
+free_stored_files(StoredFiles *stored)
+{
+	for (size_t i = 0; i < stored->count; i++)
+		free_object(&stored->objects[i]);
+}
+
+/* Reads what storage has of the session's files. */
+static bool
+read_stored_files(Job *job, int64_t session_id, size_t max, StoredFiles *stored)
+{
+	for (int i = 0; i < RECORDING_FILE_COUNT; i++)
 	{
-		ADD_METRIC(job->metrics->cut, 1);
-		log_warning("a recording is cut at a size limit session=%" PRId64
-					" batches=%zu bytes=%zu messages_left=%" PRIu64,
-					session_id, data->nbatches, data->bytes, counts.cut);
+		StoredObject *object = &stored->objects[stored->count];
+		StoredFile *file = &stored->files[stored->count];
+		StorageAnswer answer = get_object(job, session_id, recording_file_names[i], max, object);
+
+		if (answer == STORAGE_MISSING)
+			continue;
+		stored->count++;
+		if (answer == STORAGE_FAILED)
+			return false;
+		max -= object->len + object->origin_len;
+		*file = (StoredFile){(RecordingFile) i, object->content, object->len, object->origin, object->origin_len};
+		if (!is_stored_file_whole(file))
+		{
+			snprintf(job->error, sizeof(job->error),
+					 "what came late cannot be added to %" PRId64 "/%s, as its batches are gone and it is not what was "
+					 "stored",
+					 session_id, recording_file_names[i]);
+			job->permanent = true;
+			return false;
+		}
 	}
 	return true;
+}
+
+static bool
+merge_batches(Job *job, int64_t session_id, const SessionData *data)
+{
+	size_t limit = (size_t) job->settings->session_size_limit;
+	StoredFiles stored = {.count = 0};
+	bool ok = read_stored_files(job, session_id, limit > data->bytes ? limit - data->bytes : 1, &stored) &&
+			  store_batches(job, session_id, data, &stored, false);
+
+	free_stored_files(&stored);
+	return ok;
+}
+
+/* ---- a session ---- */
+
+/* What the database knows to be stored of a session. */
+typedef struct StoredState
+{
+	bool stored;
+	bool batches_gone;
+	bool second_part;
+} StoredState;
+
+/* Asked after the batches are read: what was dropped while they were is known then.  began: the first is among them. */
+static bool
+read_stored_state(Job *job, int64_t session_id, bool began, StoredState *state)
+{
+	char id[32];
+	const char *params[] = {id};
+	PGresult *result;
+
+	snprintf(id, sizeof(id), "%" PRId64, session_id);
+	result = pq_query(job->conn,
+					  "SELECT batches_gone, array_to_string(coalesce(files, '{dom.mobs,devtools.mob}'), ','),"
+					  " coalesce('dom.mobe' = ANY (files), false)"
+					  " FROM openreplay.stored_recordings WHERE session_id = $1::bigint",
+					  1, params, &job->wait, job->error, sizeof(job->error));
+	if (result == NULL)
+		return false;
+	*state = (StoredState){.stored = PQntuples(result) > 0};
+	if (state->stored)
+	{
+		state->batches_gone = !began || PQgetvalue(result, 0, 0)[0] == 't';
+		state->second_part = PQgetvalue(result, 0, 2)[0] == 't';
+		if (state->batches_gone)
+			put_text(&job->files, PQgetvalue(result, 0, 1));
+	}
+	PQclear(result);
+	return true;
+}
+
+static bool
+store_session(Job *job, int64_t session_id, const SessionData *data)
+{
+	static const StoredFiles nothing;
+	StoredState state;
+
+	if (!read_stored_state(job, session_id, data->began, &state))
+		return false;
+	if (!state.batches_gone && !data->began && (data->nbatches > 0 || data->nimages > 0))
+	{
+		snprintf(job->error, sizeof(job->error),
+				 "the first batches of session %" PRId64 " are gone from the database, and were not stored",
+				 session_id);
+		job->permanent = true;
+		return false;
+	}
+	return (data->nbatches == 0 ||
+			(state.batches_gone ? merge_batches(job, session_id, data)
+								: store_batches(job, session_id, data, &nothing, state.second_part))) &&
+		   (data->nimages == 0 || store_images(job, session_id, data, state.batches_gone));
 }
 
 bool
@@ -154,21 +322,8 @@ store_recording(Job *job)
 		return false;
 	}
 	ok = read_session(job->conn, session_id, (size_t) job->settings->session_size_limit, &job->wait, &data, job->error,
-					  sizeof(job->error));
-	if (ok && !data.began && (data.nbatches > 0 || data.nimages > 0))
-	{
-		/* what is stored has more than what is here */
-		snprintf(job->error, sizeof(job->error),
-				 "the first batches of session %" PRId64
-				 " are gone from the database: what is stored of it stays as it is",
-				 (int64_t) session_id);
-		job->permanent = true;
-		ok = false;
-	}
-	if (ok && data.nbatches > 0)
-		ok = store_batches(job, session_id, &data);
-	if (ok && data.nimages > 0)
-		ok = store_images(job, session_id, &data);
+					  sizeof(job->error)) &&
+		 store_session(job, session_id, &data);
 	if (ok && data.nbatches > 0)
 		ADD_METRIC(job->metrics->recordings, 1);
 	free_session(&data);

@@ -35,7 +35,7 @@ remove_recordings(Job *job)
 }
 
 void
-remove_if_deleted(Job *job)
+disown_recording(Job *job)
 {
 	char session_id[32];
 	const char *params[] = {session_id};
@@ -44,8 +44,11 @@ remove_if_deleted(Job *job)
 	job->error[0] = '\0';
 	snprintf(session_id, sizeof(session_id), "%" JSON_INTEGER_FORMAT,
 			 json_integer_value(json_object_get(job->payload, "session_id")));
-	result = pq_query(job->conn, "SELECT openreplay.session_project($1::bigint) IS NULL", 1, params, &job->wait,
-					  job->error, sizeof(job->error));
+	result =
+		pq_query(job->conn,
+				 "SELECT openreplay.session_project(id) IS NULL, CASE WHEN openreplay.session_project(id) IS NOT NULL"
+				 " THEN openreplay.queue_recordings(ARRAY[id]) END FROM CAST($1 AS bigint) AS id",
+				 1, params, &job->wait, job->error, sizeof(job->error));
 	if (result != NULL && PQgetvalue(result, 0, 0)[0] == 't' &&
 		storage_remove_folder(job->storage, session_id, job->error, sizeof(job->error)))
 		job->error[0] = '\0';

@@ -215,10 +215,11 @@ set_options(const S3 *s3, CURL *curl, const Request *request, Answer *answer, ch
 }
 
 static void
-open_answer(Answer *answer)
+open_answer(Answer *answer, const Request *request)
 {
 	*answer = (Answer){0};
-	init_buffer(&answer->body, ANSWER_MAX);
+	/* a refusal is text in any case */
+	init_buffer(&answer->body, request->answer_max > ANSWER_MAX ? request->answer_max + 1 : ANSWER_MAX);
 }
 
 void
@@ -333,6 +334,13 @@ request_once(S3 *s3, const Request *request, Answer *answer, bool *again, char *
 		result = curl_easy_perform(curl);
 	}
 	curl_slist_free_all(headers);
+	if (answer->body.failed)
+	{
+		*again = false;
+		snprintf(error, error_size, "the answer to %s %s does not fit: it has more than %zu bytes, or memory is out",
+				 request->method, request->key, answer->body.max);
+		return false;
+	}
 	if (result != CURLE_OK)
 	{
 		snprintf(error, error_size, "no answer of the storage to %s %s: %s", request->method, request->key,
@@ -341,7 +349,8 @@ request_once(S3 *s3, const Request *request, Answer *answer, bool *again, char *
 	}
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
 	/* an upload in parts may fail after 200 was said */
-	if (answer->status / 100 == 2 && (answer->body.data == NULL || strstr(answer->body.data, "<Error>") == NULL))
+	if (answer->status / 100 == 2 &&
+		(request->answer_max > 0 || answer->body.data == NULL || strstr(answer->body.data, "<Error>") == NULL))
 		return true;
 	describe_refusal(request, answer, error, error_size);
 	*again = may_pass(answer);
@@ -369,7 +378,7 @@ make_request(S3 *s3, const Request *request, Answer *answer, char *error, size_t
 		int64_t pause_ms;
 		bool again;
 
-		open_answer(answer);
+		open_answer(answer, request);
 		if (request_once(s3, request, answer, &again, error, error_size))
 			return true;
 		if (!again || attempt == TRIES)

@@ -31,6 +31,7 @@ typedef struct Request
 	const char *tags; /* of the object that this puts, as the header has them; NULL or "": none */
 	const void *body;
 	size_t len;
+	size_t answer_max; /* of an object that this gets; 0: the answer is text, of ANSWER_MAX at most */
 } Request;
 
 typedef struct Answer

@@ -80,14 +80,33 @@ keep_batch(Reading *reading, uint8_t *body, size_t len, WirePlatform platform)
 	return true;
 }
 
+/* Numbers come as PostgreSQL sends them, most significant byte first. */
+static int64_t
+read_number(const PGresult *row, int column)
+{
+	const uint8_t *bytes = (const uint8_t *) PQgetvalue(row, 0, column);
+	uint64_t number = 0;
+
+	for (int i = 0; i < PQgetlength(row, 0, column); i++)
+		number = number << 8 | bytes[i];
+	return (int64_t) number;
+}
+
 static bool
-keep_images(Reading *reading, uint8_t *body, size_t len, bool screenshots)
+keep_images(Reading *reading, const PGresult *row, uint8_t *body, size_t len, bool screenshots)
 {
 	SessionData *data = reading->data;
 
 	if (!make_room((void **) &data->images, data->nimages, &reading->images_size, sizeof(ImageEntry)))
 		return false;
-	data->images[data->nimages++] = (ImageEntry){body, len, screenshots};
+	data->images[data->nimages++] = (ImageEntry){
+		.body = body,
+		.len = len,
+		.screenshots = screenshots,
+		.received_at = read_number(row, 2),
+		.server_id = (int32_t) read_number(row, 3),
+		.seq = read_number(row, 4),
+	};
 	return true;
 }
 
@@ -115,7 +134,7 @@ take_entry(void *argument, const PGresult *row)
 	}
 	reading->data->bytes += len;
 	if (kind == 'w' || kind == 'm' ? keep_batch(reading, body, len, kind == 'm' ? WIRE_MOBILE : WIRE_WEB)
-								   : keep_images(reading, body, len, kind == 'i'))
+								   : keep_images(reading, row, body, len, kind == 'i'))
 		return true;
 	free(body);
 	reading->out_of_memory = true;
@@ -136,7 +155,8 @@ read_session(PGconn *conn, int64_t session_id, size_t limit, const PqWait *wait,
 	/* nothing is received before its session exists; a day allows for clocks that disagree */
 	snprintf(since, sizeof(since), "%" PRId64, (session_id_ms((uint64_t) session_id) - DAY_MS) / 1000);
 	if (pq_each_row(conn,
-					"SELECT kind, body FROM openreplay.batches WHERE session_id = $1::bigint"
+					"SELECT kind, body, (extract(epoch FROM received_at) * 1000000)::bigint, server_id::integer,"
+					" seq::bigint FROM openreplay.batches WHERE session_id = $1::bigint"
 					" AND received_at >= to_timestamp($2::bigint) AND kind IN ('s', 'w', 'm', 'c', 'i')"
 					" ORDER BY received_at, server_id, seq",
 					2, params, wait, take_entry, &reading, error, error_size))

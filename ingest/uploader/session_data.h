@@ -13,6 +13,10 @@ typedef struct ImageEntry
 	uint8_t *body;
 	size_t len;
 	bool screenshots; /* of a phone's screen; else of a canvas */
+	/* when it came: entries are ordered by these three */
+	int64_t received_at; /* us */
+	int32_t server_id;
+	int64_t seq;
 } ImageEntry;
 
 typedef struct SessionData

@@ -47,6 +47,20 @@ storage_put(Storage *storage, const StorageObject *object, char *error, size_t e
 	return storage->driver->put(storage->state, object, error, error_size);
 }
 
+StorageAnswer
+storage_get(Storage *storage, const char *key, size_t max, void **data, size_t *len, char *error, size_t error_size)
+{
+	*data = NULL;
+	*len = 0;
+	return storage->driver->get(storage->state, key, max, data, len, error, error_size);
+}
+
+bool
+storage_remove(Storage *storage, const char *key, char *error, size_t error_size)
+{
+	return storage->driver->remove(storage->state, key, error, error_size);
+}
+
 bool
 storage_remove_folder(Storage *storage, const char *folder, char *error, size_t error_size)
 {

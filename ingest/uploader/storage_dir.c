@@ -224,6 +224,81 @@ put_file(void *state, const StorageObject *object, char *error, size_t error_siz
 	return sync_directory(path, error, error_size);
 }
 
+/* As much of an open file as it had when it was opened. */
+static bool
+read_whole(int fd, uint8_t *data, size_t len)
+{
+	size_t at = 0;
+
+	while (at < len)
+	{
+		ssize_t got = read(fd, data + at, len - at);
+
+		if (got > 0)
+			at += (size_t) got;
+		else if (got == 0 || errno != EINTR)
+		{
+			if (got == 0)
+				errno = EIO; /* nobody shortens a file here */
+			return false;
+		}
+	}
+	return true;
+}
+
+static StorageAnswer
+get_file(void *state, const char *key, size_t max, void **data, size_t *len, char *error, size_t error_size)
+{
+	const Directory *storage = state;
+	char path[PATH_SIZE];
+	struct stat status;
+	bool ok = false;
+	int fd;
+
+	if (!make_path(path, error, error_size, "%s/%s/%s", storage->dir, storage->bucket, key))
+		return STORAGE_FAILED;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+	{
+		bool missing = errno == ENOENT;
+
+		fail(error, error_size, "open", path);
+		return missing ? STORAGE_MISSING : STORAGE_FAILED;
+	}
+	if (fstat(fd, &status) != 0)
+		fail(error, error_size, "read", path);
+	else if ((uint64_t) status.st_size > max)
+		snprintf(error, error_size, "%s has more than %zu bytes", path, max);
+	else if ((*data = malloc((size_t) status.st_size + 1)) == NULL)
+		snprintf(error, error_size, "out of memory for %s", path);
+	else if (!read_whole(fd, *data, (size_t) status.st_size))
+		fail(error, error_size, "read", path);
+	else
+		ok = true;
+	close(fd);
+	*len = ok ? (size_t) status.st_size : 0;
+	if (!ok)
+	{
+		free(*data);
+		*data = NULL;
+	}
+	return ok ? STORAGE_THERE : STORAGE_FAILED;
+}
+
+static bool
+remove_file(void *state, const char *key, char *error, size_t error_size)
+{
+	const Directory *storage = state;
+	char path[PATH_SIZE];
+
+	if (!make_path(path, error, error_size, "%s/%s/%s", storage->dir, storage->bucket, key))
+		return false;
+	if (unlink(path) != 0)
+		return errno == ENOENT || fail(error, error_size, "remove", path);
+	*strrchr(path, '/') = '\0';
+	return sync_directory(path, error, error_size);
+}
+
 static bool
 remove_files(void *state, const char *folder, char *error, size_t error_size)
 {
@@ -256,5 +331,7 @@ const StorageDriver directory_driver = {
 	.open = open_directory,
 	.close = close_directory,
 	.put = put_file,
+	.get = get_file,
+	.remove = remove_file,
 	.remove_folder = remove_files,
 };

@@ -13,6 +13,9 @@ typedef struct StorageDriver
 	void *(*open)(const Settings *settings, char *error, size_t error_size);
 	void (*close)(void *state);
 	bool (*put)(void *state, const StorageObject *object, char *error, size_t error_size);
+	StorageAnswer (*get)(void *state, const char *key, size_t max, void **data, size_t *len, char *error,
+						 size_t error_size);
+	bool (*remove)(void *state, const char *key, char *error, size_t error_size);
 	bool (*remove_folder)(void *state, const char *folder, char *error, size_t error_size);
 } StorageDriver;
 

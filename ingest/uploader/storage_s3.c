@@ -151,6 +151,34 @@ remove_object(S3 *s3, const char *key, char *error, size_t error_size)
 	return ok;
 }
 
+static bool
+remove_s3_object(void *state, const char *key, char *error, size_t error_size)
+{
+	return remove_object(state, key, error, error_size);
+}
+
+static StorageAnswer
+get_s3(void *state, const char *key, size_t max, void **data, size_t *len, char *error, size_t error_size)
+{
+	Request request = {.method = "GET", .key = key, .query = "", .answer_max = max};
+	Answer answer;
+	StorageAnswer result = STORAGE_FAILED;
+
+	if (make_request(state, &request, &answer, error, error_size) && answer.body.len <= max)
+	{
+		*data = answer.body.data != NULL ? answer.body.data : calloc(1, 1);
+		*len = answer.body.len;
+		answer.body.data = NULL;
+		result = STORAGE_THERE;
+	}
+	else if (answer.status / 100 == 2)
+		snprintf(error, error_size, "%s has more than %zu bytes", key, max);
+	else if (answer.status == 404 && strcmp(answer.code, "NoSuchKey") == 0)
+		result = STORAGE_MISSING; /* and not the bucket */
+	close_answer(&answer);
+	return result;
+}
+
 /* A key as it stands in a list: with what XML cannot have written otherwise. */
 static void
 unescape_xml(char *text)
@@ -246,5 +274,7 @@ const StorageDriver s3_driver = {
 	.open = open_driver,
 	.close = close_driver,
 	.put = put_s3,
+	.get = get_s3,
+	.remove = remove_s3_object,
 	.remove_folder = remove_s3,
 };

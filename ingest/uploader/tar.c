@@ -1,12 +1,10 @@
 /*
- * tar.c - the header of an archive's entry
+ * tar.c - entries of an archive
  */
 #include "uploader/tar.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define NAME_SIZE 100
 
 const uint8_t tar_zeros[TAR_END_SIZE];
 
@@ -18,7 +16,7 @@ make_tar_header(uint8_t header[TAR_BLOCK_SIZE], const char *name, size_t size, i
 	char number[24];
 
 	memset(header, 0, TAR_BLOCK_SIZE);
-	memcpy(header, name, name_len < NAME_SIZE ? name_len : NAME_SIZE - 1);
+	memcpy(header, name, name_len < TAR_NAME_SIZE ? name_len : TAR_NAME_SIZE - 1);
 	memcpy(header + 100, "0000644", 7);
 	memcpy(header + 108, "0000000", 7);
 	memcpy(header + 116, "0000000", 7);
@@ -35,4 +33,37 @@ make_tar_header(uint8_t header[TAR_BLOCK_SIZE], const char *name, size_t size, i
 		sum += header[i];
 	snprintf(number, sizeof(number), "%06o", sum);
 	memcpy(header + 148, number, 7);
+}
+
+/* An octal number of a header; false for anything else. */
+static bool
+read_octal(const uint8_t *digits, int count, uint64_t *number)
+{
+	*number = 0;
+	for (int i = 0; i < count; i++)
+	{
+		if (digits[i] < '0' || digits[i] > '7')
+			return false;
+		*number = *number << 3 | (uint64_t) (digits[i] - '0');
+	}
+	return true;
+}
+
+bool
+next_tar_entry(TarReader *reader, TarEntry *entry)
+{
+	const uint8_t *header = reader->data + reader->pos;
+	size_t left = reader->len - reader->pos;
+	uint64_t size;
+
+	if (left < TAR_BLOCK_SIZE || header[0] == 0 || header[156] != '0' || memcmp(header + 257, "ustar", 6) != 0 ||
+		!read_octal(header + 124, 11, &size) || size > left - TAR_BLOCK_SIZE ||
+		tar_padding((size_t) size) > left - TAR_BLOCK_SIZE - size)
+		return false;
+	memcpy(entry->name, header, TAR_NAME_SIZE);
+	entry->name[TAR_NAME_SIZE] = '\0';
+	entry->content = header + TAR_BLOCK_SIZE;
+	entry->size = (size_t) size;
+	reader->pos += (size_t) tar_entry_size((size_t) size);
+	return true;
 }

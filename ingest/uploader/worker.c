@@ -20,6 +20,7 @@
 #define IDLE_MS 5000 /* between two looks when nothing is announced: retries come due by time */
 #define RECONNECT_MS 1000
 #define ERROR_SIZE 512
+#define FILES_MAX (16 << 20) /* bytes of the names of a recording's objects */
 
 typedef struct JobKind
 {
@@ -32,7 +33,7 @@ typedef struct JobKind
 /* In the order in which they are taken. */
 static const JobKind kinds[] = {
 	{"remove", JOB_REMOVAL, remove_recordings, NULL},
-	{"recording", JOB_RECORDING, store_recording, remove_if_deleted},
+	{"recording", JOB_RECORDING, store_recording, disown_recording},
 	{"asset", JOB_ASSET, store_asset, NULL},
 };
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
@@ -95,10 +96,13 @@ connect_worker(Worker *worker, Job *job)
 static bool
 tell(Worker *worker, Job *job, const JobKind *kind, const char *id, bool done)
 {
-	const char *params[] = {id, worker->name, job->error, job->permanent ? "true" : "false"};
+	const char *files = job->files.data != NULL ? job->files.data : "";
+	const char *done_params[] = {id, worker->name, files};
+	const char *failed_params[] = {id, worker->name, job->error, job->permanent ? "true" : "false"};
 	PGresult *result =
-		done ? ask(worker, job, "SELECT openreplay.finish_outbox($1::bigint, $2)", 2, params)
-			 : ask(worker, job, "SELECT openreplay.fail_outbox($1::bigint, $2, $3, $4::boolean)", 4, params);
+		done ? ask(worker, job, "SELECT openreplay.finish_outbox($1::bigint, $2, string_to_array($3, ','))", 3,
+				   done_params)
+			 : ask(worker, job, "SELECT openreplay.fail_outbox($1::bigint, $2, $3, $4::boolean)", 4, failed_params);
 	bool told = result != NULL;
 
 	if (told && PQgetvalue(result, 0, 0)[0] != 't')
@@ -139,9 +143,15 @@ do_claimed(Worker *worker, Job *job, const PGresult *claimed)
 	job->attempt = atoi(PQgetvalue(claimed, 0, 3));
 	job->permanent = false;
 	job->error[0] = '\0';
+	init_buffer(&job->files, FILES_MAX);
 	atomic_store(&worker->began_ms, monotonic_ms());
 	done = kind->run(job);
 	atomic_store(&worker->began_ms, 0);
+	if (done && job->files.failed)
+	{
+		snprintf(job->error, sizeof(job->error), "too many objects for a recording");
+		done = false;
+	}
 	if (done)
 	{
 		count_job(job->metrics, kind->number, monotonic_us() - began_us);
@@ -159,6 +169,7 @@ do_claimed(Worker *worker, Job *job, const PGresult *claimed)
 			 tell(worker, job, kind, id, done);
 	json_decref(payload);
 	job->payload = NULL;
+	free_buffer(&job->files);
 	return usable;
 }
 

@@ -66,6 +66,22 @@ require_session(int64 session_id)
 				errhint("openreplay.sessions lists them, live and ended."));
 }
 
+/* Part of a recording would look like the whole of it. */
+static void
+require_all_batches(int64 session_id)
+{
+	Oid types[] = {INT8OID};
+	Datum arguments[] = {Int64GetDatum(session_id)};
+
+	SPI_execute_with_args("SELECT FROM openreplay.stored_recordings WHERE session_id = $1 AND batches_gone", 1, types,
+						  arguments, NULL, true, 1);
+	if (SPI_processed > 0)
+		ereport(ERROR, errcode(ERRCODE_NO_DATA_FOUND),
+				errmsg("batches of session " INT64_FORMAT " are no longer in the database", session_id),
+				errdetail("Its recording is in storage, also what came late."),
+				errhint("openreplay.recording_urls() tells where, openreplay.messages() shows what is still here."));
+}
+
 /* All batches of a session, inflated, in the current memory context. */
 static RecordingBatch *
 read_batches(int64 session_id, size_t *count)
@@ -147,6 +163,7 @@ openreplay_recording(PG_FUNCTION_ARGS)
 	choose_files(text_to_cstring(PG_GETARG_TEXT_PP(1)), sink.wanted);
 	SPI_connect();
 	require_session(session_id);
+	require_all_batches(session_id);
 	batches = read_batches(session_id, &count);
 	if (count > 0)
 	{

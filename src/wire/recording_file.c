@@ -5,7 +5,8 @@
  * where they were, except that a Timestamp waits until something follows it; where tabs or streams interleave, the
  * missing ones are put in.  So a part of the messages always means what the whole would.
  *
- * What comes twice has one place in the order, and is known by it: as a message of the same batch, or by being the same.
+ * What comes twice has one place in the order, and is known by it: as a message of the same batch, or by being the
+ * same.
  */
 #include <string.h>
 
@@ -292,8 +293,8 @@ forms_equal(const RecordedForm *a, const RecordedForm *b)
 }
 
 /*
- * Whether two messages are one.  Of what is stored only the form is known in which it was written, and so another has to
- * be brought into that; two that were sent are compared as they were sent.
+ * Whether two messages are one.  Of what is stored only the form is known in which it was written, and so another has
+ * to be brought into that; two that were sent are compared as they were sent.
  */
 static bool
 tells_the_same(const Writing *writing, const Told *last, const Run *run)

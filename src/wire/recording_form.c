@@ -130,8 +130,8 @@ fill_dictionary(Dictionary *dictionary, const RecordingOrder *order, const Store
 		open_stored_file(&walk, &stored[i]);
 		while (next_stored_item(&walk, &item))
 		{
-			message = (WireMessage){
-				.wire_type = (uint8_t) item.type, .body = item.fields, .body_len = (uint32_t) item.len};
+			message =
+				(WireMessage){.wire_type = (uint8_t) item.type, .body = item.fields, .body_len = (uint32_t) item.len};
 			add_definition(dictionary, &message, order->readings[i].batches[item.batch].placed->origin.tab);
 		}
 	}

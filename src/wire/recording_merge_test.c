@@ -52,7 +52,8 @@ take_origin(void *sink, RecordingFile file, const void *data, size_t len)
 }
 
 static uint8_t scratch[1 << 24];
-static AssetRules rules = {.origin = {"https://c.test", 14}, .day = 9, .scratch = scratch, .scratch_size = sizeof(scratch)};
+static AssetRules rules = {
+	.origin = {"https://c.test", 14}, .day = 9, .scratch = scratch, .scratch_size = sizeof(scratch)};
 
 static const RecordingOptions usual = {
 	.player = RECORDING_PLAYER_1_27,
@@ -74,8 +75,9 @@ stored_files(const Files *files, StoredFile *stored)
 
 	for (int i = 0; i < RECORDING_FILE_COUNT; i++)
 		if (files->origins[i].len > 0)
-			stored[count++] = (StoredFile){(RecordingFile) i, files->files[i].data != NULL ? files->files[i].data : scratch,
-										   files->files[i].len, files->origins[i].data, files->origins[i].len};
+			stored[count++] =
+				(StoredFile){(RecordingFile) i, files->files[i].data != NULL ? files->files[i].data : scratch,
+							 files->files[i].len, files->origins[i].data, files->origins[i].len};
 	return count;
 }
 
@@ -238,7 +240,8 @@ check_origin_size(const RecordingBatch *batches, size_t count)
 		size_t bound = ZSTD_compressBound(bytes->len);
 		void *out = malloc(bound);
 
-		size[i / RECORDING_FILE_COUNT] += ZSTD_compress(out, bound, bytes->data != NULL ? bytes->data : scratch, bytes->len, 3);
+		size[i / RECORDING_FILE_COUNT] +=
+			ZSTD_compress(out, bound, bytes->data != NULL ? bytes->data : scratch, bytes->len, 3);
 		free(out);
 	}
 	CHECK(size[1] <= size[0] / 4 + 200);

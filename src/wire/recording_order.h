@@ -28,11 +28,11 @@ typedef struct PlacedBatch
 	const RecordingBatch *batch; /* NULL: only known from a stored file */
 	OriginBatch origin;
 	RecordingStream stream;
-	uint32_t place;			   /* batches with the same are several tellings of the same messages */
-	struct PlacedBatch *first; /* of those that are the same batch: it stands for them all */
-	bool cut;				   /* into runs, of first */
-	uint32_t stored;		   /* the stored file that names it, from 1 */
-	uint32_t number;		   /* in that */
+	uint32_t place;						  /* batches with the same are several tellings of the same messages */
+	struct PlacedBatch *first;			  /* of those that are the same batch: it stands for them all */
+	bool cut;							  /* into runs, of first */
+	uint32_t stored;					  /* the stored file that names it, from 1 */
+	uint32_t number;					  /* in that */
 	ToldBatch told[RECORDING_FILE_COUNT]; /* of first */
 } PlacedBatch;
 
@@ -88,15 +88,15 @@ extern void measure_batch(const RecordingBatch *batch, RecordingSize *size);
 extern void measure_stored_file(const StoredFile *stored, RecordingSize *size);
 
 /*
- * placed, runs and heap are arrays as long as the batches, stored ones included, and as the sum of all runs; readings and
- * stored_batches as there are stored files and batches in them.
+ * placed, runs and heap are arrays as long as the batches, stored ones included, and as the sum of all runs; readings
+ * and stored_batches as there are stored files and batches in them.
  */
 extern void open_order(RecordingOrder *order, const RecordingBatch *batches, size_t count, const StoredFile *stored,
 					   size_t nstored);
 
 /*
- * The next message that belongs into some file, with its time; NULL at the end.  Valid until the next call.  One that is
- * told several times is returned as often, in a row.
+ * The next message that belongs into some file, with its time; NULL at the end.  Valid until the next call.  One that
+ * is told several times is returned as often, in a row.
  */
 extern const Run *next_in_order(RecordingOrder *order);
 

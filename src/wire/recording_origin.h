@@ -2,8 +2,8 @@
  * recording_origin.h - where each message of a stored file came from; private to src/wire
  *
  * A file has neither indexes nor batches, so it alone cannot say where among its messages those belong that come later.
- * Its origin, which is stored beside it, can: the identity of each batch, and for each message, in the order of the file,
- * its batch and its index.  Together they are one more run of messages to be merged.
+ * Its origin, which is stored beside it, can: the identity of each batch, and for each message, in the order of the
+ *file, its batch and its index.  Together they are one more run of messages to be merged.
  *
  *	origin: version, FILE_SPLIT_TIME, the tab in which the file begins, items
  *	item:	head, [a batch: tab, page, first index, version, hash], step of the index, [step of time], [type, fields]
@@ -85,7 +85,8 @@ extern bool next_stored_item(StoredWalk *walk, StoredItem *item);
 
 /* ---- writing ---- */
 
-/* Bytes of an item but for the tab of a new batch, which comes behind the first head_len, and fields, which come last. */
+/* Bytes of an item but for the tab of a new batch, which comes behind the first head_len, and fields, which come last.
+ */
 typedef struct ItemBytes
 {
 	uint8_t bytes[80];
