@@ -117,6 +117,17 @@ SELECT openreplay.end_sessions('2024-11-24 21:04:50+00') AS ended;
 SELECT * FROM pg_temp.state(:sid);
 SELECT label, message_id >> 48 AS tab FROM events.clicks WHERE session_id = :sid ORDER BY timestamp;
 
+-- What another version wrote is not guessed at: the session stays as it is, and the others end.
+SELECT pg_temp.session_in_quiet_lane('2024-11-24 22:00:00+00') AS sid \gset
+SELECT pg_temp.start(:sid, :project_id, '2024-11-24 22:00:00+00') IS NOT NULL AS started;
+SELECT openreplay.process_batches();
+UPDATE openreplay.live_sessions SET state = '\x00000001' WHERE session_id = :sid;
+SET client_min_messages = error;
+SELECT openreplay.end_sessions('2024-11-24 23:00:00+00') >= 0 AS comes_back;
+SET client_min_messages = warning;
+SELECT is_live FROM pg_temp.state(:sid);
+DELETE FROM public.sessions WHERE session_id = :sid;
+
 -- Client clocks that are wrong: behind the start the duration is 999, a day ahead they move nothing. No message at all: 0.
 SELECT openreplay.session_id_at('2024-11-24 19:00:00+00') AS sid \gset
 SELECT pg_temp.start(:sid + n, :project_id, '2024-11-24 19:00:00+00') IS NOT NULL AS started FROM generate_series(0, 2) n;

@@ -326,7 +326,7 @@ extern void read_lane_clocks(Pipeline *pipeline, LaneClocks *clocks);
 
 /*
  * Ends what was silent for the timeout by these clocks, in a pass of its own, and adds how many sessions that were to
- * *ended.  Returns how many seemed to be silent: 0 when none is left.
+ * *ended.  Returns how many it ended or found to be not silent after all: 0 when none is left.
  */
 extern int64 end_idle_sessions(Pipeline *pipeline, const LaneClocks *clocks, int64 *ended);
 

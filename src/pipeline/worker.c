@@ -159,7 +159,7 @@ static void
 tick(Pipeline *pipeline)
 {
 	LaneClocks clocks;
-	int64 looked_at;
+	int64 done;
 	int64 ended = 0;
 
 	begin_transaction("reading clocks");
@@ -173,11 +173,11 @@ tick(Pipeline *pipeline)
 	do
 	{
 		begin_transaction("ending sessions");
-		looked_at = end_idle_sessions(pipeline, &clocks, &ended);
+		done = end_idle_sessions(pipeline, &clocks, &ended);
 		commit_transaction();
 		if (memory_is_short(pipeline))
 			make_room(pipeline);
-	} while (looked_at > 0 && !ShutdownRequestPending);
+	} while (done > 0 && !ShutdownRequestPending);
 
 	make_room(pipeline);
 }

@@ -195,13 +195,17 @@ end_sessions(Pass *pass, const int64 *ids, int count, const LaneClocks *clocks)
 	int64 *ended = palloc(Max(count, 1) * sizeof(int64));
 	Datum *remains = palloc(Max(count, 1) * sizeof(Datum));
 	int nended = 0;
+	int nloaded = 0;
 
 	for (int i = 0; i < count; i++)
 	{
 		LiveSession *session = find_live_session(pass->pipeline->sessions, ids[i]);
 
-		if (session == NULL || is_still_heard_of(pass, session, clocks))
-			continue; /* NULL: deleted meanwhile */
+		if (session == NULL)
+			continue; /* deleted meanwhile, or written by another version */
+		nloaded++;
+		if (is_still_heard_of(pass, session, clocks))
+			continue;
 		touch_session(pass, session);
 		flush_pages(pass, session);
 		flush_detectors(pass, session);
@@ -215,7 +219,7 @@ end_sessions(Pass *pass, const int64 *ids, int count, const LaneClocks *clocks)
 	if (nended > 0)
 		close_sessions(ended, durations, remains, nended);
 	CRASH_POINT("ended");
-	pass->entries_done = count;
+	pass->entries_done = nloaded;
 	return nended;
 }
 
