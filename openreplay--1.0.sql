@@ -4555,6 +4555,13 @@ LANGUAGE c STABLE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNA
 COMMENT ON FUNCTION openreplay.check_filter(integer, jsonb) IS
 	'Raises invalid_parameter_value, with a hint that lists what is allowed, unless openreplay.search_sessions() takes the filter.';
 
+CREATE FUNCTION openreplay.period(from_time timestamptz, until_time timestamptz) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT jsonb_build_object('startTimestamp', (extract(epoch FROM from_time) * 1000)::bigint, 'endTimestamp', (extract(epoch FROM until_time) * 1000)::bigint)
+$$;
+COMMENT ON FUNCTION openreplay.period(timestamptz, timestamptz) IS
+	'The time range of a filter or a card, both ends included: ''{"filters": [...]}'' || openreplay.period(now() - interval ''1 day'', now()).';
+
 -- ---- what the web frontend reads ----
 
 CREATE FUNCTION openreplay.camel_case(name text) RETURNS text
@@ -7718,7 +7725,7 @@ GRANT EXECUTE ON FUNCTION openreplay.card_points(integer, jsonb), openreplay.car
 
 -- ---- what users save ----
 
-GRANT EXECUTE ON FUNCTION openreplay.segment_owner(uuid, integer), openreplay.segments(integer, integer, jsonb), openreplay.segment_counts(uuid, timestamptz),
+GRANT EXECUTE ON FUNCTION openreplay.period(timestamptz, timestamptz), openreplay.segment_owner(uuid, integer), openreplay.segments(integer, integer, jsonb), openreplay.segment_counts(uuid, timestamptz),
 	openreplay.segment(uuid, integer, boolean), openreplay.segment_list(integer, integer, jsonb, interval), openreplay.actions(integer, integer),
 	openreplay.check_card(integer, jsonb), openreplay.stored_filter(jsonb), openreplay.json_time(timestamp, integer), openreplay.card_options(jsonb),
 	openreplay.card_size(jsonb), openreplay.check_card_form(jsonb), openreplay.series_of_card(integer, boolean),

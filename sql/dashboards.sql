@@ -83,6 +83,14 @@ SELECT openreplay.save_dashboard(:project_id, :ann, '{"name": "Ann''s", "isPubli
 SELECT pg_temp.try(s) FROM (VALUES (1, format('SELECT openreplay.dashboard(%s, %s)', :anns, :ben)), (2, format('SELECT openreplay.add_cards(%s, %s, ''{%s}'')', :anns, :ben, :users)), (3, format('SELECT openreplay.save_dashboard(%s, %s, ''{"name": "mine"}'', %s)', :project_id, :ben, :anns)),
 	(4, format('SELECT openreplay.pin_dashboard(%s, %s)', :anns, :ben)), (5, format('SELECT openreplay.delete_dashboard(%s, %s)', :anns, :ben)), (6, format('SELECT openreplay.dashboard_charts(%s)', :anns)), (7, format('SELECT openreplay.delete_dashboard(%s, %s, 2)', :anns, :ann))) AS v (n, s) ORDER BY n;
 
+-- Templates to begin with: each is a card that can be saved, and on a dashboard gives a chart.
+SELECT template, name, card ->> 'metricType' AS type, card ->> 'metricOf' AS of FROM openreplay.card_templates();
+SELECT openreplay.save_dashboard(:project_id, :ben, '{"name": "First steps"}') AS first_steps \gset
+SELECT template FROM openreplay.add_templates(:first_steps, :ben, '{failed_requests,trend,funnel}');
+SELECT pg_temp.widgets(:first_steps, :ben);
+SELECT name, chart, error FROM openreplay.dashboard_charts(:first_steps, :'range'::jsonb || '{"limit": 10, "page": 1}', :ben);
+SELECT pg_temp.try(format('SELECT openreplay.add_templates(%s, %s, ''{funnel,"x; DROP"}'')', :first_steps, :ben)), pg_temp.try(format('SELECT openreplay.add_templates(%s, %s)', :first_steps, :ann));
+
 -- A reader reads all of that, and changes none of it.
 SET LOCAL ROLE openreplay_reader;
 SET LOCAL transaction_read_only = on;

@@ -71,6 +71,13 @@ SELECT c #>> '{stages,1,sessionsCount}' AS bought, c ->> 'totalDropDueToIssues' 
 SELECT i - 'seriesId' AS issues, (i -> 'seriesId')::integer = (SELECT series_id FROM public.metric_series WHERE metric_id = :buying) AS its_own FROM openreplay.saved_card_issues(:buying, :'range') i;
 SELECT s ->> 'seriesName' AS series, s #>> '{issue,title}' AS issue, s #>> '{sessions,total}' AS total, jsonb_array_length(s #> '{sessions,sessions}') AS here FROM openreplay.saved_card_issue_sessions(:buying, 'saved-1', :'range'::jsonb || '{"limit": 2}', :ben) s;
 SELECT s -> 'issue' AS issue, s -> 'sessions' AS sessions FROM openreplay.saved_card_issue_sessions(:buying, 'of another', :'range') s;
+-- Its sessions, or those of other series that the page around it has; its errors.
+SELECT s ->> 'seriesName' AS series, (s ->> 'seriesId')::integer IN (SELECT series_id FROM public.metric_series WHERE metric_id = :buying) AS its_own, s -> 'total' AS total, jsonb_array_length(s -> 'sessions') AS here
+FROM jsonb_array_elements(openreplay.saved_card_sessions(:buying, :'range'::jsonb || '{"limit": 1}')) s;
+SELECT s ->> 'seriesName' AS series, s -> 'total' AS total FROM jsonb_array_elements(openreplay.saved_card_sessions(:visits, :'range'::jsonb || '{"series": [{"name": "Foxes", "filter": {"filters": [{"type": "userBrowser", "operator": "is", "value": ["Firefox"]}]}}, {"name": "All"}]}', :ben)) s;
+INSERT INTO public.errors (error_id, project_id, source, name, message, payload) VALUES ('saved-1', :project_id, 'js_exception', 'TypeError', 'x is undefined', '[]');
+INSERT INTO events.errors SELECT session_id, 4, start_ts + 400, 'saved-1' FROM public.sessions WHERE project_id = :project_id AND user_id = 'user1';
+SELECT e - '{seriesId,errors}'::text[] AS errors, e #> '{errors,0,message}' AS message, e #> '{errors,0,sessions}' AS sessions FROM openreplay.saved_card_errors(:buying, :'range') e;
 UPDATE public.metrics SET deleted_at = now() WHERE metric_id = :buying;
 
 -- Who sees what: one's own cards and public ones.
@@ -87,7 +94,8 @@ SELECT c ->> 'total' AS total, jsonb_array_length(c -> 'list') AS here, c #>> '{
 SELECT openreplay.card_list(:project_id, :ben, '{"page": 7}', 2) AS past_the_end, openreplay.card_list(:other_id, :ben) AS elsewhere;
 
 -- Who may what: a card of somebody else that is not public is not there at all.
-SELECT pg_temp.try(s) FROM (VALUES (1, format('SELECT openreplay.saved_card(%s, %s)', :secret, :ben)), (2, format('SELECT openreplay.card(%s)', :secret)), (3, format('SELECT openreplay.delete_card(%s, %s)', :secret, :ben)), (3, format('SELECT openreplay.saved_card_issues(%s, viewer_id => %s)', :secret, :ben)), (3, format('SELECT openreplay.saved_card_sessions(%s, viewer_id => %s)', :secret, :ben)),
+SELECT pg_temp.try(s) FROM (VALUES (1, format('SELECT openreplay.saved_card(%s, %s)', :secret, :ben)), (2, format('SELECT openreplay.card(%s)', :secret)), (3, format('SELECT openreplay.delete_card(%s, %s)', :secret, :ben)), (3, format('SELECT openreplay.saved_card_issues(%s, viewer_id => %s)', :secret, :ben)), (3, format('SELECT openreplay.saved_card_sessions(%s, viewer_id => %s)', :secret, :ben)), (3, format('SELECT openreplay.saved_card_errors(%s, viewer_id => %s)', :secret, :ben)),
+	(3, format('SELECT openreplay.saved_card_issue_sessions(%s, ''saved-1'', viewer_id => %s)', :secret, :ben)),
 	(4, format('SELECT openreplay.save_card(%s, %s, ''{"name": "mine now", "metricType": "timeseries"}'', %s)', :project_id, :ben, :secret)), (5, format('SELECT openreplay.save_card(%s, %s, ''{"name": "x", "metricType": "timeseries"}'', %s)', :other_id, :ann, :secret)),
 	(6, format('SELECT openreplay.saved_card(%s, %s)', :secret, :ann)), (7, format('SELECT openreplay.delete_card(%s, %s)', :sale, :ann)), (8, format('SELECT openreplay.saved_card(%s, %s)', :sale, :ben)), (9, format('SELECT openreplay.delete_card(%s, %s)', :sale, :ann))) AS v (n, s) ORDER BY n;
 -- One of no project can be computed for any.

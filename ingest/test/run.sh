@@ -19,6 +19,8 @@ http_fuzz 300 -     ingest/test/http_fuzz.sh 20
 regress  600 server make installcheck
 restore  600 server ingest/test/restore.sh
 readers  300 server ingest/test/readers_test.sh
+cookbook 300 server ingest/test/cookbook_test.sh
+replica  300 -      ingest/test/replica_test.sh
 http     300 -      ingest/test/http_test.sh
 mobile   300 -      ingest/test/mobile_test.sh
 images   300 -      ingest/test/images_test.sh
