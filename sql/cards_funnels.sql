@@ -79,6 +79,15 @@ SELECT metric, stage, type, filters, reached, drop_pct FROM unnest(ARRAY['sessio
 	'[{"name": "LOCATION", "isEvent": true, "operator": "is", "filters": [{"name": "url_path", "operator": "is", "value": ["/done"]}]}, {"name": "LOCATION", "isEvent": true, "operator": "is", "filters": [{"name": "url_path", "operator": "is", "value": ["/home"]}]}]'));
 SELECT openreplay.try_card(:project_id, pg_temp.card('{"generation": 2}', '[]')), openreplay.try_card(:project_id, pg_temp.card('{}', '[]')), openreplay.try_card(:project_id, pg_temp.card('{"series": []}'));
 
+-- Broken down: each by itself, however often a session is there; what the issues of a session are is known when it ends.
+SELECT breakdown, stage, reached, round(drop_pct::numeric, 2) AS drop_pct FROM openreplay.funnel(:project_id, pg_temp.card('{"breakdowns": ["userBrowser"]}'));
+SELECT breakdown, stage, reached FROM openreplay.funnel(:project_id, pg_temp.card('{"breakdowns": ["userId", "currentPath"]}')) WHERE breakdown IN ('{}', '{user0}', '{user1}', '{user0,/done}', '{user0,/home}', '{user0,(empty)}', '{user1,/done}');
+SELECT breakdown, stage, reached FROM openreplay.funnel(:project_id, pg_temp.card('{"breakdowns": ["userBrowser"], "metricFormat": "userCount"}')) WHERE stage = 1;
+SELECT openreplay.try_card(:project_id, pg_temp.card('{"breakdowns": ["userBrowser"], "name": "Shop"}', '[{"type": "click", "operator": "on", "value": ["Buy"]}]'));
+SELECT openreplay.try_card(:project_id, pg_temp.card('{"breakdowns": ["userBrowser"]}', '[]'));
+-- A part of the sessions: their events, and those without any.
+SELECT f.reached = (SELECT count(*) FROM visit WHERE openreplay.sample_key(session_id) < 40) AS alike, f.reached BETWEEN 1 AND 119 AS some
+FROM unnest(ARRAY['[{"type": "location", "operator": "is", "value": ["/home"]}]', '[{"type": "custom", "operator": "isNot", "value": ["x"]}]']::jsonb[]) AS filters, openreplay.funnel(:project_id, pg_temp.card('{"sampleRate": 40}', filters)) AS f;
 -- The correlation, by hand: sessions, affected, lost, both.
 SELECT c.*, round(s.correlation::numeric, 6) AS r, round(s.confidence::numeric, 6) AS confidence, s.significant, s.lost_conversions, s.conversion_impact, s.drop_due FROM (VALUES
 	(0, 0, 0, 0, 'nobody'), (1, 1, 1, 1, 'one session tells nothing'), (2, 1, 1, 1, 'of two, both in one'), (2, 1, 1, 0, 'of two, each in another'), (2, 2, 1, 1, 'all affected'), (2, 1, 2, 1, 'all lost'),
@@ -96,4 +105,151 @@ SELECT pg_temp.try(format(call, :project_id, card)) FROM (VALUES
 SELECT openreplay.try_card(:project_id, pg_temp.card(jsonb_build_object('name', evil, 'generation', g), jsonb_build_array(jsonb_build_object('type', 'click', 'operator', 'on', 'value', jsonb_build_array(evil, '1')))))
 FROM unnest(ARRAY[1, 2]) AS g, (SELECT E'\'; DROP TABLE public.sessions; -- "$1" %s \\' AS evil) AS e;
 SELECT count(*) FROM openreplay.issue_sessions(:project_id, pg_temp.card(), ''' OR true --');
+ROLLBACK;
+
+--
+-- The same once more, written down row by row, for random funnels over random sessions whose events often share a moment.
+--
+BEGIN;
+SELECT openreplay.ensure_session_partitions('2021-05-01 00:00+00', 1) >= 0 AS ready;
+INSERT INTO public.projects (name, active) VALUES ('random funnels', true) RETURNING project_id \gset
+SELECT setseed(0.125) IS NOT NULL AS seeded;
+CREATE FUNCTION pg_temp.one_of(VARIADIC choices text[]) RETURNS text LANGUAGE sql VOLATILE AS $$SELECT choices[1 + floor(cardinality(choices) * random())::integer]$$;
+CREATE TEMP TABLE visit AS
+	SELECT n, 1620000000000 + n * 1000 AS start_ts, (((1620000000000 + n * 1000) - 1550000000000) << 24) | n AS session_id, pg_temp.one_of('ann', 'ben', 'cem', '', NULL) AS user_id, pg_temp.one_of('Chrome', 'Firefox') AS browser,
+		pg_temp.one_of('3000', '5000', NULL)::integer AS duration, n / 3 AS device FROM generate_series(1, 30) AS n;
+INSERT INTO public.sessions (session_id, project_id, tracker_version, start_ts, duration, user_id, user_uuid, user_os, user_browser, user_device, user_device_type, user_country, events_count)
+SELECT session_id, :project_id, '17', start_ts, duration, user_id, md5(device::text)::uuid, 'Linux', browser, '', 'desktop', 'NL', 3 FROM visit;
+-- All that happened, within four seconds a session.
+CREATE TEMP TABLE happened AS
+	SELECT row_number() OVER () AS id, v.session_id, k AS key, v.start_ts + floor(random() * 5)::bigint * 1000 AS ts, pg_temp.one_of('location', 'location', 'click', 'input', 'custom') AS kind,
+		pg_temp.one_of('/a', '/b', '/A', 'a%') AS value, pg_temp.one_of('#x', '#y', '') AS selector FROM visit v, generate_series(1, 7) AS k WHERE random() < 0.8;
+INSERT INTO events.pages (session_id, message_id, "timestamp", host, path) SELECT session_id, key, ts, 'h', value FROM happened WHERE kind = 'location';
+INSERT INTO events.clicks (session_id, message_id, "timestamp", label, selector) SELECT session_id, key, ts, value, selector FROM happened WHERE kind = 'click';
+INSERT INTO events.inputs (session_id, message_id, "timestamp", label) SELECT session_id, key, ts, value FROM happened WHERE kind = 'input';
+INSERT INTO events_common.customs (session_id, seq_index, "timestamp", name, payload) SELECT session_id, key, ts, value, '{}' FROM happened WHERE kind = 'custom';
+INSERT INTO public.issues (issue_id, project_id, type, context_string) VALUES ('random-1', :project_id, 'dead_click', 'x'), ('random-2', :project_id, 'cpu', 'y'), ('random-3', :project_id, 'custom', 'z');
+CREATE TEMP TABLE trouble AS SELECT v.session_id, 100 + k AS key, v.start_ts + floor(random() * 6)::bigint * 1000 AS ts, 'random-' || 1 + floor(random() * 3)::integer AS issue_id FROM visit v, generate_series(1, 3) AS k WHERE random() < 0.4;
+INSERT INTO events_common.issues (session_id, "timestamp", seq_index, issue_id) SELECT session_id, ts, key, issue_id FROM trouble;
+CREATE INDEX ON happened (session_id);
+ANALYZE happened, visit, trouble;
+GRANT SELECT ON visit, happened, trouble TO openreplay_reader;
+
+CREATE FUNCTION pg_temp.item() RETURNS jsonb LANGUAGE sql VOLATILE AS $$
+	SELECT jsonb_build_object('type', type, 'operator', CASE WHEN type = 'click' AND random() < 0.2 THEN pg_temp.one_of('selectorIs', 'selectorIsNot', 'selectorContains') ELSE pg_temp.one_of('is', 'is', 'on', 'isAny', 'isNot', 'notOn', 'contains', 'startsWith', 'notContains') END,
+		'value', CASE WHEN random() < 0.05 THEN '[]' WHEN random() < 0.6 THEN jsonb_build_array(a) ELSE jsonb_build_array(a, b) END)
+	FROM (SELECT pg_temp.one_of('location', 'location', 'click', 'input', 'custom') AS type, pg_temp.one_of('/a', '/b', '/A', '#x', '/', 'a%') AS a, pg_temp.one_of('/b', 'A', '#y', '%') AS b) AS i
+$$;
+-- Whether an event is what an item, made positive, asks for.
+CREATE FUNCTION pg_temp.is_item(e happened, item jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	op text := lower(replace(replace(item ->> 'operator', 'selector', ''), 'Not', ''));
+	what text := CASE WHEN item ->> 'operator' LIKE 'selector%' THEN e.selector ELSE e.value END;
+	wanted text;
+BEGIN
+	IF e.kind <> item ->> 'type' THEN
+		RETURN false;
+	END IF;
+	IF op = 'isany' THEN
+		RETURN true;
+	END IF;
+	FOR wanted IN SELECT * FROM jsonb_array_elements_text(item -> 'value') LOOP
+		IF op IN ('is', 'on', 'noton') AND what = wanted OR op IN ('contains', 'notcontains') AND strpos(lower(what), lower(wanted)) > 0 OR op = 'startswith' AND left(lower(what), length(wanted)) = lower(wanted) THEN
+			RETURN true;
+		END IF;
+	END LOOP;
+	RETURN false;
+END
+$$;
+-- How far the events of some sessions get, each stage at its earliest; possible: all events that the stage may have been.
+CREATE FUNCTION pg_temp.get_far(ids bigint[], items jsonb, until bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE
+	times bigint[] := '{}';
+	possible happened[] := NULL;
+	next happened[];
+	matches happened[];
+	item jsonb;
+	e happened;
+	p happened;
+	follows boolean;
+BEGIN
+	FOR item IN SELECT * FROM jsonb_array_elements(items) LOOP
+		matches := ARRAY(SELECT h FROM happened h WHERE h.session_id = ANY (ids) AND h.ts BETWEEN 1620000000000 AND until AND pg_temp.is_item(h, item) ORDER BY h.ts);
+		next := '{}';
+		IF item ->> 'operator' ~* 'not' THEN
+			IF possible IS NULL THEN
+				EXIT WHEN cardinality(matches) > 0;
+				times := times || 0::bigint;
+				CONTINUE;
+			END IF;
+			FOREACH p IN ARRAY possible LOOP
+				follows := false;
+				FOREACH e IN ARRAY matches LOOP
+					follows := follows OR (e.ts >= p.ts AND e.id <> p.id);
+				END LOOP;
+				IF NOT follows THEN
+					next := next || p;
+				END IF;
+			END LOOP;
+		ELSE
+			FOREACH e IN ARRAY matches LOOP
+				EXIT WHEN cardinality(next) > 0 AND next[1].ts < e.ts;
+				follows := possible IS NULL;
+				FOREACH p IN ARRAY coalesce(possible, '{}') LOOP
+					follows := follows OR (e.ts >= p.ts AND e.id <> p.id);
+				END LOOP;
+				IF follows THEN
+					next := next || e;
+				END IF;
+			END LOOP;
+		END IF;
+		EXIT WHEN cardinality(next) = 0;
+		possible := next;
+		times := times || next[1].ts;
+	END LOOP;
+	RETURN times;
+END
+$$;
+CREATE FUNCTION pg_temp.at_least_0(r float8) RETURNS float8 LANGUAGE sql AS $$SELECT greatest(coalesce(r, 0), 0)$$;
+CREATE TEMP TABLE question AS
+	SELECT n, (SELECT jsonb_agg(item) FROM (SELECT pg_temp.item() AS item FROM generate_series(1, 1 + n % 5)) AS i) AS items, pg_temp.one_of('Chrome', NULL, NULL) AS browser, 1620000000000 + pg_temp.one_of('15000', '33000', '40000')::bigint AS until, 1 + n % 2 AS generation
+	FROM generate_series(1, 300) AS n;
+CREATE FUNCTION pg_temp.random_card(q question, format text) RETURNS jsonb LANGUAGE sql AS $$
+	SELECT jsonb_build_object('metricType', 'funnel', 'metricOf', 'sessionCount', 'metricFormat', format, 'generation', q.generation, 'startTimestamp', 1620000000000, 'endTimestamp', q.until,
+		'series', jsonb_build_array(jsonb_build_object('filter', jsonb_build_object('filters', q.items || CASE WHEN q.browser IS NULL THEN '[]'::jsonb ELSE jsonb_build_array(jsonb_build_object('type', 'userBrowser', 'operator', 'is', 'value', jsonb_build_array(q.browser))) END))))
+$$;
+-- What was asked: stages without values are none; in the second generation the end of the range is out.
+CREATE TEMP TABLE asked AS
+	SELECT q.n, q.generation, q, coalesce((SELECT jsonb_agg(i ORDER BY o) FROM jsonb_array_elements(q.items) WITH ORDINALITY AS x (i, o) WHERE i -> 'value' <> '[]' OR i ->> 'operator' = 'isAny'), '[]') AS stages, q.until - (q.generation - 1) AS until, q.browser FROM question q;
+CREATE TEMP TABLE entered AS
+	SELECT a.n, v.session_id, v.user_id, v.device, v.start_ts, v.duration, pg_temp.get_far(ARRAY[v.session_id], a.stages, a.until) AS times FROM asked a JOIN visit v ON v.start_ts <= a.until AND v.browser = coalesce(a.browser, v.browser);
+CREATE TEMP TABLE user_entered AS
+	SELECT a.n, pg_temp.get_far(array_agg(v.session_id), a.stages, a.until) AS times FROM asked a JOIN visit v ON v.start_ts <= a.until AND v.browser = coalesce(a.browser, v.browser) WHERE v.user_id <> '' GROUP BY a.n, a.stages, a.until, v.user_id;
+GRANT SELECT ON question, asked, entered, user_entered TO openreplay_reader;
+SET LOCAL ROLE openreplay_reader;
+SET LOCAL transaction_read_only = on;
+WITH expected AS (
+	SELECT a.n, 'sessionCount' AS format, ARRAY(SELECT (SELECT count(*) FROM entered e WHERE e.n = a.n AND cardinality(e.times) >= k) FROM generate_series(1, jsonb_array_length(a.stages)) AS k ORDER BY k) AS counts FROM asked a
+	UNION ALL SELECT a.n, 'userCount', ARRAY(SELECT CASE a.generation WHEN 1 THEN (SELECT count(DISTINCT nullif(e.user_id, '')) FROM entered e WHERE e.n = a.n AND cardinality(e.times) >= k)
+			ELSE (SELECT count(*) FROM user_entered e WHERE e.n = a.n AND cardinality(e.times) >= k) END FROM generate_series(1, jsonb_array_length(a.stages)) AS k ORDER BY k) FROM asked a
+), found AS (
+	SELECT x.n, x.format, ARRAY(SELECT f.reached FROM openreplay.funnel(:project_id, pg_temp.random_card(a.q, x.format)) AS f ORDER BY f.stage) AS counts FROM expected x JOIN asked a USING (n)
+)
+SELECT count(*), count(*) FILTER (WHERE f.counts = x.counts) AS alike, sum(cardinality(x.counts)) AS stages, count(*) FILTER (WHERE x.counts[cardinality(x.counts)] > 0) AS reached_to_the_end FROM expected x JOIN found f USING (n, format);
+-- Which issues keep them: counted by looking at each session, correlated by the server's own corr().
+WITH population AS (
+	SELECT e.*, cardinality(e.times) < jsonb_array_length(a.stages) AS lost, ARRAY(SELECT DISTINCT t.issue_id FROM trouble t WHERE t.session_id = e.session_id AND t.issue_id <> 'random-3' AND t.ts >= e.times[1]
+			AND t.ts <= CASE WHEN cardinality(e.times) = jsonb_array_length(a.stages) THEN e.times[cardinality(e.times)] ELSE coalesce(e.start_ts + e.duration, t.ts) END) AS issues
+	FROM entered e JOIN asked a USING (n) WHERE cardinality(e.times) > 0 AND a.n <= 100
+), expected AS (
+	SELECT p.n, i.issue_id, count(*) FILTER (WHERE i.issue_id = ANY (p.issues)) AS affected, count(*) FILTER (WHERE i.issue_id <> ALL (p.issues)) AS unaffected, count(DISTINCT p.device) FILTER (WHERE i.issue_id = ANY (p.issues)) AS users,
+		pg_temp.at_least_0(corr(p.lost::integer, (i.issue_id = ANY (p.issues))::integer)) AS r FROM population p, (VALUES ('random-1'), ('random-2')) AS i (issue_id) GROUP BY 1, 2
+), found AS (
+	SELECT a.n, f.* FROM asked a, openreplay.funnel_issues(:project_id, pg_temp.random_card(a.q, 'sessionCount')) AS f WHERE a.n <= 100
+), total AS (
+	SELECT p.n, trunc((pg_temp.at_least_0(corr(p.lost::integer, (p.issues <> '{}')::integer)) * count(*) FILTER (WHERE p.lost AND p.issues <> '{}'))::numeric + 0.000000001) AS lost FROM population p GROUP BY 1
+)
+SELECT count(*), count(*) FILTER (WHERE (x.affected, x.unaffected, x.users) = (f.affected_sessions, f.unaffected_sessions, f.affected_users) AND abs(x.r - f.correlation) < 1e-9) AS alike, count(*) FILTER (WHERE f.significant) AS significant,
+	(SELECT count(*) FROM total) AS totals, (SELECT count(*) FROM total t JOIN asked a USING (n) WHERE t.lost = (openreplay.card_issues(:project_id, pg_temp.random_card(a.q, 'sessionCount')) #>> '{issues,totalDropDueToIssues}')::numeric) AS totals_alike, (SELECT sum(lost) FROM total) AS lost
+FROM (SELECT * FROM expected WHERE affected > 0) x FULL JOIN found f USING (n, issue_id);
 ROLLBACK;

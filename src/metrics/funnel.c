@@ -12,6 +12,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 
+#include "metrics/breakdown.h"
 #include "metrics/funnel.h"
 
 PG_FUNCTION_INFO_V1(openreplay_funnel);
@@ -68,6 +69,14 @@ add_no_first_event(Sql *sql, const Funnel *funnel)
 	sql_add(sql, ")");
 }
 
+/* Whoever has no event is not left out by those. */
+static void
+add_sample(Sql *sql, const Funnel *funnel)
+{
+	if (funnel->filter->sample_rate < 100)
+		sql_add(sql, " AND openreplay.sample_key(s.session_id) < %d", funnel->filter->sample_rate);
+}
+
 void
 add_funnel_sessions(Sql *sql, const Funnel *funnel)
 {
@@ -90,6 +99,7 @@ add_funnel_sessions(Sql *sql, const Funnel *funnel)
 	add_reached(sql, funnel->filter, funnel->stages, funnel->nstages);
 	sql_add(sql, ") f ON f.session_id = s.session_id WHERE ");
 	add_sessions_where(sql, funnel->sessions);
+	add_sample(sql, funnel);
 	sql_add(sql, " AND (f.session_id IS NOT NULL OR ");
 	add_no_first_event(sql, funnel);
 	sql_add(sql, ")) f");
@@ -97,56 +107,10 @@ add_funnel_sessions(Sql *sql, const Funnel *funnel)
 
 /* ---- counted ----------------------------------------------------------------------------------------------------- */
 
-/* Events that match stages, of sessions that could enter. */
-static void
-add_stage_events(Sql *sql, const Funnel *funnel)
+static const char *
+series_key(const Card *card)
 {
-	sql_add(sql, "SELECT s.session_id, s.user_id, x.step, x.\"timestamp\", x.key FROM ");
-	add_sessions(sql, funnel->sessions, false);
-	sql_add(sql, " JOIN (");
-	add_steps(sql, funnel->sessions, funnel->stages, funnel->nstages);
-	sql_add(sql, ") x ON x.session_id = s.session_id WHERE ");
-	add_sessions_where(sql, funnel->sessions);
-}
-
-/* A row (reached) a user, over the events of all sessions; a key is of one session only. */
-static void
-add_users_of_events(Sql *sql, const Funnel *funnel)
-{
-	sql_add(sql, "SELECT CASE WHEN f.user_id IS NULL THEN %d ELSE ", funnel->nleading);
-	add_reached_stage(sql, funnel);
-	sql_add(sql, " END AS reached FROM ");
-	if (funnel->nleading > 0)
-	{
-		sql_add(sql, "(SELECT DISTINCT s.user_id FROM ");
-		add_sessions(sql, funnel->sessions, false);
-		sql_add(sql, " WHERE s.user_id <> '' AND ");
-		add_sessions_where(sql, funnel->sessions);
-		sql_add(sql, ") u LEFT JOIN ");
-	}
-	sql_add(sql, "(SELECT t.user_id, ");
-	add_follow_steps(sql, funnel->stages, funnel->nstages);
-	sql_add(sql,
-			" AS times FROM (SELECT e.user_id, e.step, e.\"timestamp\", hashint8extended(e.key, e.session_id) AS key "
-			"FROM (");
-	add_stage_events(sql, funnel);
-	sql_add(sql, ") e WHERE e.user_id <> '') t GROUP BY t.user_id) f%s",
-			funnel->nleading > 0 ? " ON f.user_id = u.user_id" : "");
-}
-
-/* A row (reached) for each session or user, counted by the sessions r. */
-static void
-add_reached_by_sessions(Sql *sql, const Funnel *funnel)
-{
-	if (funnel->card->format == CARD_SESSIONS)
-	{
-		sql_add(sql, "SELECT r.stage AS reached FROM r");
-		return;
-	}
-	sql_add(sql, "SELECT max(r.stage) AS reached FROM r JOIN public.sessions s ON s.session_id = r.session_id "
-				 "WHERE s.user_id <> ''");
-	add_session_bounds(sql, funnel->sessions, "s.session_id");
-	sql_add(sql, " GROUP BY s.user_id");
+	return card->name[0] != '\0' ? card->name : "Funnel";
 }
 
 static bool
@@ -155,19 +119,121 @@ counts_users_of_events(const Funnel *funnel)
 	return funnel->card->format == CARD_USERS && funnel->card->generation == FILTER_GENERATION_SECOND;
 }
 
-/* Rows (stage, n): how many reached it; stages that nobody reached may be missing. */
+/* Sessions that could enter, as v: session_id, user_id and the values that they fall under, each once. */
 static void
-add_counts(Sql *sql, const Funnel *funnel)
+add_values(Sql *sql, const Funnel *funnel, int level)
 {
+	const Card *card = funnel->card;
+
+	sql_add(sql, "(SELECT %ss.session_id, s.user_id", breakdown_multiplies(card, level) ? "DISTINCT " : "");
+	add_breakdown_columns(sql, card, level);
+	sql_add(sql, " FROM ");
+	add_sessions(sql, funnel->sessions, false);
+	add_breakdown_joins(sql, card, funnel->filter, level, true);
+	sql_add(sql, " WHERE ");
+	add_sessions_where(sql, funnel->sessions);
+	add_sample(sql, funnel);
+	sql_add(sql, ") AS v");
+}
+
+/* Events that match stages, as add_steps() has them, of sessions that could enter: x, joined to v. */
+static void
+add_events_of_values(Sql *sql, const Funnel *funnel, int level)
+{
+	sql_add(sql, "(");
+	add_steps(sql, funnel->sessions, funnel->stages, funnel->nstages);
+	sql_add(sql, ") AS x JOIN ");
+	add_values(sql, funnel, level);
+	sql_add(sql, " ON v.session_id = x.session_id");
+}
+
+/* Rows (user_id, b1, ..., times): users followed over the events of all their sessions; a key is of one session only.
+ */
+static void
+add_followed_users(Sql *sql, const Funnel *funnel, int level)
+{
+	sql_add(sql, "SELECT t.user_id");
+	add_breakdown_names(sql, level);
+	sql_add(sql, ", ");
+	add_follow_steps(sql, funnel->stages, funnel->nstages);
+	sql_add(sql, " AS times FROM (SELECT v.user_id");
+	add_breakdown_names(sql, level);
+	sql_add(sql, ", x.step, x.\"timestamp\", hashint8extended(x.key, x.session_id) AS key FROM ");
+	add_events_of_values(sql, funnel, level);
+	sql_add(sql, " WHERE v.user_id <> '') AS t GROUP BY t.user_id");
+	add_breakdown_names(sql, level);
+}
+
+/* Rows (b1, ..., reached), one a user. */
+static void
+add_users_of_events(Sql *sql, const Funnel *funnel, int level)
+{
+	sql_add(sql, "SELECT CASE WHEN f.user_id IS NULL THEN %d ELSE ", funnel->nleading);
+	add_reached_stage(sql, funnel);
+	sql_add(sql, " END AS reached");
+	add_breakdown_names(sql, level);
+	sql_add(sql, " FROM ");
+	if (funnel->nleading > 0)
+	{
+		/* users without any of the events passed what must not be */
+		sql_add(sql, "(SELECT v.user_id");
+		add_breakdown_names(sql, level);
+		sql_add(sql, " FROM ");
+		add_values(sql, funnel, level);
+		sql_add(sql, " WHERE v.user_id <> '' GROUP BY v.user_id");
+		add_breakdown_names(sql, level);
+		sql_add(sql, ") AS u LEFT JOIN ");
+	}
+	sql_add(sql, "(");
+	add_followed_users(sql, funnel, level);
+	sql_add(sql, ") AS f");
+	if (funnel->nleading == 0)
+		return;
+	sql_add(sql, " USING (user_id");
+	add_breakdown_names(sql, level);
+	sql_add(sql, ")");
+}
+
+/* Rows (b1, ..., reached), one a session or user, counted by the sessions r. */
+static void
+add_reached_by_sessions(Sql *sql, const Funnel *funnel, int level)
+{
+	bool users = funnel->card->format == CARD_USERS;
+
+	sql_add(sql, users ? "SELECT max(r.stage) AS reached" : "SELECT r.stage AS reached");
+	add_breakdown_names(sql, level);
+	sql_add(sql, " FROM r");
+	if (users || level > 0)
+	{
+		sql_add(sql, " JOIN ");
+		add_values(sql, funnel, level);
+		sql_add(sql, " ON v.session_id = r.session_id");
+	}
+	if (!users)
+		return;
+	sql_add(sql, " WHERE v.user_id <> '' GROUP BY v.user_id");
+	add_breakdown_names(sql, level);
+}
+
+/* Rows (path, stage, n) of a level: how many reached it; stages that nobody reached may be missing. */
+static void
+add_level(Sql *sql, const Funnel *funnel, int level)
+{
+	sql_add(sql, "SELECT ");
+	add_breakdown_path(sql, series_key(funnel->card), level);
 	sql_add(sql,
-			"SELECT g.stage, sum(h.n)::bigint AS n FROM generate_series(1, %d) AS g (stage) JOIN (SELECT u.reached, "
-			"count(*) AS n FROM (",
+			" AS path, g.stage, sum(h.n)::bigint AS n FROM generate_series(1, %d) AS g (stage) JOIN (SELECT reached",
 			funnel->nstages);
+	add_breakdown_names(sql, level);
+	sql_add(sql, ", count(*) AS n FROM (");
 	if (counts_users_of_events(funnel))
-		add_users_of_events(sql, funnel);
+		add_users_of_events(sql, funnel, level);
 	else
-		add_reached_by_sessions(sql, funnel);
-	sql_add(sql, ") u GROUP BY 1) h ON h.reached >= g.stage GROUP BY 1");
+		add_reached_by_sessions(sql, funnel, level);
+	sql_add(sql, ") AS u GROUP BY reached");
+	add_breakdown_names(sql, level);
+	sql_add(sql, ") AS h ON h.reached >= g.stage GROUP BY g.stage");
+	add_breakdown_names(sql, level);
 }
 
 void
@@ -175,25 +241,41 @@ add_with_funnel_sessions(Sql *sql, const Funnel *funnel)
 {
 	sql_add(sql, "WITH r AS MATERIALIZED (");
 	add_funnel_sessions(sql, funnel);
-	sql_add(sql, ") ");
+	sql_add(sql, ")");
 }
 
-/* Rows (stage, item, reached, before): all stages, before being those that reached the one before. */
+/*
+ * Appends "WITH ... stages AS (...)", rows (path, stage, item, reached, before): all stages of the whole and of
+ * whatever it is broken down to; before are those that reached the stage before.
+ */
 static void
-add_stages(Sql *sql, const Funnel *funnel)
+add_with_stages(Sql *sql, const Funnel *funnel)
 {
+	if (counts_users_of_events(funnel))
+		sql_add(sql, "WITH");
+	else
+	{
+		add_with_funnel_sessions(sql, funnel);
+		sql_add(sql, ",");
+	}
+	sql_add(sql, " counted AS (");
+	for (int level = 0; level <= funnel->card->nbreakdowns; level++)
+	{
+		sql_add(sql, "%s", level > 0 ? " UNION ALL " : "");
+		add_level(sql, funnel, level);
+	}
 	sql_add(sql,
-			"SELECT v.stage, v.item, coalesce(c.n, 0) AS reached, lag(coalesce(c.n, 0)) OVER (ORDER BY v.stage) AS "
-			"before FROM (VALUES ");
+			"), stages AS (SELECT p.path, v.stage, v.item, coalesce(c.n, 0) AS reached, lag(coalesce(c.n, 0)) OVER "
+			"(PARTITION BY p.path ORDER BY v.stage) AS before FROM (SELECT path FROM counted UNION SELECT ");
+	add_breakdown_path(sql, series_key(funnel->card), 0);
+	sql_add(sql, ") AS p CROSS JOIN (VALUES ");
 	for (int i = 0; i < funnel->nstages; i++)
 	{
 		sql_add(sql, "%s(%d, ", i == 0 ? "" : ", ", i + 1);
 		sql_datum(sql, JSONBOID, JsonbPGetDatum(funnel->stages[i].item));
 		sql_add(sql, ")");
 	}
-	sql_add(sql, ") AS v (stage, item) LEFT JOIN (");
-	add_counts(sql, funnel);
-	sql_add(sql, ") c ON c.stage = v.stage");
+	sql_add(sql, ") AS v (stage, item) LEFT JOIN counted AS c ON c.path = p.path AND c.stage = v.stage) ");
 }
 
 /* ---- charts ------------------------------------------------------------------------------------------------------ */
@@ -208,17 +290,15 @@ add_first_funnel_chart(Sql *sql, Card *card)
 		sql_add(sql, "SELECT '{\"stages\": [], \"totalDropDueToIssues\": 0}'::jsonb");
 		return;
 	}
-	add_with_funnel_sessions(sql, funnel);
+	add_with_stages(sql, funnel);
 	sql_add(
 		sql,
 		"SELECT jsonb_build_object('stages', jsonb_agg(jsonb_build_object('value', " STAGE_VALUES
 		", 'type', " STAGE_NAME ", 'operator', v.item ->> 'operator', 'dropPct', CASE WHEN v.before = 0 THEN 0 ELSE "
 		"100 * (v.before - v.reached) / v.before END, 'dropDueToIssues', CASE v.stage WHEN %d THEN v.lost ELSE 0 END, "
 		"'%s', v.reached) ORDER BY v.stage), 'totalDropDueToIssues', max(v.lost)) FROM (SELECT v.*, least(d.lost, "
-		"first_value(v.reached) OVER w - last_value(v.reached) OVER w) AS lost FROM (",
+		"first_value(v.reached) OVER w - last_value(v.reached) OVER w) AS lost FROM stages AS v CROSS JOIN (SELECT ",
 		funnel->nstages, card->format == CARD_USERS ? "usersCount" : "sessionsCount");
-	add_stages(sql, funnel);
-	sql_add(sql, ") v CROSS JOIN (SELECT ");
 	add_total_drop(sql, funnel);
 	sql_add(sql,
 			" AS lost) d WINDOW w AS (ORDER BY v.stage ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) v");
@@ -228,25 +308,24 @@ void
 add_second_funnel_chart(Sql *sql, Card *card)
 {
 	Funnel *funnel = get_funnel(card);
-	const char *key = card->name[0] != '\0' ? card->name : "Funnel";
 
-	if (funnel->nstages > 0)
-		add_with_funnel_sessions(sql, funnel);
-	sql_add(sql, "SELECT jsonb_build_object('series', jsonb_build_object(");
-	sql_text(sql, key);
-	sql_add(sql, "::text, jsonb_build_object('stages', ");
 	if (funnel->nstages == 0)
 	{
-		sql_add(sql, "'[]'::jsonb)))");
+		sql_add(sql, "WITH node AS (SELECT ");
+		add_breakdown_path(sql, series_key(card), 0);
+		sql_add(sql, " AS path, '{\"stages\": []}'::jsonb AS leaf, 0 AS size)");
+		add_series_tree(sql, card);
 		return;
 	}
-	sql_add(sql, "jsonb_agg(jsonb_build_object('value', " STAGE_VALUES ", 'type', " STAGE_NAME
-				 ", 'operator', v.item ->> 'operator', 'propertyOrder', coalesce(v.item ->> 'propertyOrder', 'and'), "
-				 "'dropPct', 100::float8 * (v.before - v.reached) / nullif(v.before, 0), 'count', v.reached) || CASE "
-				 "WHEN " STAGE_FILTERS " IS NULL THEN '{}' ELSE jsonb_build_object('filters', " STAGE_FILTERS
-				 ") END ORDER BY v.stage)))) FROM (");
-	add_stages(sql, funnel);
-	sql_add(sql, ") v");
+	add_with_stages(sql, funnel);
+	sql_add(sql,
+			", node AS (SELECT v.path, jsonb_build_object('stages', jsonb_agg(jsonb_build_object('value', " STAGE_VALUES
+			", 'type', " STAGE_NAME ", 'operator', v.item ->> 'operator', 'propertyOrder', coalesce(v.item ->> "
+			"'propertyOrder', 'and'), 'dropPct', 100::float8 * (v.before - v.reached) / nullif(v.before, 0), 'count', "
+			"v.reached) || CASE WHEN " STAGE_FILTERS
+			" IS NULL THEN '{}' ELSE jsonb_build_object('filters', " STAGE_FILTERS
+			") END ORDER BY v.stage)) AS leaf, max(v.reached) AS size FROM stages AS v GROUP BY v.path)");
+	add_series_tree(sql, card);
 }
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
@@ -274,12 +353,11 @@ openreplay_funnel(PG_FUNCTION_ARGS)
 	funnel = get_funnel_argument(fcinfo);
 	if (funnel == NULL || funnel->nstages == 0)
 		return (Datum) 0;
-	add_with_funnel_sessions(sql, funnel);
-	sql_add(sql, "SELECT v.stage, " STAGE_NAME
+	add_with_stages(sql, funnel);
+	sql_add(sql, "SELECT v.path[2:], v.stage, " STAGE_NAME
 				 ", v.item ->> 'operator', ARRAY(SELECT jsonb_array_elements_text(" STAGE_VALUES ")), " STAGE_FILTERS
-				 ", v.reached, 100::float8 * (v.before - v.reached) / nullif(v.before, 0) FROM (");
-	add_stages(sql, funnel);
-	sql_add(sql, ") v ORDER BY v.stage");
+				 ", v.reached, 100::float8 * (v.before - v.reached) / nullif(v.before, 0) FROM stages AS v ORDER BY "
+				 "v.path COLLATE \"C\", v.stage");
 	SPI_connect();
 	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
 	SPI_finish();

@@ -55,7 +55,7 @@ add_issues(Sql *sql, const Funnel *funnel)
 {
 	sql_add(
 		sql,
-		"SELECT i.issue_id, i.type, coalesce(t.title, i.type) AS title, i.context_string, i.affected, n.sessions - "
+		" SELECT i.issue_id, i.type, coalesce(t.title, i.type) AS title, i.context_string, i.affected, n.sessions - "
 		"i.affected AS unaffected, i.users, i.lost, c.correlation, c.confidence, c.significant, c.lost_conversions, "
 		"c.conversion_impact FROM (SELECT o.issue_id, o.type, o.context_string, count(DISTINCT o.session_id) AS "
 		"affected, count(DISTINCT o.user_uuid) AS users, count(DISTINCT o.session_id) FILTER (WHERE o.lost) AS lost "
@@ -117,7 +117,7 @@ add_funnel_issue_sessions(Sql *sql, Card *card, const char *issue_id)
 		return;
 	}
 	add_with_funnel_sessions(sql, funnel);
-	sql_add(sql, "SELECT DISTINCT o.session_id FROM (");
+	sql_add(sql, " SELECT DISTINCT o.session_id FROM (");
 	add_occurrences(sql, funnel);
 	sql_add(sql, " AND i.issue_id = ");
 	sql_text(sql, issue_id);
