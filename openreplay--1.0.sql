@@ -5593,6 +5593,43 @@ COMMENT ON FUNCTION openreplay.journey(integer, jsonb) IS
 
 -- ---- maps ----
 
+CREATE FUNCTION openreplay.recording_places(session_id bigint) RETURNS TABLE (file text, url text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 4 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF current_setting('openreplay.storage_url') <> '' THEN
+		RETURN QUERY SELECT u.file, u.url FROM openreplay.recording_urls($1) AS u;
+	ELSE
+		RETURN QUERY SELECT f.name, $1 || '/' || f.name FROM unnest('{dom.mobs,dom.mobe,devtools.mob}'::text[]) AS f (name)
+			WHERE EXISTS (SELECT FROM openreplay.stored_recordings r WHERE r.session_id = $1);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.recording_places(bigint) IS
+	'Where a stored recording is: signed URLs, or, without an object storage, file names within the directory. No rows while the recording is not stored.';
+
+CREATE FUNCTION openreplay.heatmap_points(project_id integer, request jsonb) RETURNS TABLE (normalized_x numeric, normalized_y numeric)
+LANGUAGE c STABLE ROWS 500 SET search_path = pg_catalog, pg_temp
+SET jit = off SET enable_partitionwise_join = on SET work_mem = '64MB' AS 'MODULE_PATHNAME', 'openreplay_heatmap_points';
+COMMENT ON FUNCTION openreplay.heatmap_points(integer, jsonb) IS
+	'Where pages were clicked, in percent of the document, at most 500 points, the earliest: {"url": a path, "operator": startsWith (the default), is, contains or endsWith, "startTimestamp", "endTimestamp", "filters": as for openreplay.search_sessions(), "clickRage": only clicks with which a click rage begins}. No url, no points.';
+
+CREATE FUNCTION openreplay.session_heatmap(session_id bigint, url text DEFAULT NULL, operator text DEFAULT 'startsWith') RETURNS TABLE (normalized_x numeric, normalized_y numeric)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
+	SELECT c.normalized_x, c.normalized_y FROM events.clicks c
+	WHERE c.session_id = $1 AND c.normalized_x IS NOT NULL AND c.normalized_y IS NOT NULL
+		AND ($2 IS NULL OR CASE $3 WHEN 'is' THEN c.path = $2 WHEN 'startsWith' THEN starts_with(lower(c.path), lower($2))
+			WHEN 'contains' THEN position(lower($2) IN lower(c.path)) > 0 WHEN 'endsWith' THEN right(lower(c.path), length(lower($2))) = lower($2) END)
+	ORDER BY c."timestamp", c.message_id
+$$;
+COMMENT ON FUNCTION openreplay.session_heatmap(bigint, text, text) IS
+	'Where pages were clicked in a session, in percent of the document; of the pages whose path is, startsWith, contains or endsWith url, which does not ask for case unless it is is. No url: of all pages.';
+
+CREATE FUNCTION openreplay.session_clickmap(session_id bigint, url text DEFAULT NULL) RETURNS TABLE (selector text, count bigint)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
+	SELECT c.selector, count(*) FROM events.clicks c WHERE c.session_id = $1 AND c.selector <> '' AND ($2 IS NULL OR c.path = $2) GROUP BY 1 ORDER BY 2 DESC, 1
+$$;
+COMMENT ON FUNCTION openreplay.session_clickmap(bigint, text) IS 'Which elements were clicked in a session, on the page with that path, and how often.';
+
 -- ---- predefined cards ----
 
 CREATE FUNCTION openreplay.card_points(project_id integer, card jsonb) RETURNS TABLE ("timestamp" bigint, value float8)
@@ -7727,7 +7764,8 @@ GRANT EXECUTE ON FUNCTION openreplay.journey(integer, jsonb), openreplay.funnel(
 GRANT EXECUTE ON FUNCTION openreplay.card_points(integer, jsonb), openreplay.card_value(integer, jsonb),
 	openreplay.vitals(integer, integer, integer, integer, text), openreplay.gather_vitals(internal, integer, integer, integer, integer, text),
 	openreplay.join_vitals(internal, internal), openreplay.pack_vitals(internal), openreplay.unpack_vitals(bytea, internal), openreplay.vital_figures(internal),
-	openreplay.web_vitals(integer, jsonb) TO openreplay_reader, openreplay_admin;
+	openreplay.web_vitals(integer, jsonb), openreplay.recording_places(bigint), openreplay.heatmap_points(integer, jsonb),
+	openreplay.session_heatmap(bigint, text, text), openreplay.session_clickmap(bigint, text) TO openreplay_reader, openreplay_admin;
 
 -- ---- what users save ----
 

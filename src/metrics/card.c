@@ -361,6 +361,21 @@ empty_filter(void)
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
 }
 
+Filter *
+all_sessions(const Card *card)
+{
+	Filter *filter = parse_filter(card->project_id, empty_filter());
+
+	set_filter_range(filter, card->from_ts, card->to_ts, false);
+	return filter;
+}
+
+Filter *
+first_filter(const Card *card)
+{
+	return card->nseries > 0 ? card->series[0].filter : all_sessions(card);
+}
+
 /* A name that no series before it has, since a chart is keyed by names. */
 static const char *
 series_name(const Card *card, int index, char *name)

@@ -99,6 +99,10 @@ extern Card *parse_card(int32 project_id, Jsonb *json, const int32 *viewer_id);
 /* An option of a card that is a number within bounds. */
 extern int64 get_card_number(JsonbContainer *object, const char *name, int64 otherwise, int64 least, int64 most);
 
+/* The filter of all sessions in the card's range, and the first series', which is that if there are no series. */
+extern Filter *all_sessions(const Card *card);
+extern Filter *first_filter(const Card *card);
+
 /* The width of a bucket, at least 1 ms: the range over density, or over density - 1, as the kind of card has it. */
 extern int64 card_step(const Card *card, bool one_less);
 

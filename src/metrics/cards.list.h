@@ -97,6 +97,9 @@ FIXED("resources", "resourceTypeVsResponseEnd", add_resource_type_vs_response_en
 FIXED("resources", "resourcesCountByType", add_resources_count_by_type_chart)
 
 #undef FIXED
+CARD(FIRST, "heatMap", "heatMapUrl", "chart", CARD_SESSIONS | CARD_USERS, CARD_FIRST_SERIES, add_heat_map_chart)
+CARD(SECOND, "heatMap", "heatMapUrl", "chart", CARD_SESSIONS | CARD_USERS | CARD_EVENTS, CARD_FIRST_SERIES, add_heat_map_chart)
+CARD(SECOND, "heatmaps_session", "heatMapUrl", "chart", CARD_SESSIONS | CARD_USERS | CARD_EVENTS, CARD_FIRST_SERIES, add_heat_map_points_chart)
 CARD(SECOND, "webVital", "webVitalUrl", "chart", CARD_SESSIONS | CARD_USERS | CARD_EVENTS, CARD_FIRST_SERIES, add_web_vitals_chart)
 #undef FIRST
 #undef SECOND

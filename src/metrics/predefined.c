@@ -8,7 +8,6 @@
 
 #include "fmgr.h"
 #include "funcapi.h"
-#include "utils/builtins.h"
 
 #include "metrics/matching.h"
 #include "metrics/predefined.h"
@@ -61,8 +60,7 @@ static const Figure figures[] = {
 Filter *
 counted_sessions(const Card *card)
 {
-	Filter *filter =
-		parse_filter(card->project_id, DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"))));
+	Filter *filter = all_sessions(card);
 
 	filter->population = FILTER_COUNTED;
 	set_filter_range(filter, card->from_ts, card->to_ts, true);

@@ -5,7 +5,6 @@
 
 #include "fmgr.h"
 #include "funcapi.h"
-#include "utils/builtins.h"
 
 #include "metrics/card.h"
 #include "metrics/vitals.h"
@@ -14,19 +13,6 @@ PG_FUNCTION_INFO_V1(openreplay_web_vitals);
 
 #define RATED(column) \
 	"CASE WHEN f." column " <= f.good THEN 'good' WHEN f." column " <= f.medium THEN 'medium' ELSE 'bad' END"
-
-/* A card without series is about all sessions. */
-static const Filter *
-first_filter(const Card *card)
-{
-	Filter *filter;
-
-	if (card->nseries > 0)
-		return card->series[0].filter;
-	filter = parse_filter(card->project_id, DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"))));
-	set_filter_range(filter, card->from_ts, card->to_ts, false);
-	return filter;
-}
 
 /* Rows (place, name, good, medium, n, min, avg, max, p50, p75, p90): one a vital, over the pages of the sessions. */
 static void
