@@ -7069,12 +7069,16 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	result jsonb;
 	began timestamptz := clock_timestamp();
+	-- a replica, or a reader who insists: the cache is used as it is
+	may_write boolean := NOT current_setting('transaction_read_only')::boolean;
 BEGIN
-	UPDATE or_cache.autocomplete_top_values c SET asked_at = timezone('utc', now())
+	SELECT c.result INTO result FROM or_cache.autocomplete_top_values c
 	WHERE c.project_id = $1 AND c.event_type = $2 AND c.event_key IS NOT DISTINCT FROM $3
-		AND c.created_at > timezone('utc', now()) - interval '300 seconds' AND c.created_at <= timezone('utc', now())
-	RETURNING c.result INTO result;
+		AND c.created_at > timezone('utc', now()) - interval '300 seconds' AND c.created_at <= timezone('utc', now());
 	IF FOUND THEN
+		IF may_write THEN
+			UPDATE or_cache.autocomplete_top_values c SET asked_at = timezone('utc', now()) WHERE c.project_id = $1 AND c.event_type = $2 AND c.event_key IS NOT DISTINCT FROM $3;
+		END IF;
 		RETURN jsonb_set(result, '{0,cached}', 'true');
 	END IF;
 	result := openreplay.count_top_values($1, $2, $3);
@@ -7082,6 +7086,9 @@ BEGIN
 		RETURN result;
 	END IF;
 	result := jsonb_set(result, '{0,cached}', 'false');
+	IF NOT may_write THEN
+		RETURN result;
+	END IF;
 	INSERT INTO or_cache.autocomplete_top_values AS c (project_id, event_type, event_key, result, execution_time)
 	VALUES ($1, $2, $3, result, (extract(epoch FROM clock_timestamp() - began) * 1000)::integer)
 	ON CONFLICT (project_id, event_type, event_key) DO UPDATE SET result = excluded.result, execution_time = excluded.execution_time,
@@ -7090,7 +7097,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION openreplay.top_values(integer, text, text) IS
-	'openreplay.count_top_values() by way of a cache of five minutes; the first element says whether it is cached. An empty result is not kept.';
+	'openreplay.count_top_values() by way of a cache of five minutes, which is not written in a read-only transaction; the first element says whether it is cached. An empty result is not kept.';
 
 CREATE FUNCTION openreplay.refresh_top_values() RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

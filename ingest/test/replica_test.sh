@@ -70,6 +70,15 @@ same 'nothing of it failed' "$(on_standby sql -c "$board" | awk -F'|' '$2 != ""'
 PGHOST=$dir/standby-socket PGPORT=$standby_port
 check_cookbook
 check_grafana
+like 'whatever readers may call works on the replica' "$(sql -v project_id=3 -v user_id=1 -v dashboard_id=1 -v metric_id=1 -v alert_id=0 -v feature_flag_id=0 \
+	-v session_id="$(sql -c 'SELECT min(session_id) FROM public.sessions WHERE project_id = 3')" -v search_id=00000000-0000-0000-0000-000000000000 <<-'SQL' 2>&1
+		BEGIN;
+		SET LOCAL ROLE openreplay_reader;
+		\i sql/include/every_read.sql
+		\set ECHO none
+		SELECT format('%s called, failed: <%s>', current_setting('test.done'), current_setting('test.failed'));
+	SQL
+	)" '*1[0-9][0-9] called, failed: <>*'
 
 # ---- little memory, little patience ----
 
