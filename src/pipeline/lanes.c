@@ -210,15 +210,12 @@ leave_entries(Pass *pass, int from)
 	pass->nentries = from;
 }
 
-Entry *
-read_entries_of(Pass *pass, const int64 *session_ids, int count, bool from_parked, int *nentries)
+/* The ids as an array, and since when entries of these sessions may have been received. */
+static void
+put_session_arguments(Datum *arguments, const int64 *session_ids, int count)
 {
-	static SPIPlanPtr all_plan;
-	static SPIPlanPtr parked_plan;
-	static Oid types[] = {INT8ARRAYOID, TIMESTAMPTZOID};
 	Datum *ids = palloc(count * sizeof(Datum));
 	int64 oldest = session_ids[0];
-	Datum arguments[2];
 
 	for (int i = 0; i < count; i++)
 	{
@@ -228,7 +225,17 @@ read_entries_of(Pass *pass, const int64 *session_ids, int count, bool from_parke
 	arguments[0] = array_of(ids, count, INT8OID, 8, TYPALIGN_DOUBLE);
 	/* nothing of a session is received before it exists; a day allows for clocks that disagree */
 	arguments[1] = TimestampTzGetDatum(MS_TO_TIMESTAMP(session_id_ms((uint64) oldest)) - USECS_PER_DAY);
+}
 
+Entry *
+read_entries_of(Pass *pass, const int64 *session_ids, int count, bool from_parked, int *nentries)
+{
+	static SPIPlanPtr all_plan;
+	static SPIPlanPtr parked_plan;
+	static Oid types[] = {INT8ARRAYOID, TIMESTAMPTZOID};
+	Datum arguments[2];
+
+	put_session_arguments(arguments, session_ids, count);
 	if (from_parked)
 		SPI_execute_plan(
 			keep_plan(&parked_plan,
@@ -244,5 +251,42 @@ read_entries_of(Pass *pass, const int64 *session_ids, int count, bool from_parke
 								   " AND b.received_at >= $2 ORDER BY b.received_at, b.server_id, b.seq",
 								   2, types),
 						 arguments, NULL, false, 0);
+	return copy_entries(pass, nentries);
+}
+
+Entry *
+read_unapplied_entries(Pass *pass, const int64 *session_ids, int count, int *nentries)
+{
+	static SPIPlanPtr plan;
+	static Oid types[] = {INT8ARRAYOID, TIMESTAMPTZOID, INT8ARRAYOID, INT4ARRAYOID, INT8ARRAYOID};
+	Datum *ids = palloc(count * LIVE_MAX_LANES * sizeof(Datum));
+	Datum *servers = palloc(count * LIVE_MAX_LANES * sizeof(Datum));
+	Datum *seqs = palloc(count * LIVE_MAX_LANES * sizeof(Datum));
+	int npositions = 0;
+	Datum arguments[5];
+
+	for (int i = 0; i < count; i++)
+	{
+		LiveSession *session = find_live_session(pass->pipeline->sessions, session_ids[i]);
+
+		for (int j = 0; j < session->nlanes; j++)
+		{
+			ids[npositions] = Int64GetDatum(session->session_id);
+			servers[npositions] = Int32GetDatum(session->lanes[j].server_id);
+			seqs[npositions++] = Int64GetDatum(session->lanes[j].seq);
+		}
+	}
+	put_session_arguments(arguments, session_ids, count);
+	arguments[2] = array_of(ids, npositions, INT8OID, 8, TYPALIGN_DOUBLE);
+	arguments[3] = array_of(servers, npositions, INT4OID, 4, TYPALIGN_INT);
+	arguments[4] = array_of(seqs, npositions, INT8OID, 8, TYPALIGN_DOUBLE);
+	SPI_execute_plan(keep_plan(&plan,
+							   "SELECT " ENTRY_COLUMNS " FROM openreplay.batches b WHERE b.session_id = ANY ($1)"
+							   " AND b.received_at >= $2 AND NOT EXISTS (SELECT FROM unnest($3, $4, $5)"
+							   " AS applied (session_id, server_id, seq) WHERE applied.session_id = b.session_id"
+							   " AND applied.server_id = b.server_id AND applied.seq >= b.seq)"
+							   " ORDER BY b.received_at, b.server_id, b.seq",
+							   5, types),
+					 arguments, NULL, false, 0);
 	return copy_entries(pass, nentries);
 }

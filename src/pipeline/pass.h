@@ -169,8 +169,12 @@ extern void read_entries(Pass *pass, int limit);
 /* Ends the pass before one of its entries; its lane is the first of the next pass. */
 extern void leave_entries(Pass *pass, int from);
 
-/* Entries of sessions whose batches are not all in their checkpoint: those of each session after it. */
+/* All entries of these sessions, or those that wait for them, which then wait no more; in the order they were received.
+ */
 extern Entry *read_entries_of(Pass *pass, const int64 *session_ids, int count, bool from_parked, int *nentries);
+
+/* Entries behind the positions of these sessions, which are in memory; in the order they were received. */
+extern Entry *read_unapplied_entries(Pass *pass, const int64 *session_ids, int count, int *nentries);
 
 /* ---- pass.c ---- */
 

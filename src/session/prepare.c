@@ -66,7 +66,7 @@ derive_again(Pass *pass, const int64 *ids, int count)
 
 	if (count == 0)
 		return;
-	entries = read_entries_of(pass, ids, count, false, &nentries);
+	entries = read_unapplied_entries(pass, ids, count, &nentries);
 	for (int i = 0; i < nentries; i++)
 	{
 		Entry *entry = &entries[i];
