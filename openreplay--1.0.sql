@@ -5678,6 +5678,68 @@ COMMENT ON FUNCTION openreplay.web_vitals(integer, jsonb) IS
 
 -- ---- users that come back ----
 
+/*
+ * A user is a user_id; visits without one are nobody's. What a user did is the sessions, longer than nothing, that the first
+ * series finds: all of them, or with an event those with its use, which makes of each of these functions one about a feature.
+ */
+CREATE FUNCTION openreplay.retention(project_id integer, card jsonb)
+RETURNS TABLE (first_week bigint, week integer, users bigint, share float8)
+LANGUAGE c STABLE ROWS 55 SET search_path = pg_catalog, pg_temp
+SET jit = off SET enable_partitionwise_join = on SET work_mem = '64MB' AS 'MODULE_PATHNAME', 'openreplay_retention';
+COMMENT ON FUNCTION openreplay.retention(integer, jsonb) IS
+	'Users by the week, of UTC and from Monday, in which they were first seen, for ten weeks from that of the card''s startTimestamp: how many of them were there so many weeks later, and that in percent. Whoever was seen before is not counted. The card is {"metricType": "retention", "metricOf": "userCount" or "acquisition"}; first_week 0 is the former''s chart.';
+
+CREATE FUNCTION openreplay.stickiness(project_id integer, card jsonb)
+RETURNS TABLE (days bigint, users bigint, share float8)
+LANGUAGE c STABLE ROWS 30 SET search_path = pg_catalog, pg_temp
+SET jit = off SET enable_partitionwise_join = on SET work_mem = '64MB' AS 'MODULE_PATHNAME', 'openreplay_stickiness';
+COMMENT ON FUNCTION openreplay.stickiness(integer, jsonb) IS
+	'On how many days, of UTC, users were active in the card''s range, and that in percent of all its users: {"metricType": "stickiness", "metricOf": "userCount"}.';
+
+CREATE FUNCTION openreplay.users_active(project_id integer, card jsonb)
+RETURNS TABLE ("timestamp" bigint, users bigint)
+LANGUAGE c STABLE ROWS 100 SET search_path = pg_catalog, pg_temp
+SET jit = off SET enable_partitionwise_join = on SET work_mem = '64MB' AS 'MODULE_PATHNAME', 'openreplay_users_active';
+COMMENT ON FUNCTION openreplay.users_active(integer, jsonb) IS
+	'How many users there were on each day of UTC, or each week from Monday with {"granularity": "week"} in the card; the card is {"metricType": "stickiness", "metricOf": "userCount"}.';
+
+CREATE FUNCTION openreplay.users_slipping(project_id integer, card jsonb)
+RETURNS TABLE (user_id text, last_ts bigint, sessions bigint)
+LANGUAGE c STABLE ROWS 200 SET search_path = pg_catalog, pg_temp
+SET jit = off SET enable_partitionwise_join = on SET work_mem = '64MB' AS 'MODULE_PATHNAME', 'openreplay_users_slipping';
+COMMENT ON FUNCTION openreplay.users_slipping(integer, jsonb) IS
+	'Users of the card''s range whose last session there began more than seven days before its end, the last one first; limit and page are the card''s.';
+
+CREATE FUNCTION openreplay.feature_usage(project_id integer, card jsonb)
+RETURNS TABLE (value text, users bigint, popularity float8, uses bigint, frequency float8, intensity float8)
+LANGUAGE c STABLE ROWS 7 SET search_path = pg_catalog, pg_temp
+SET jit = off SET enable_partitionwise_join = on SET work_mem = '64MB' AS 'MODULE_PATHNAME', 'openreplay_feature_usage';
+COMMENT ON FUNCTION openreplay.feature_usage(integer, jsonb) IS
+	'The seven features that are used most: values of the events that the first series begins with, clicks if it has none. popularity: percent of the users that use any; frequency: percent of all uses; intensity: uses in a session that has any.';
+
+CREATE FUNCTION openreplay.feature_adoption(project_id integer, card jsonb)
+RETURNS TABLE (users bigint, all_users bigint, adoption float8)
+LANGUAGE c STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
+SET jit = off SET enable_partitionwise_join = on SET work_mem = '64MB' AS 'MODULE_PATHNAME', 'openreplay_feature_adoption';
+COMMENT ON FUNCTION openreplay.feature_adoption(integer, jsonb) IS
+	'How many of the users of the card''s range have a session that the first series finds, and that in percent.';
+
+CREATE FUNCTION openreplay.feature_users(project_id integer, card jsonb)
+RETURNS TABLE (user_id text, uses bigint, sessions bigint)
+LANGUAGE c STABLE ROWS 10 SET search_path = pg_catalog, pg_temp
+SET jit = off SET enable_partitionwise_join = on SET work_mem = '64MB' AS 'MODULE_PATHNAME', 'openreplay_feature_users';
+COMMENT ON FUNCTION openreplay.feature_users(integer, jsonb) IS
+	'The ten users with the most events that the first series asks for; with the most sessions, if it asks for none.';
+
+-- ---- what goes wrong ----
+
+CREATE FUNCTION openreplay.insights(project_id integer, card jsonb)
+RETURNS TABLE (category text, name text, value bigint, old_value bigint, ratio float8, change float8)
+LANGUAGE c STABLE ROWS 40 SET search_path = pg_catalog, pg_temp
+SET jit = off SET enable_partitionwise_join = on SET work_mem = '64MB' AS 'MODULE_PATHNAME', 'openreplay_insights';
+COMMENT ON FUNCTION openreplay.insights(integer, jsonb) IS
+	'What goes wrong most in the card''s range, ten names a category: errors by name and message, failed requests by host (network), click rages by what is clicked (rage), slow or missing files, memory and processor by kind (resources). ratio: percent of the category; change: percent against the equally long period before, null for what is new. The card is {"metricType": "insights", "metricOf": "issueCategories", "metricValue": categories}.';
+
 -- ---- saved cards ----
 
 CREATE FUNCTION openreplay.check_card(project_id integer, card jsonb) RETURNS jsonb
@@ -7772,7 +7834,8 @@ GRANT EXECUTE ON FUNCTION openreplay.card_points(integer, jsonb), openreplay.car
 	openreplay.vitals(integer, integer, integer, integer, text), openreplay.gather_vitals(internal, integer, integer, integer, integer, text),
 	openreplay.join_vitals(internal, internal), openreplay.pack_vitals(internal), openreplay.unpack_vitals(bytea, internal), openreplay.vital_figures(internal),
 	openreplay.web_vitals(integer, jsonb), openreplay.recording_places(bigint), openreplay.heatmap_points(integer, jsonb),
-	openreplay.session_heatmap(bigint, text, text), openreplay.session_clickmap(bigint, text) TO openreplay_reader, openreplay_admin;
+	openreplay.session_heatmap(bigint, text, text), openreplay.session_clickmap(bigint, text),
+	openreplay.retention(integer, jsonb), openreplay.stickiness(integer, jsonb), openreplay.users_active(integer, jsonb), openreplay.users_slipping(integer, jsonb), openreplay.feature_usage(integer, jsonb), openreplay.feature_adoption(integer, jsonb), openreplay.feature_users(integer, jsonb), openreplay.insights(integer, jsonb) TO openreplay_reader, openreplay_admin;
 
 -- ---- what users save ----
 

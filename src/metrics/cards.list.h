@@ -97,6 +97,10 @@ FIXED("resources", "resourceTypeVsResponseEnd", add_resource_type_vs_response_en
 FIXED("resources", "resourcesCountByType", add_resources_count_by_type_chart)
 
 #undef FIXED
+CARD(FIRST, "retention", "userCount", "chart", CARD_SESSIONS | CARD_USERS, CARD_FIRST_SERIES, add_retention_chart)
+CARD(FIRST, "retention", "acquisition", "chart", CARD_SESSIONS | CARD_USERS, CARD_FIRST_SERIES, add_acquisition_chart)
+CARD(FIRST, "stickiness", "userCount", "chart", CARD_SESSIONS | CARD_USERS, CARD_FIRST_SERIES, add_stickiness_chart)
+CARD(FIRST, "insights", "issueCategories", "list chart", CARD_SESSIONS, CARD_FIRST_SERIES | CARD_VALUES, add_insights_chart)
 CARD(FIRST, "heatMap", "heatMapUrl", "chart", CARD_SESSIONS | CARD_USERS, CARD_FIRST_SERIES, add_heat_map_chart)
 CARD(SECOND, "heatMap", "heatMapUrl", "chart", CARD_SESSIONS | CARD_USERS | CARD_EVENTS, CARD_FIRST_SERIES, add_heat_map_chart)
 CARD(SECOND, "heatmaps_session", "heatMapUrl", "chart", CARD_SESSIONS | CARD_USERS | CARD_EVENTS, CARD_FIRST_SERIES, add_heat_map_points_chart)
