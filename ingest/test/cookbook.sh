@@ -17,7 +17,7 @@ ask()
 split_cookbook()
 {
 	awk -v dir="$1" '
-		/^### Fifteen questions/ { here = 1; next }
+		/^### Questions and answers/ { here = 1; next }
 		here && /^##/ { exit }
 		here && /^```sql/ { n++; file = dir "/" n ".sql"; next }
 		here && /^```$/ && file == "" { file = dir "/" n ".answer"; printf "" > file; next }
@@ -27,11 +27,12 @@ split_cookbook()
 
 check_cookbook()
 {
-	local dir=$work/cookbook n
+	local dir=$work/cookbook number n
 	mkdir -p "$dir"
 	split_cookbook "$dir"
-	same 'questions in the cookbook' "$(find "$dir" -name '*.sql' | wc -l)" 15
-	for n in $(seq 15); do
+	number=$(find "$dir" -name '*.sql' | wc -l)
+	same 'the cookbook has 15 questions and more' "$((number >= 15))" 1
+	for n in $(seq "$number"); do
 		same "question $n: $(head -n 1 "$dir/$n.sql")" "$(ask -f "$dir/$n.sql")" "$(cat "$dir/$n.answer")"
 	done
 }
