@@ -215,7 +215,7 @@ is_asset_copied(void *context, UrlText url, UrlText key)
 	snprintf(name, sizeof(name), "%.*s", (int) key.len, key.data);
 	known = json_object_get(assets->known, name);
 	/* what was answered once is the answer: a recording's files are made twice, and must be the same */
-	if (known != NULL || json_object_size(assets->known) >= COPIED_ASSETS_MAX)
+	if (known != NULL || json_object_size(assets->known) >= ASSETS_OF_RECORDING_MAX)
 		return json_is_true(known);
 	known = json_boolean(is_copied(assets->job, name, "40 days"));
 	return json_object_set_new(assets->known, name, known) == 0 && json_is_true(known);

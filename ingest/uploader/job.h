@@ -9,7 +9,7 @@
 
 #include <jansson.h>
 
-#include "assets/url.h"
+#include "assets/rewrite.h"
 #include "common/buffer.h"
 #include "common/pq.h"
 #include "uploader/compressor.h"
@@ -47,7 +47,6 @@ extern bool remove_recordings(Job *job);
 extern bool store_asset(Job *job);
 
 /* AssetRules.wanted for recordings, with a CopiedAssets as context: whether the copy is there. */
-#define COPIED_ASSETS_MAX 20000 /* of a recording; what comes after keeps the site's URL */
 typedef struct CopiedAssets
 {
 	Job *job;

@@ -16,6 +16,8 @@
 
 #define ASSET_KEY_LIMIT 1024 /* bytes; object stores refuse longer keys, so such an asset is not copied */
 
+#define ASSETS_OF_RECORDING_MAX 20000 /* looked up for one; what comes after keeps the site's URL */
+
 typedef struct AssetRules
 {
 	UrlText origin; /* where copies are served: "https://host/bucket"; empty: nothing is copied, URLs become absolute */

@@ -13,8 +13,8 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
-#include "assets/rewrite.h"
 #include "openreplay.h"
+#include "recording/copies.h"
 #include "recording/session_batches.h"
 #include "wire/recording_file.h"
 
@@ -107,42 +107,18 @@ read_batches(int64 session_id, size_t *count)
 	return batches;
 }
 
-/* AssetRules.wanted: whether the copy is there, so that a URL without one stays the site's. */
-static bool
-is_asset_copied(void *arg, UrlText url, UrlText key)
-{
-	static SPIPlanPtr plan = NULL;
-	Oid types[] = {TEXTOID};
-	Datum arguments[] = {PointerGetDatum(cstring_to_text_with_len(key.data, (int) key.len))};
-	bool isnull;
-	bool copied;
-
-	if (plan == NULL)
-	{
-		SPIPlanPtr made = SPI_prepare("SELECT openreplay.is_copied($1)", 1, types);
-
-		if (made == NULL || SPI_keepplan(made) != 0)
-			elog(ERROR, "cannot prepare the look-up of assets");
-		plan = made;
-	}
-	SPI_execute_plan(plan, arguments, NULL, true, 1);
-	copied =
-		SPI_processed == 1 && DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	SPI_freetuptable(SPI_tuptable);
-	pfree(DatumGetPointer(arguments[0]));
-	return copied;
-}
-
 Datum
 openreplay_recording(PG_FUNCTION_ARGS)
 {
 	int64 session_id = PG_GETARG_INT64(0);
 	FileSink sink = {.wanted = {false}};
+	Copies copies;
 	AssetRules rules = {
 		.origin = {openreplay_assets_origin, strlen(openreplay_assets_origin)},
 		.day = asset_day((uint64) session_id),
 		.left_hosts = {openreplay_assets_left_hosts, strlen(openreplay_assets_left_hosts)},
 		.wanted = is_asset_copied,
+		.context = &copies,
 		.scratch_size = SCRATCH_BYTES,
 	};
 	RecordingOptions options = {
@@ -170,6 +146,7 @@ openreplay_recording(PG_FUNCTION_ARGS)
 		/* the pages of memory that are not needed are never touched */
 		rules.scratch = palloc(SCRATCH_BYTES);
 		workspace = palloc_extended(recording_workspace_size(batches, count, &options), MCXT_ALLOC_HUGE);
+		open_copies(&copies);
 		initStringInfo(&sink.bytes);
 		write_recording(batches, count, &options, workspace, &counts);
 	}
