@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 
 #define PATH_SIZE 4096
@@ -30,8 +31,9 @@ typedef struct Directory
 {
 	char *dir;
 	char *bucket;
-	char *name; /* of the uploader, so that two never write one partial file */
-	atomic_uint_fast64_t written;
+	char *name; /* of the uploader */
+	atomic_uint_fast64_t
+		written; /* from the time of the start on: two never write one partial file, whatever their names */
 } Directory;
 
 /* ---- paths ---- */
@@ -165,6 +167,7 @@ open_directory(const Settings *settings, char *error, size_t error_size)
 		close_directory(storage);
 		return NULL;
 	}
+	atomic_init(&storage->written, (uint64_t) wall_us());
 	remove_abandoned(storage);
 	return storage;
 }
@@ -174,7 +177,7 @@ open_directory(const Settings *settings, char *error, size_t error_size)
 static bool
 write_file(const char *path, const StorageObject *object, char *error, size_t error_size)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	const char *data = object->data;
 	size_t left = object->len;
 	bool ok = fd >= 0;
