@@ -798,7 +798,7 @@ BEGIN
 		COMMENT ON COLUMN public.sessions.errors_count IS 'JavaScript errors and mobile crashes.';
 		COMMENT ON COLUMN public.sessions.issue_score IS 'Begins at start_ts / 1000 and grows with every issue.';
 		COMMENT ON COLUMN public.sessions.remains IS
-			'What data that comes after the live state has expired must find: the session''s start and its tabs, written at the end.';
+			'What data that comes after the live state has expired must find: the session''s start, its tabs, and which reports changed users, written at the end.';
 		COMMENT ON COLUMN public.sessions.issue_types IS 'Distinct kinds of issues, written at the end.';
 		COMMENT ON COLUMN public.sessions.referrer IS 'Of the first page that had one.';
 		COMMENT ON COLUMN public.sessions.base_referrer IS 'referrer up to its question mark.';

@@ -127,6 +127,24 @@ SELECT openreplay.append_batch(:sid, convert_to('{"events": [{"name": "late", "t
 SELECT openreplay.end_sessions('2024-11-11 15:06:00+00') AS ended;
 SELECT duration, events_count, issue_score - start_ts / 1000 AS score FROM public.sessions WHERE session_id = :sid;
 
+-- What comes once more when the session's state has expired, as from the spool of a server that was away for days, has counted already.
+DELETE FROM openreplay.live_sessions WHERE session_id = :sid;
+SELECT pg_temp.report(:sid, jsonb_build_object('user_actions', jsonb_agg('{"type": "increment_property", "user_id": "busy", "payload": {"n": 1}}'::jsonb)))
+FROM generate_series(1, 501);
+SELECT pg_temp.signal(:sid, jsonb_build_object('test_id', :test_id, 'task_id', null, 'status', 'begin', 'timestamp', :t0 + 1000, 'duration', 77, 'answer', null));
+SELECT pg_temp.report(:sid, '{"user_actions": [{"type": "increment_property", "user_id": "busy", "payload": {"n": 7}}]}');
+SELECT openreplay.process_batches();
+SELECT properties FROM openreplay.user_properties WHERE project_id = :project_id AND user_id = 'busy';
+SELECT count(*) FROM public.ut_tests_signals WHERE session_id = :sid;
+-- and the same after another end
+SELECT openreplay.end_sessions('2024-11-11 15:10:00+00') AS ended;
+DELETE FROM openreplay.live_sessions WHERE session_id = :sid;
+SELECT pg_temp.report(:sid, '{"user_actions": [{"type": "increment_property", "user_id": "busy", "payload": {"n": 7}}]}');
+SELECT pg_temp.report(:sid, jsonb_build_object('user_actions', jsonb_agg('{"type": "increment_property", "user_id": "busy", "payload": {"n": 1}}'::jsonb)))
+FROM generate_series(1, 501);
+SELECT openreplay.process_batches();
+SELECT properties FROM openreplay.user_properties WHERE project_id = :project_id AND user_id = 'busy';
+
 DELETE FROM public.projects WHERE project_id IN (:project_id, :other_id);
 SELECT count(*) AS left FROM openreplay.user_properties WHERE project_id = :project_id;
 SELECT count(*) AS left FROM openreplay.user_devices WHERE project_id = :project_id;

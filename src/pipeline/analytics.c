@@ -150,6 +150,30 @@ walk_objects(Report *report, JsonbContainer *container, const char *key, void (*
 			write(report, element.val.binary.data);
 }
 
+static JsonbContainer *
+unwrap(JsonbContainer *json, JsonbValue *buffer)
+{
+	JsonbValue *data = json_member(json, "data", buffer);
+
+	return data != NULL && data->type == jbvBinary && JsonContainerIsObject(data->val.binary.data)
+			   ? data->val.binary.data
+			   : json;
+}
+
+bool
+changes_users(JsonbContainer *json)
+{
+	JsonbValue buffer;
+	JsonbValue member;
+	JsonbValue *actions;
+
+	if (!JsonContainerIsObject(json))
+		return false;
+	actions = json_member(unwrap(json, &buffer), "user_actions", &member);
+	return actions != NULL && actions->type == jbvBinary && JsonContainerIsArray(actions->val.binary.data) &&
+		   JsonContainerSize(actions->val.binary.data) > 0;
+}
+
 const char *
 write_analytics(Pass *pass, LiveSession *session, const Entry *entry, JsonbContainer *json)
 {
@@ -158,10 +182,8 @@ write_analytics(Pass *pass, LiveSession *session, const Entry *entry, JsonbConta
 		.entry = entry,
 	};
 	JsonbValue buffer;
-	JsonbValue *data = json_member(json, "data", &buffer);
 
-	if (data != NULL && data->type == jbvBinary && JsonContainerIsObject(data->val.binary.data))
-		json = data->val.binary.data;
+	json = unwrap(json, &buffer);
 	walk_objects(&report, json, "user_actions", write_action);
 	walk_objects(&report, json, "events", write_event);
 	return report.actions > MAX_ACTIONS ? "more than 500 actions on users in one report: the first 500 were done"

@@ -35,8 +35,9 @@ fingerprint(const WireHeader *header, const uint8_t *data, size_t len)
 	uint64 parts[] = {header->version, header->page_no, header->first_index};
 
 	hash = hash_combine64(hash, hash_bytes_extended((const unsigned char *) parts, sizeof(parts), 0));
-	return hash_combine64(hash,
-						  hash_bytes_extended((const unsigned char *) header->tab.data, (int) header->tab.len, 0));
+	hash =
+		hash_combine64(hash, hash_bytes_extended((const unsigned char *) header->tab.data, (int) header->tab.len, 0));
+	return hash & ~LASTING_FINGERPRINT;
 }
 
 /* Page views take part in deriving the state, so they are fed apart from the writers. */
@@ -204,6 +205,16 @@ apply_batch(Pass *pass, LiveSession *session, const Entry *entry, const uint8_t 
 					  psprintf("%s (byte %zu of %zu)", wire_error_text(batch.error), batch.error_offset, len), count);
 }
 
+/* What a report changes of users is in no row that could be recognised; all else has a key. */
+static uint64
+json_fingerprint(const Entry *entry, const uint8_t *data, size_t len, JsonbContainer *json)
+{
+	uint64 hash = hash_combine64(hash_bytes_extended(data, (int) len, 0), (uint64) entry->kind);
+
+	return entry->kind == ENTRY_ANALYTICS && changes_users(json) ? hash | LASTING_FINGERPRINT
+																 : hash & ~LASTING_FINGERPRINT;
+}
+
 /*
  * What comes as JSON beside the batches.  It is no activity of the recording: it keeps no session alive, and one that
  * had ended is opened only to be counted again.
@@ -212,9 +223,9 @@ static void
 apply_json(Pass *pass, LiveSession *session, const Entry *entry, const uint8_t *data, size_t len, bool write)
 {
 	const char *reason = NULL;
-	Jsonb *json;
+	Jsonb *json = jsonb_from_client(wire_string((const char *) data, len));
 
-	if (!note_batch(session, hash_combine64(hash_bytes_extended(data, (int) len, 0), (uint64) entry->kind)))
+	if (!note_batch(session, json_fingerprint(entry, data, len, &json->root)))
 	{
 		if (write)
 			report_duplicate(pass, entry);
@@ -223,7 +234,6 @@ apply_json(Pass *pass, LiveSession *session, const Entry *entry, const uint8_t *
 	open_again(session);
 	if (!write || !find_project(pass, session->project_id)->active)
 		return;
-	json = jsonb_from_client(wire_string((const char *) data, len));
 	if (!JB_ROOT_IS_OBJECT(json))
 		reason = "the entry is no JSON object";
 	else if (entry->kind == ENTRY_SIGNAL)

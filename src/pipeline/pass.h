@@ -286,6 +286,9 @@ extern const char *write_signal(Pass *pass, LiveSession *session, const Entry *e
 
 /* ---- analytics.c ---- */
 
+/* Whether a report has actions on users. */
+extern bool changes_users(JsonbContainer *report);
+
 /* Writes what a site's analytics report: custom events and changes of users; NULL, or what was left out and why. */
 extern const char *write_analytics(Pass *pass, LiveSession *session, const Entry *entry, JsonbContainer *report);
 

@@ -434,14 +434,41 @@ restore_checkpoint(LiveSession *session, const char *data, size_t len)
 
 /* ---- remains ---- */
 
+#define REMAINS_EXACT_POINTS 1
+#define REMAINS_FINGERPRINTS 2 /* their number, two bytes, and they themselves are before the tabs */
+#define MAX_LASTING 64
+
+/* The newest lasting fingerprints, newest first; returns how many. */
+static int
+find_lasting(const LiveSession *session, uint64 *found)
+{
+	int kept = Min(session->nseen, LIVE_MAX_SEEN);
+	int count = 0;
+
+	for (int i = 1; i <= kept && count < MAX_LASTING; i++)
+	{
+		uint64 fingerprint = session->seen[(session->nseen - i) % LIVE_MAX_SEEN];
+
+		if (fingerprint & LASTING_FINGERPRINT)
+			found[count++] = fingerprint;
+	}
+	return count;
+}
+
 bytea *
 remains_of(const LiveSession *session)
 {
 	StringInfoData out;
+	uint64 lasting[MAX_LASTING];
+	int count = find_lasting(session, lasting);
 
 	pq_begintypsend(&out);
-	pq_sendint8(&out, session->exact_points);
+	pq_sendint8(&out, (session->exact_points ? REMAINS_EXACT_POINTS : 0) | (count > 0 ? REMAINS_FINGERPRINTS : 0));
 	pq_sendint64(&out, session->start_ms);
+	if (count > 0)
+		pq_sendint16(&out, (uint16) count);
+	for (int i = count - 1; i >= 0; i--)
+		pq_sendint64(&out, (int64) lasting[i]);
 	for (int i = 0; i < session->ntabs; i++)
 		pq_sendint64(&out, (int64) session->tabs[i].fingerprint);
 	return pq_endtypsend(&out);
@@ -451,11 +478,21 @@ bool
 restore_remains(LiveSession *session, const char *data, size_t len)
 {
 	StringInfoData in = {.data = (char *) data, .len = (int) len};
+	int flags;
+	int lasting = 0;
 
-	if (len < 9 || (len - 9) % 8 != 0 || (len - 9) / 8 > LIVE_MAX_TABS)
+	if (len < 9)
 		return false;
-	session->exact_points = pq_getmsgbyte(&in) != 0;
+	flags = pq_getmsgbyte(&in);
+	session->exact_points = (flags & REMAINS_EXACT_POINTS) != 0;
 	session->start_ms = pq_getmsgint64(&in);
+	if (flags & REMAINS_FINGERPRINTS)
+		lasting = len < 11 ? MAX_LASTING + 1 : (int) pq_getmsgint(&in, 2);
+	if (lasting > MAX_LASTING || (in.len - in.cursor) % 8 != 0 || (in.len - in.cursor) / 8 < lasting ||
+		(in.len - in.cursor) / 8 - lasting > LIVE_MAX_TABS)
+		return false;
+	for (int i = 0; i < lasting; i++)
+		note_batch(session, (uint64) pq_getmsgint64(&in));
 	while (in.cursor < in.len)
 		add_tab(session)->fingerprint = (uint64) pq_getmsgint64(&in);
 	session->ended = true;

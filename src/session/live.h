@@ -85,7 +85,11 @@ extern Size live_sessions_bytes(LiveSessions *sessions);
 /* Calls visit for each; it may forget the session it is given. */
 extern void walk_live_sessions(LiveSessions *sessions, void (*visit)(LiveSession *session, void *arg), void *arg);
 
-/* Notes a batch's fingerprint; false when it was seen before. */
+/*
+ * Notes a batch's fingerprint; false when it was seen before.  With LASTING_FINGERPRINT it outlives the state, for what
+ * would count again, as no key of a row tells that it was applied.
+ */
+#define LASTING_FINGERPRINT UINT64CONST(1)
 extern bool note_batch(LiveSession *session, uint64 fingerprint);
 
 /* Whether an entry is applied already, and that it is now. */
@@ -118,7 +122,7 @@ extern bool restore_checkpoint(LiveSession *session, const char *data, size_t le
 
 /*
  * What must outlive the state, for data that comes after it has expired: 17 bytes, and 8 for each tab but the first, so
- * that tabs keep their ordinals.  Palloc'd bytes.
+ * that tabs keep their ordinals, and for each of the newest lasting fingerprints.  Palloc'd bytes.
  */
 extern bytea *remains_of(const LiveSession *session);
 
