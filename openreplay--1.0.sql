@@ -4949,19 +4949,36 @@ $$;
 COMMENT ON FUNCTION openreplay.session_notes(bigint, integer) IS 'Notes on a session that a user may read, his own and public ones, newest first.';
 
 CREATE FUNCTION openreplay.search_notes(project_id integer, viewer_id integer, options jsonb DEFAULT '{}')
-RETURNS TABLE (note_id integer, session_id bigint, message text, tag text, "timestamp" integer, is_public boolean, user_id integer, user_name text, created_at timestamp, count bigint)
+RETURNS TABLE (note_id integer, session_id bigint, message text, tag text, "timestamp" integer, is_public boolean, user_id integer, user_name text, created_at timestamp, start_at integer, end_at integer, thumbnail text, updated_at timestamp, count bigint)
 LANGUAGE sql STABLE ROWS 200 SET search_path = pg_catalog, pg_temp AS $$
-	SELECT n.note_id, n.session_id, n.message, n.tag, n.timestamp, n.is_public, n.user_id, u.name, n.created_at, count(*) OVER ()
+	SELECT n.note_id, n.session_id, n.message, n.tag, n.timestamp, n.is_public, n.user_id, u.name, n.created_at, n.start_at, n.end_at, n.thumbnail, n.updated_at, count(*) OVER ()
 	FROM public.sessions_notes n LEFT JOIN public.users u ON u.user_id = n.user_id
 	WHERE n.project_id = $1 AND n.deleted_at IS NULL
 		AND CASE WHEN $3 @> '{"sharedOnly": true}' THEN n.is_public WHEN $3 @> '{"mineOnly": true}' THEN n.user_id = $2 ELSE n.is_public OR n.user_id = $2 END
 		AND (coalesce(jsonb_typeof($3 -> 'tags'), '') <> 'array' OR jsonb_array_length($3 -> 'tags') = 0 OR $3 -> 'tags' ? n.tag)
+		AND (coalesce($3 ->> 'search', '') = '' OR position(lower($3 ->> 'search') IN lower(n.message)) > 0)
 	ORDER BY CASE WHEN upper($3 ->> 'order') = 'ASC' THEN n.created_at END, CASE WHEN upper($3 ->> 'order') = 'ASC' THEN n.note_id END, n.created_at DESC, n.note_id DESC
 	LIMIT least(greatest(coalesce(openreplay.number_of($3, 'limit'), 200), 1), 200)
 	OFFSET (greatest(coalesce(openreplay.number_of($3, 'page'), 1), 1) - 1) * least(greatest(coalesce(openreplay.number_of($3, 'limit'), 200), 1), 200)
 $$;
 COMMENT ON FUNCTION openreplay.search_notes(integer, integer, jsonb) IS
-	'Notes of a project that a user may read: options are tags, sharedOnly, mineOnly, order (ASC, DESC, by time), limit, page. count: notes on all pages.';
+	'Notes of a project that a user may read: options are tags, search (part of the message), sharedOnly, mineOnly, order (ASC, DESC, by time), limit, page. count: notes on all pages.';
+
+CREATE FUNCTION openreplay.note(note_id integer, viewer_id integer) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	found jsonb;
+BEGIN
+	SELECT openreplay.camel_keys(to_jsonb(n) - 'deleted_at') || jsonb_build_object('sessionId', n.session_id::text, 'userName', u.name, 'createdAt', openreplay.json_time(n.created_at, 2), 'updatedAt', openreplay.json_time(n.updated_at, 2)) INTO found
+	FROM public.sessions_notes n LEFT JOIN public.users u ON u.user_id = n.user_id
+	WHERE n.note_id = $1 AND n.deleted_at IS NULL AND (n.is_public OR n.user_id = $2);
+	IF found IS NULL THEN
+		RAISE no_data_found USING MESSAGE = 'Note not found', DETAIL = format('There is no note %s that %s may read.', $1, coalesce('user ' || $2, 'everybody'));
+	END IF;
+	RETURN found;
+END
+$$;
+COMMENT ON FUNCTION openreplay.note(integer, integer) IS 'A note that a user may read, his own or a public one, as the web frontend''s JSON. Raises no_data_found.';
 
 CREATE FUNCTION openreplay.save_note(session_id bigint, user_id integer, note jsonb, note_id integer DEFAULT NULL) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -4980,18 +4997,25 @@ BEGIN
 		RAISE invalid_parameter_value USING MESSAGE = 'the timestamp of a note is no time in the session', HINT = 'It is in milliseconds from the start of the session, or -1 for all of it.';
 	ELSIF note ? 'isPublic' AND jsonb_typeof(note -> 'isPublic') <> 'boolean' THEN
 		RAISE invalid_parameter_value USING MESSAGE = 'isPublic of a note is true or false';
+	ELSIF note ->> 'thumbnail' !~ '^(data:image/[a-z.+-]+[;,]|https?://)' OR length(note ->> 'thumbnail') > 500000 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'the thumbnail of a note is no image', HINT = 'It is data:image/png;base64,... or the URL of an image, of at most 500000 characters.';
+	ELSIF (note ->> 'startAt') !~ '^[0-9]{1,9}$' OR (note ->> 'endAt') !~ '^[0-9]{1,9}$' THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'startAt and endAt of a note are no times in the session', HINT = 'They are in milliseconds from the start of the session.';
 	ELSIF project IS NULL THEN
 		RAISE no_data_found USING MESSAGE = 'session not found', DETAIL = format('There is no session %s.', $1);
 	END IF;
 	IF id IS NULL THEN
-		INSERT INTO public.sessions_notes (session_id, project_id, user_id, message, tag, "timestamp", is_public)
-		VALUES ($1, project, $2, trim(note ->> 'message'), note ->> 'tag', coalesce((note ->> 'timestamp')::integer, -1), coalesce((note ->> 'isPublic')::boolean, false))
+		INSERT INTO public.sessions_notes (session_id, project_id, user_id, message, tag, "timestamp", is_public, thumbnail, start_at, end_at)
+		VALUES ($1, project, $2, trim(note ->> 'message'), note ->> 'tag', coalesce((note ->> 'timestamp')::integer, -1), coalesce((note ->> 'isPublic')::boolean, false),
+			note ->> 'thumbnail', (note ->> 'startAt')::integer, (note ->> 'endAt')::integer)
 		RETURNING sessions_notes.note_id INTO id;
 		RETURN id;
 	END IF;
 	UPDATE public.sessions_notes n
 	SET message = coalesce(trim(note ->> 'message'), n.message), tag = CASE WHEN note ? 'tag' THEN note ->> 'tag' ELSE n.tag END,
-		"timestamp" = coalesce((note ->> 'timestamp')::integer, n.timestamp), is_public = coalesce((note ->> 'isPublic')::boolean, n.is_public), updated_at = timezone('utc', now())
+		"timestamp" = coalesce((note ->> 'timestamp')::integer, n.timestamp), is_public = coalesce((note ->> 'isPublic')::boolean, n.is_public), updated_at = timezone('utc', now()),
+		thumbnail = CASE WHEN note ? 'thumbnail' THEN note ->> 'thumbnail' ELSE n.thumbnail END, start_at = CASE WHEN note ? 'startAt' THEN (note ->> 'startAt')::integer ELSE n.start_at END,
+		end_at = CASE WHEN note ? 'endAt' THEN (note ->> 'endAt')::integer ELSE n.end_at END
 	WHERE n.note_id = id AND n.session_id = $1 AND n.user_id = $2 AND n.deleted_at IS NULL;
 	IF NOT FOUND THEN
 		RAISE no_data_found USING MESSAGE = 'Note not found', DETAIL = format('User %s has no note %s on that session.', $2, id);
@@ -5000,7 +5024,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION openreplay.save_note(bigint, integer, jsonb, integer) IS
-	'Writes a note on a session, or with an id changes what it names of one''s own note: message, tag, timestamp (milliseconds into the session, -1: all of it), isPublic. Returns its id. Raises invalid_parameter_value, no_data_found.';
+	'Writes a note on a session, or with an id changes what it names of one''s own note: message, tag, timestamp (milliseconds into the session, -1: all of it), startAt and endAt, isPublic, thumbnail. Returns its id. Raises invalid_parameter_value, no_data_found.';
 
 CREATE FUNCTION openreplay.delete_note(note_id integer, user_id integer) RETURNS void
 LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -5392,6 +5416,144 @@ END
 $$;
 COMMENT ON FUNCTION openreplay.delete_metadata_key(integer, integer) IS
 	'Takes the name from a slot of a project''s metadata. What sessions have there is not shown any more, and cleared by the periodic work. Raises no_data_found.';
+
+-- ---- users, and what else is asked ----
+
+CREATE FUNCTION openreplay.recording_status(project_id integer, at timestamptz DEFAULT now()) RETURNS TABLE (recording_status integer, sessions_count bigint)
+LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+	SELECT CASE WHEN count(*) = 0 THEN 0 WHEN count(s.duration) = 0 THEN 1 ELSE 2 END, count(*) FROM public.sessions s
+	WHERE s.project_id = $1 AND s.session_id >= openreplay.session_id_at($2 - interval '1 day 1 second') AND s.session_id < openreplay.session_id_at($2 + interval '2 days')
+		AND s.start_ts >= (extract(epoch FROM $2) * 1000)::bigint - 86400000 AND s.start_ts <= (extract(epoch FROM $2) * 1000)::bigint + 86400000
+$$;
+COMMENT ON FUNCTION openreplay.recording_status(integer, timestamptz) IS 'Whether a project records: 0 no session in a day, 1 some but none has ended, 2 some have; and how many.';
+
+CREATE FUNCTION openreplay.error_sessions(error_id text, from_time timestamptz DEFAULT now() - interval '7 days', until_time timestamptz DEFAULT now(), viewer_id integer DEFAULT NULL) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT jsonb_build_object('total', count(*), 'sessions', openreplay.list_sessions((array_agg(o.session_id ORDER BY o.session_id DESC))[1:100], $4))
+	FROM (SELECT DISTINCT e.session_id FROM events.errors e
+		WHERE e.error_id = $1 AND e.timestamp >= (extract(epoch FROM $2) * 1000)::bigint AND e.timestamp <= (extract(epoch FROM $3) * 1000)::bigint) AS o
+$$;
+COMMENT ON FUNCTION openreplay.error_sessions(text, timestamptz, timestamptz, integer) IS 'How many sessions had an error in a time, the last 7 days by default, and the newest 100 of them, as the web frontend''s JSON.';
+
+CREATE FUNCTION openreplay.search_issues(project_id integer, filter jsonb DEFAULT '{}')
+RETURNS TABLE (issue_id text, type text, title text, context_string text, occurrences bigint, sessions bigint, users bigint, first_occurrence bigint, last_occurrence bigint, total bigint)
+LANGUAGE sql STABLE ROWS 200 SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+	SELECT o.issue_id, i.type::text, coalesce(t.title, i.type::text), i.context_string, o.occurrences, o.sessions, o.users, o.first_occurrence, o.last_occurrence, count(*) OVER ()
+	FROM (SELECT e.issue_id, count(*) AS occurrences, count(DISTINCT e.session_id) AS sessions, count(DISTINCT coalesce(s.user_id, s.user_uuid::text)) AS users, min(e.timestamp) AS first_occurrence, max(e.timestamp) AS last_occurrence
+		FROM openreplay.matching_sessions($1, $2) m JOIN public.sessions s ON s.session_id = m.session_id JOIN events_common.issues e ON e.session_id = m.session_id
+		WHERE e.timestamp >= coalesce(openreplay.number_of($2, 'startTimestamp', 'startDate'), 0) AND e.timestamp <= coalesce(openreplay.number_of($2, 'endTimestamp', 'endDate'), 9999999999999)
+			AND s.session_id >= openreplay.session_id_at(to_timestamp(greatest(coalesce(openreplay.number_of($2, 'startTimestamp', 'startDate'), 0), 1550000000000) / 1000.0))
+			AND e.session_id >= openreplay.session_id_at(to_timestamp(greatest(coalesce(openreplay.number_of($2, 'startTimestamp', 'startDate'), 0), 1550000000000) / 1000.0))
+		GROUP BY e.issue_id) AS o
+	JOIN public.issues i ON i.issue_id = o.issue_id LEFT JOIN openreplay.issue_types() t ON t.type = i.type::text
+	WHERE i.project_id = $1 AND (coalesce($2 -> 'types', '[]') = '[]' OR $2 -> 'types' ? i.type::text) AND (i.type <> 'custom' OR $2 -> 'types' ? 'custom')
+	ORDER BY o.sessions DESC, o.occurrences DESC, o.issue_id
+	LIMIT least(greatest(coalesce(openreplay.number_of($2, 'limit'), 200), 1), 200)
+	OFFSET (least(greatest(coalesce(openreplay.number_of($2, 'page'), 1), 1), 1000000) - 1) * least(greatest(coalesce(openreplay.number_of($2, 'limit'), 200), 1), 200)
+$$;
+COMMENT ON FUNCTION openreplay.search_issues(integer, jsonb) IS
+	'Issues of the sessions that satisfy a filter, those of most sessions first; a site''s own events (custom) only when types has them. types: list of kinds; limit, page. total: issues on all pages.';
+
+CREATE FUNCTION openreplay.sessions_by_metadata(key text, value text, project_id integer DEFAULT NULL, viewer_id integer DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	project record;
+	expression text;
+	total bigint;
+	ids bigint[];
+	found jsonb := '{}';
+BEGIN
+	FOR project IN SELECT p.project_id, p.name FROM public.projects p WHERE p.deleted_at IS NULL AND (sessions_by_metadata.project_id IS NULL OR p.project_id = sessions_by_metadata.project_id) ORDER BY p.project_id
+	LOOP
+		expression := CASE $1 WHEN 'userId' THEN 's.user_id' WHEN 'userAnonymousId' THEN 's.user_anonymous_id'
+			ELSE 's.metadata_' || (SELECT k.index FROM openreplay.metadata_keys(project.project_id) k WHERE k.key = $1) END;
+		total := 0;
+		ids := '{}';
+		IF expression IS NOT NULL THEN
+			EXECUTE format('SELECT count(*), (array_agg(s.session_id ORDER BY EXISTS (SELECT FROM public.user_favorite_sessions f WHERE f.session_id = s.session_id AND f.user_id = $3) DESC, s.issue_score DESC, s.session_id DESC))[1:10]
+				FROM public.sessions s WHERE s.project_id = $1 AND %s = $2', expression) INTO total, ids USING project.project_id, $2, $4;
+		END IF;
+		found := found || jsonb_build_object(project.project_id::text, jsonb_build_object('total', total, 'sessions', openreplay.list_sessions(coalesce(ids, '{}'), $4), 'missingMetadata', expression IS NULL, 'name', project.name));
+	END LOOP;
+	RETURN found;
+END
+$$;
+COMMENT ON FUNCTION openreplay.sessions_by_metadata(text, text, integer, integer) IS
+	'Sessions by the value of some metadata, or by userId or userAnonymousId, in all projects or one: an object by project with total, the ten sessions with most trouble, one''s bookmarks before them, and whether the project has no such metadata.';
+
+CREATE FUNCTION openreplay.user_summary(project_id integer, user_id text) RETURNS TABLE (user_id text, session_count bigint, first_seen bigint, last_seen bigint)
+LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+	SELECT s.user_id, count(*), min(s.start_ts), max(s.start_ts) FROM public.sessions s WHERE s.project_id = $1 AND s.user_id = $2 AND s.duration IS NOT NULL GROUP BY s.user_id
+$$;
+COMMENT ON FUNCTION openreplay.user_summary(integer, text) IS 'How many sessions of a user have ended, and when the first and the last began, in milliseconds; no row for an unknown user.';
+
+CREATE FUNCTION openreplay.people(project_id integer, options jsonb DEFAULT '{}')
+RETURNS TABLE (user_id text, email text, name text, first_name text, last_name text, created_at timestamptz, last_seen timestamptz, sessions bigint, country text, state text, city text, properties jsonb, total bigint)
+LANGUAGE plpgsql STABLE ROWS 50 SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+	sort text := lower(ltrim(replace(coalesce(options ->> 'sortBy', options ->> 'sort', 'lastSeen'), '_', ''), '$'));
+	upward boolean := upper(coalesce(options ->> 'sortOrder', options ->> 'order', 'DESC')) = 'ASC';
+	pattern text := '%' || regexp_replace(coalesce(options ->> 'query', options ->> 'q', ''), '([\\%_])', '\\\1', 'g') || '%';
+	most bigint := least(greatest(coalesce(openreplay.number_of(options, 'limit'), 50), 1), 200);
+	page bigint := least(greatest(coalesce(openreplay.number_of(options, 'page'), 1), 1), 1000000);
+BEGIN
+	IF sort NOT IN ('userid', 'email', 'name', 'createdat', 'lastseen', 'sessions') THEN
+		RAISE invalid_parameter_value USING MESSAGE = format('people cannot be sorted by "%s"', left(sort, 60)), HINT = 'It is userId, email, name, createdAt, lastSeen or sessions.';
+	END IF;
+	RETURN QUERY
+	WITH seen AS (
+		SELECT s.user_id, count(*) AS sessions, min(s.session_id) AS first_id, max(s.session_id) AS last_id FROM public.sessions s
+		WHERE s.project_id = $1 AND s.user_id <> '' AND (options ->> 'userId' IS NULL OR s.user_id = options ->> 'userId') GROUP BY s.user_id
+	), person AS (
+		SELECT coalesce(seen.user_id, p.user_id) AS user_id, p.properties ->> 'email' AS email, p.properties ->> 'name' AS name, p.properties ->> 'first_name' AS first_name, p.properties ->> 'last_name' AS last_name,
+			least(p.first_seen_at, openreplay.session_time(seen.first_id)) AS created_at, greatest(p.last_seen_at, openreplay.session_time(seen.last_id)) AS last_seen, coalesce(seen.sessions, 0) AS sessions, seen.last_id,
+			coalesce(p.properties, '{}') AS properties
+		FROM seen FULL JOIN (SELECT u.* FROM openreplay.user_properties u WHERE u.project_id = $1 AND (options ->> 'userId' IS NULL OR u.user_id = options ->> 'userId')) AS p ON p.user_id = seen.user_id
+		WHERE p.deleted_at IS NULL
+	), chosen AS (
+		SELECT q.*, count(*) OVER () AS total, CASE sort WHEN 'userid' THEN q.user_id WHEN 'email' THEN lower(q.email) WHEN 'name' THEN lower(q.name) WHEN 'sessions' THEN lpad(q.sessions::text, 20, '0')
+				ELSE to_char(CASE sort WHEN 'createdat' THEN q.created_at ELSE q.last_seen END AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISSUS') END AS key
+		FROM person q WHERE pattern = '%%' OR q.user_id ILIKE pattern OR q.email ILIKE pattern OR q.name ILIKE pattern
+	), listed AS (
+		SELECT c.*, row_number() OVER (ORDER BY CASE WHEN upward THEN c.key END COLLATE "C", CASE WHEN NOT upward THEN c.key END COLLATE "C" DESC NULLS LAST, c.user_id COLLATE "C") AS place FROM chosen c
+	)
+	SELECT l.user_id, l.email, l.name, l.first_name, l.last_name, l.created_at, l.last_seen, l.sessions, s.user_country::text, s.user_state, s.user_city, l.properties, l.total
+	FROM listed l LEFT JOIN public.sessions s ON s.session_id = l.last_id
+	WHERE l.place > (page - 1) * most AND l.place <= page * most ORDER BY l.place;
+END
+$$;
+COMMENT ON FUNCTION openreplay.people(integer, jsonb) IS
+	'The known users of a project, those seen last first: who had sessions or was told of by the site''s analytics. options: query (part of id, email or name), userId (one user), sortBy (userId, email, name, createdAt, lastSeen, sessions), sortOrder, limit (50), page. country, state and city are those of the last session; total: users on all pages.';
+
+CREATE FUNCTION openreplay.save_person(project_id integer, user_id text, properties jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF length(coalesce($2, '')) NOT BETWEEN 1 AND 256 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'a user needs an id', HINT = 'It has from 1 to 256 characters.';
+	ELSIF jsonb_typeof($3) IS DISTINCT FROM 'object' OR length($3::text) > 100000 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'the properties of a user are a JSON object', HINT = 'It is {"email": "ann@example.com", "name": "Ann", "plan": "pro"}, of at most 100000 characters.';
+	ELSIF NOT EXISTS (SELECT FROM openreplay.people($1, jsonb_build_object('userId', $2))) THEN
+		RAISE no_data_found USING MESSAGE = 'user not found', DETAIL = format('Project %s has no user %L.', $1, left($2, 60));
+	END IF;
+	INSERT INTO openreplay.user_properties AS u (project_id, user_id, properties, first_seen_at, last_seen_at)
+	SELECT $1, $2, jsonb_strip_nulls($3), p.created_at, p.last_seen FROM openreplay.people($1, jsonb_build_object('userId', $2)) p
+	ON CONFLICT ON CONSTRAINT user_properties_pkey DO UPDATE SET properties = jsonb_strip_nulls(u.properties || $3);
+END
+$$;
+COMMENT ON FUNCTION openreplay.save_person(integer, text, jsonb) IS 'Changes what is known of a user: properties that are named get another value, those that are null go. Raises invalid_parameter_value, no_data_found.';
+
+CREATE FUNCTION openreplay.alert_triggers(project_id integer, viewer_id integer DEFAULT NULL)
+RETURNS TABLE (name text, value text, unit text, predefined boolean, metric_id integer, series_id integer)
+LANGUAGE sql STABLE ROWS 50 SET search_path = pg_catalog, pg_temp AS $$
+	SELECT m.name, m.name, m.unit, true, NULL, NULL FROM openreplay.alert_metrics() m
+	UNION ALL
+	(SELECT concat_ws('.', m.name, coalesce(nullif(s.name, ''), 'series ' || s.index), 'count'), s.series_id::text, 'count', false, m.metric_id, s.series_id
+	FROM public.metrics m JOIN public.metric_series s ON s.metric_id = m.metric_id
+	WHERE m.project_id = $1 AND m.metric_type = 'timeseries' AND m.deleted_at IS NULL AND s.deleted_at IS NULL AND (m.is_public OR m.user_id = $2)
+	ORDER BY m.name, m.metric_id, s.index)
+$$;
+COMMENT ON FUNCTION openreplay.alert_triggers(integer, integer) IS 'What an alert can watch: the figures of openreplay.alert_metrics(), and the series of the cards of metricType timeseries that a user may see.';
 
 -- ==== 12. Cards ====================================================================================================
 
@@ -7839,7 +8001,9 @@ GRANT EXECUTE ON FUNCTION openreplay.card_points(integer, jsonb), openreplay.car
 
 -- ---- what users save ----
 
-GRANT EXECUTE ON FUNCTION openreplay.period(timestamptz, timestamptz), openreplay.segment_owner(uuid, integer), openreplay.segments(integer, integer, jsonb), openreplay.segment_counts(uuid, timestamptz),
+GRANT EXECUTE ON FUNCTION openreplay.note(integer, integer), openreplay.recording_status(integer, timestamptz), openreplay.error_sessions(text, timestamptz, timestamptz, integer),
+	openreplay.search_issues(integer, jsonb), openreplay.sessions_by_metadata(text, text, integer, integer), openreplay.user_summary(integer, text), openreplay.people(integer, jsonb),
+	openreplay.alert_triggers(integer, integer), openreplay.period(timestamptz, timestamptz), openreplay.segment_owner(uuid, integer), openreplay.segments(integer, integer, jsonb), openreplay.segment_counts(uuid, timestamptz),
 	openreplay.segment(uuid, integer, boolean), openreplay.segment_list(integer, integer, jsonb, interval), openreplay.actions(integer, integer),
 	openreplay.check_card(integer, jsonb), openreplay.stored_filter(jsonb), openreplay.json_time(timestamp, integer), openreplay.card_options(jsonb),
 	openreplay.card_size(jsonb), openreplay.check_card_form(jsonb), openreplay.series_of_card(integer, boolean),
@@ -7850,7 +8014,7 @@ GRANT EXECUTE ON FUNCTION openreplay.period(timestamptz, timestamptz), openrepla
 	openreplay.saved_card_errors(integer, jsonb, integer), openreplay.require_dashboard(integer, integer, boolean), openreplay.check_widget_config(jsonb),
 	openreplay.dashboards(integer, integer), openreplay.dashboard_list(integer, integer, integer), openreplay.dashboard_widgets(integer, integer, integer),
 	openreplay.dashboard(integer, integer, integer), openreplay.dashboard_charts(integer, jsonb, integer), openreplay.card_templates() TO openreplay_reader, openreplay_admin;
-GRANT EXECUTE ON FUNCTION openreplay.set_favorite_error(text, integer, boolean), openreplay.save_segment(integer, integer, jsonb, uuid), openreplay.delete_segment(uuid, integer),
+GRANT EXECUTE ON FUNCTION openreplay.save_person(integer, text, jsonb), openreplay.set_favorite_error(text, integer, boolean), openreplay.save_segment(integer, integer, jsonb, uuid), openreplay.delete_segment(uuid, integer),
 	openreplay.save_action(integer, integer, jsonb, uuid), openreplay.delete_action(uuid, integer),
 	openreplay.clear_metadata_slot(integer, integer, integer), openreplay.clear_freed_metadata(integer),
 	openreplay.save_metadata_key(integer, text, integer), openreplay.delete_metadata_key(integer, integer), openreplay.save_series(integer, jsonb),
