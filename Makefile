@@ -13,7 +13,7 @@ DATA = openreplay--1.0.sql
 MODULE_big = openreplay
 
 # Plain C folders know nothing of PostgreSQL; the edge programs link the same objects.
-PLAIN_FOLDERS = src/wire src/visit src/heuristics src/assets
+PLAIN_FOLDERS = src/wire src/visit src/heuristics src/assets src/sequences
 PLAIN_SOURCES = $(filter-out %_test.c %_fuzz.c %_bench.c,$(wildcard $(addsuffix /*.c,$(PLAIN_FOLDERS)))) src/flags/flag.c src/flags/selector.c
 MODULE_SOURCES = $(wildcard src/*.c src/session/*.c src/pipeline/*.c src/notify/*.c src/recording/*.c src/metrics/*.c) src/flags/evaluate.c src/flags/tags.c
 COMMON_SOURCES = $(filter-out %_test.c,$(wildcard ingest/common/*.c))
@@ -158,7 +158,7 @@ format:
 	@clang-format -i $(C_FILES)
 lint:
 	@clang-format --dry-run --Werror $(C_FILES)
-	@! grep -nE '#include "(postgres|fmgr|access/|utils/)' $(PLAIN_SOURCES) $(wildcard src/wire/*.h src/visit/*.h src/heuristics/*.h) \
+	@! grep -nE '#include "(postgres|fmgr|access/|utils/)' $(PLAIN_SOURCES) $(wildcard src/wire/*.h src/visit/*.h src/heuristics/*.h src/sequences/*.h) \
 		|| { echo 'plain C folders include nothing of PostgreSQL'; exit 1; }
 	@! grep -rnE 'PG_VERSION_NUM' src --include='*.[ch]' | grep -v '^src/compat.h:' \
 		|| { echo 'PG_VERSION_NUM belongs into src/compat.h'; exit 1; }

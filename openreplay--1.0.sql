@@ -761,6 +761,7 @@ BEGIN
 			metadata_9              text,
 			metadata_10             text,
 			remains                 bytea,
+			has_sequence            boolean NOT NULL DEFAULT false,
 			CONSTRAINT web_browser_constraint CHECK ((platform = 'web') = (user_browser IS NOT NULL)),
 			CONSTRAINT web_user_browser_version_constraint CHECK (platform = 'web' OR user_browser_version IS NULL)
 		) PARTITION BY RANGE (session_id);
@@ -780,6 +781,8 @@ BEGIN
 				base_referrer gin_trgm_ops);
 		-- sessions with any of some kinds of issues
 		CREATE INDEX ON public.sessions USING gin (issue_types);
+		-- sessions whose events are not in openreplay.session_events, which are few: those that go on
+		CREATE INDEX sessions_without_sequence_idx ON public.sessions (project_id, session_id) WHERE NOT has_sequence;
 		COMMENT ON TABLE public.sessions IS
 			'One row a recorded visit. Partitioned by month; session_id carries the time it began.';
 		COMMENT ON COLUMN public.sessions.session_id IS
@@ -799,6 +802,8 @@ BEGIN
 		COMMENT ON COLUMN public.sessions.issue_score IS 'Begins at start_ts / 1000 and grows with every issue.';
 		COMMENT ON COLUMN public.sessions.remains IS
 			'What data that comes after the live state has expired must find: the session''s start, its tabs, and which reports changed users, written at the end.';
+		COMMENT ON COLUMN public.sessions.has_sequence IS
+			'Whether openreplay.session_events holds the session''s events, all of them.';
 		COMMENT ON COLUMN public.sessions.issue_types IS 'Distinct kinds of issues, written at the end.';
 		COMMENT ON COLUMN public.sessions.referrer IS 'Of the first page that had one.';
 		COMMENT ON COLUMN public.sessions.base_referrer IS 'referrer up to its question mark.';
@@ -1831,6 +1836,7 @@ BEGIN
 	DELETE FROM events_ios.swipes WHERE session_id = OLD.session_id;
 	DELETE FROM events_ios.views WHERE session_id = OLD.session_id;
 	DELETE FROM events_ios.performance WHERE session_id = OLD.session_id;
+	DELETE FROM openreplay.session_events WHERE project_id = OLD.project_id AND session_id = OLD.session_id;
 	DELETE FROM public.sessions_feature_flags WHERE session_id = OLD.session_id;
 	-- while its token is valid more may arrive, and a day longer what lay in a server's spool
 	DELETE FROM openreplay.live_sessions WHERE session_id = OLD.session_id RETURNING expires_at INTO valid_until;
@@ -2659,6 +2665,150 @@ $$;
 COMMENT ON FUNCTION openreplay.session_counts(bigint, bigint) IS
 	'Page views, events (page views, clicks, inputs; on mobile taps, swipes, inputs), errors, issue score and issue types of a session, counted from its events. The score starts at start_ts / 1000 s and grows by that of each issue, see openreplay.issue_types().';
 
+-- ---- sequences of events ----
+
+CREATE FUNCTION openreplay.install_sequences() RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	IF to_regclass('openreplay.event_values') IS NULL THEN
+		CREATE TABLE openreplay.event_values (
+			project_id integer NOT NULL REFERENCES public.projects ON DELETE CASCADE,
+			kind       smallint NOT NULL,
+			value_id   integer NOT NULL,
+			digest     uuid NOT NULL,
+			value      text,
+			details    text[],
+			-- the values of a kind, for conditions on them; the next id
+			PRIMARY KEY (project_id, kind, value_id),
+			-- values that are known; they may be longer than an index takes
+			UNIQUE (project_id, kind, digest)
+		);
+		COMMENT ON TABLE openreplay.event_values IS
+			'What events of sessions were about, each different value once: openreplay.session_events has their ids.';
+		COMMENT ON COLUMN openreplay.event_values.kind IS 'See openreplay.event_kinds().';
+		COMMENT ON COLUMN openreplay.event_values.value_id IS 'From 0 on in each kind of a project, in the order of appearance.';
+		COMMENT ON COLUMN openreplay.event_values.value IS 'A page''s path, a click''s label and so on.';
+		COMMENT ON COLUMN openreplay.event_values.details IS 'What else is told of such events, in the order of openreplay.event_kinds().';
+		COMMENT ON COLUMN openreplay.event_values.digest IS 'Of value and details.';
+		GRANT SELECT ON openreplay.event_values TO openreplay_reader, openreplay_admin;
+	END IF;
+
+	IF to_regclass('openreplay.session_events') IS NULL THEN
+		CREATE TABLE openreplay.session_events (
+			session_id bigint NOT NULL,
+			start_ts   bigint NOT NULL,
+			project_id integer NOT NULL,
+			events     bytea NOT NULL,
+			-- a project's sequences of a time range
+			PRIMARY KEY (project_id, session_id)
+		) PARTITION BY RANGE (session_id);
+		-- long ones are read as a whole, and compression finds little in them
+		ALTER TABLE openreplay.session_events ALTER COLUMN events SET STORAGE EXTERNAL;
+		COMMENT ON TABLE openreplay.session_events IS
+			'The events of sessions that have ended, a row a session: what ordered questions are answered from. Written when a session ends, deleted when it goes on.';
+		COMMENT ON COLUMN openreplay.session_events.events IS
+			'In the order of time: kind, value and time of each. openreplay.sequence_events() reads it.';
+		GRANT SELECT ON openreplay.session_events TO openreplay_reader, openreplay_admin;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION openreplay.install_sequences() IS 'Creates the missing tables of sequences.';
+
+CREATE FUNCTION openreplay.event_kinds() RETURNS TABLE (kind smallint, name text, source text, value text, details text[])
+LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 15 AS 'MODULE_PATHNAME', 'openreplay_event_kinds';
+COMMENT ON FUNCTION openreplay.event_kinds() IS
+	'The kinds of events in openreplay.session_events: the table whose rows they stand for, and which of its columns are value and details.';
+
+CREATE FUNCTION openreplay.plain_events(session_ids bigint[])
+RETURNS TABLE (session_id bigint, kind smallint, "timestamp" bigint, key bigint, value text, details text[])
+LANGUAGE c STABLE ROWS 10000 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_plain_events';
+COMMENT ON FUNCTION openreplay.plain_events(bigint[]) IS
+	'The events of sessions, read from their own tables, as sequences tell them; NULL: of all sessions.';
+
+CREATE FUNCTION openreplay.sequence_events(events bytea, start_ts bigint)
+RETURNS TABLE (n integer, kind smallint, "timestamp" bigint, value_id integer)
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 30 AS 'MODULE_PATHNAME', 'openreplay_sequence_events';
+COMMENT ON FUNCTION openreplay.sequence_events(bytea, bigint) IS
+	'The events of a row of openreplay.session_events, in their order from 1 on; their values are in openreplay.event_values.';
+
+CREATE FUNCTION openreplay.write_session_events(session_ids bigint[]) RETURNS bigint[]
+LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp SET jit = off SET enable_seqscan = off AS 'MODULE_PATHNAME', 'openreplay_write_session_events';
+COMMENT ON FUNCTION openreplay.write_session_events(bigint[]) IS
+	'Writes the sequences of sessions from their events and returns whose: not those of sessions with more than 100,000 events. The caller sets has_sequence.';
+
+CREATE FUNCTION openreplay.forget_session_events(session_ids bigint[]) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH forgotten AS (
+		UPDATE public.sessions s SET has_sequence = false WHERE s.session_id = ANY (session_ids) AND s.has_sequence
+		RETURNING s.project_id, s.session_id)
+	DELETE FROM openreplay.session_events q USING forgotten f WHERE q.project_id = f.project_id AND q.session_id = f.session_id
+$$;
+COMMENT ON FUNCTION openreplay.forget_session_events(bigint[]) IS
+	'Deletes the sequences of sessions, which are then answered from their events: of those that go on. CALL openreplay.backfill_session_events() writes them again.';
+
+/*
+ * Rows are locked against the pipeline before it is looked whether the session goes on: what goes on may get more events,
+ * and its state says so in the transaction that wrote the first of them.
+ */
+CREATE FUNCTION openreplay.backfill_some_sessions(project_id integer, first_id bigint, end_id bigint, most integer) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan SET jit = off
+AS $$
+DECLARE
+	tried bigint[];
+	ended bigint[];
+	written bigint[];
+BEGIN
+	tried := ARRAY(SELECT s.session_id FROM public.sessions s
+		WHERE NOT s.has_sequence AND s.duration IS NOT NULL AND s.session_id >= first_id AND s.session_id < end_id
+			AND (backfill_some_sessions.project_id IS NULL OR s.project_id = backfill_some_sessions.project_id)
+		ORDER BY s.session_id LIMIT most FOR UPDATE);
+	ended := ARRAY(SELECT t FROM unnest(tried) t
+		WHERE NOT EXISTS (SELECT FROM openreplay.live_sessions l WHERE l.session_id = t AND l.ended_at IS NULL));
+	written := openreplay.write_session_events(ended);
+	UPDATE public.sessions s SET has_sequence = true WHERE s.session_id = ANY (written);
+	RETURN tried[cardinality(tried)];
+END
+$$;
+COMMENT ON FUNCTION openreplay.backfill_some_sessions(integer, bigint, bigint, integer) IS
+	'Writes sequences of at most so many ended sessions that have none, of a range of ids, and returns the last one that was tried; NULL when there is none.';
+
+CREATE PROCEDURE openreplay.backfill_session_events(project_id integer DEFAULT NULL, from_time timestamptz DEFAULT NULL,
+	until_time timestamptz DEFAULT NULL)
+LANGUAGE plpgsql AS $$
+DECLARE
+	last bigint := coalesce(openreplay.session_id_at(from_time), 0) - 1;
+	end_id bigint := coalesce(openreplay.session_id_at(until_time), 9223372036854775807);
+BEGIN
+	LOOP
+		last := openreplay.backfill_some_sessions(project_id, last + 1, end_id, 1000);
+		EXIT WHEN last IS NULL;
+		COMMIT;
+	END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE openreplay.backfill_session_events(integer, timestamptz, timestamptz) IS
+	'Writes what the end of a session writes for questions about the order of events, for ended sessions that came here in another way, such as copied rows: of a project, of a range of time, or of all. A thousand sessions a transaction; call it again after an interruption.';
+
+CREATE FUNCTION openreplay.add_step_value(state internal, steps integer[], step integer, value_id integer) RETURNS internal
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_add_step_value';
+COMMENT ON FUNCTION openreplay.add_step_value(internal, integer[], integer, integer) IS 'Of openreplay.step_values().';
+
+CREATE FUNCTION openreplay.packed_step_values(state internal) RETURNS bytea
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_step_values';
+COMMENT ON FUNCTION openreplay.packed_step_values(internal) IS 'Of openreplay.step_values().';
+
+CREATE AGGREGATE openreplay.step_values(steps integer[], step integer, value_id integer) (
+	SFUNC = openreplay.add_step_value, STYPE = internal, SSPACE = 8192, FINALFUNC = openreplay.packed_step_values,
+	PARALLEL = SAFE);
+COMMENT ON AGGREGATE openreplay.step_values(integer[], integer, integer) IS
+	'Which values satisfy which step, numbered from 0; steps are kinds of events, negative for one that must not be. For openreplay.follow_sequence().';
+
+CREATE FUNCTION openreplay.follow_sequence(events bytea, start_ts bigint, from_ts bigint, to_ts bigint, steps bytea) RETURNS bigint[]
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 200 AS 'MODULE_PATHNAME', 'openreplay_follow_sequence';
+COMMENT ON FUNCTION openreplay.follow_sequence(bytea, bigint, bigint, bigint, bytea) IS
+	'What openreplay.follow_steps() says of the events of a row of openreplay.session_events from from_ts to to_ts; NULL when none of them satisfies any step.';
+
 -- ---- users ----
 
 CREATE FUNCTION openreplay.change_properties(properties jsonb, action text, payload jsonb) RETURNS jsonb
@@ -2749,11 +2899,13 @@ COMMENT ON FUNCTION openreplay.change_user(integer, text, text, jsonb, timestamp
 CREATE FUNCTION openreplay.close_sessions(session_ids bigint[], durations integer[], remains bytea[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	written bigint[] := openreplay.write_session_events(session_ids);
 BEGIN
 	UPDATE public.sessions s
 	SET duration = greatest(s.duration, e.duration), pages_count = c.pages_count, events_count = c.events_count,
 		errors_count = c.errors_count, issue_score = c.issue_score, issue_types = c.issue_types::public.issue_type[],
-		remains = e.remains
+		remains = e.remains, has_sequence = s.session_id = ANY (written)
 	FROM unnest(close_sessions.session_ids, close_sessions.durations, close_sessions.remains) AS e (session_id, duration, remains),
 		LATERAL (SELECT n.* FROM public.sessions t, openreplay.session_counts(t.session_id, t.start_ts) n
 				 WHERE t.session_id = e.session_id) c
@@ -2765,7 +2917,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION openreplay.close_sessions(bigint[], integer[], bytea[]) IS
-	'What the end of sessions writes: durations (ms), counters, issue score and types, what late data must find; queues their recordings and announces them on channel openreplay_session_ended as {"session_id", "project_id", "duration"}. Workers call it.';
+	'What the end of sessions writes: sequences of events, durations (ms), counters, issue score and types, what late data must find; queues their recordings and announces them on channel openreplay_session_ended as {"session_id", "project_id", "duration"}. Workers call it.';
 
 -- ---- detectors ----
 
@@ -4609,7 +4761,7 @@ BEGIN
 	WITH url AS (
 		SELECT u.file, u.url FROM openreplay.recording_urls($1) u
 	)
-	SELECT openreplay.camel_keys((SELECT jsonb_object_agg(key, value) FROM jsonb_each(to_jsonb(s) - 'remains') WHERE key !~ '^metadata_[0-9]+$'))
+	SELECT openreplay.camel_keys((SELECT jsonb_object_agg(key, value) FROM jsonb_each(to_jsonb(s) - 'remains' - 'has_sequence') WHERE key !~ '^metadata_[0-9]+$'))
 		|| jsonb_build_object('sessionId', s.session_id::text, 'projectKey', p.project_key, 'metadata', openreplay.session_metadata(s.session_id),
 			'favorite', EXISTS (SELECT FROM public.user_favorite_sessions f WHERE f.session_id = s.session_id AND f.user_id = $2),
 			'viewed', EXISTS (SELECT FROM public.user_viewed_sessions v WHERE v.session_id = s.session_id AND v.user_id = $2),
@@ -7732,6 +7884,23 @@ BEGIN
 				 AND NOT EXISTS (SELECT FROM openreplay.live_sessions l WHERE l.session_id = s.session_id AND l.ended_at IS NULL)
 				 AND (s.pages_count, s.events_count, s.errors_count, s.issue_score, s.issue_types::text[])
 				 IS DISTINCT FROM (n.pages_count, n.events_count, n.errors_count, n.issue_score, n.issue_types)'),
+			('sequences that are not their sessions'' events', 'openreplay.session_events',
+				'SELECT coalesce(q.session_id, p.session_id) FROM
+				 (SELECT q.session_id, sum(hashtextextended(format(''%s %s %s %s'', x.kind, x."timestamp", v.value, v.details), 0)::numeric) AS sum
+				  FROM openreplay.session_events q CROSS JOIN openreplay.sequence_events(q.events, q.start_ts) x
+				  LEFT JOIN openreplay.event_values v ON v.project_id = q.project_id AND v.kind = x.kind AND v.value_id = x.value_id
+				  GROUP BY q.session_id) q
+				 FULL JOIN
+				 (SELECT p.session_id, sum(hashtextextended(format(''%s %s %s %s'', p.kind, p."timestamp", p.value, p.details), 0)::numeric) AS sum
+				  FROM openreplay.plain_events(NULL) p
+				  WHERE EXISTS (SELECT FROM public.sessions s WHERE s.session_id = p.session_id AND s.has_sequence)
+				  GROUP BY p.session_id) p ON p.session_id = q.session_id
+				 WHERE q.sum IS DISTINCT FROM p.sum'),
+			('sessions that only seem to have a sequence, or not to', 'public.sessions',
+				'SELECT coalesce(s.session_id, q.session_id) FROM (SELECT * FROM public.sessions WHERE has_sequence) s
+				 FULL JOIN openreplay.session_events q ON q.session_id = s.session_id
+				 WHERE (s.project_id, s.start_ts) IS DISTINCT FROM (q.project_id, q.start_ts) OR s.duration IS NULL
+				 OR EXISTS (SELECT FROM openreplay.live_sessions l WHERE l.session_id = s.session_id AND l.ended_at IS NULL)'),
 			('sessions that nobody will end', 'public.sessions',
 				'SELECT s.session_id FROM public.sessions s WHERE s.duration IS NULL
 				 AND NOT EXISTS (SELECT FROM openreplay.live_sessions l WHERE l.session_id = s.session_id)
@@ -7855,6 +8024,7 @@ BEGIN
 	PERFORM openreplay.install_distinct_things();
 	PERFORM openreplay.install_web_events();
 	PERFORM openreplay.install_common_events();
+	PERFORM openreplay.install_sequences();
 	PERFORM openreplay.install_dashboards();
 	PERFORM openreplay.install_spots();
 	PERFORM openreplay.install_links();
@@ -7969,6 +8139,13 @@ GRANT EXECUTE ON FUNCTION openreplay.erase_user(integer, text, timestamptz), ope
 GRANT EXECUTE ON PROCEDURE openreplay.run_work(text, boolean), openreplay.keep_house(), openreplay.drop_detached(), openreplay.drop_old_passes(interval),
 	openreplay.drop_stored_batches(), openreplay.delete_user_sessions(integer, text), openreplay.delete_project(integer),
 	openreplay.shed_month(bigint, bigint), openreplay.apply_retention(), openreplay.run_jobs() TO openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.event_kinds(), openreplay.plain_events(bigint[]), openreplay.sequence_events(bytea, bigint),
+	openreplay.add_step_value(internal, integer[], integer, integer), openreplay.packed_step_values(internal),
+	openreplay.step_values(integer[], integer, integer), openreplay.follow_sequence(bytea, bigint, bigint, bigint, bytea)
+	TO openreplay_reader, openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.forget_session_events(bigint[]), openreplay.backfill_some_sessions(integer, bigint, bigint, integer)
+	TO openreplay_admin;
+GRANT EXECUTE ON PROCEDURE openreplay.backfill_session_events(integer, timestamptz, timestamptz) TO openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.filter_catalogue(), openreplay.follow_steps(integer[], integer, bigint, bigint),
 	openreplay.matching_sessions(integer, jsonb), openreplay.count_sessions(integer, jsonb, timestamptz, timestamptz, integer),
 	openreplay.search_sessions(integer, jsonb, integer), openreplay.explain_sessions(integer, jsonb) TO openreplay_reader, openreplay_admin;

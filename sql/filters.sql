@@ -80,6 +80,9 @@ INSERT INTO events_ios.views (session_id, "timestamp", seq_index, name) SELECT s
 INSERT INTO public.crashes_ios (crash_ios_id, project_id, name, reason, stacktrace) VALUES ('filters-1', :project_id, 'SIGABRT', '/a', '/ab'), ('filters-2', :project_id, '/ab', 'SIGSEGV', '');
 INSERT INTO events_common.crashes (session_id, "timestamp", seq_index, crash_ios_id) SELECT session_id, ts, 150 + k, pg_temp.one_of('filters-1', 'filters-2') FROM moment WHERE random() < 0.3;
 
+-- Half of the sessions are answered from sequences where these can answer, the others from their rows.
+SELECT openreplay.backfill_some_sessions(:project_id, 0, session_id, 100) IS NOT NULL AS sequences FROM recorded WHERE n = 10;
+
 --
 -- The second definition. All that happened is one table, each with its members as JSON.
 --
@@ -414,6 +417,7 @@ SELECT count(*) AS sessions_are_there FROM public.sessions WHERE project_id IN (
 
 -- Two things of one moment: either may be the first, so one of them can be followed by what the other is, and either by nothing like itself.
 SELECT session_id AS one FROM recorded WHERE n = 1 \gset
+SELECT openreplay.forget_session_events(ARRAY[:one]);
 DELETE FROM events_common.requests WHERE session_id = :one;
 INSERT INTO events_common.requests (session_id, "timestamp", seq_index, url, path, duration, success, status_code, method)
 SELECT session_id, start_ts, i, 'https://b.example/' || path, path, 1, true, status, 'GET' FROM recorded, (VALUES (1, '/first', 200), (2, '/second', 404)) AS r (i, path, status) WHERE session_id = :one;

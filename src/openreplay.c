@@ -25,6 +25,7 @@ char *openreplay_database;
 int openreplay_workers;
 int openreplay_session_timeout_s;
 int openreplay_worker_memory_kb;
+bool openreplay_use_session_events = true;
 int openreplay_player = RECORDING_PLAYER_1_27;
 char *openreplay_storage_url;
 char *openreplay_storage_region;
@@ -85,6 +86,11 @@ _PG_init(void)
 	DefineCustomEnumVariable("openreplay.player", "The generation of players that recording files are made for.",
 							 "That of 1.20 knows trackers up to 14: what came later is turned into that or left out.",
 							 &openreplay_player, RECORDING_PLAYER_1_27, players, PGC_USERSET, 0, NULL, NULL, NULL);
+
+	DefineCustomBoolVariable("openreplay.use_session_events",
+							 "Whether questions are answered from sequences of events where these can.",
+							 "Off has all of them answered from the events' own tables: the same answers, later.",
+							 &openreplay_use_session_events, true, PGC_USERSET, 0, NULL, NULL, NULL);
 
 	DefineCustomStringVariable("openreplay.site_url", "Where the application is, for links in what is sent out.",
 							   "For example https://replay.example.com; empty: links are relative.", &site_url, "",

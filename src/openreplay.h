@@ -11,6 +11,7 @@ extern char *openreplay_database;
 extern int openreplay_workers;
 extern int openreplay_session_timeout_s;
 extern int openreplay_worker_memory_kb;
+extern bool openreplay_use_session_events;
 extern int openreplay_player; /* a RecordingPlayer */
 extern char *openreplay_storage_url;
 extern char *openreplay_storage_region;

@@ -96,5 +96,6 @@ SELECT session_id, "timestamp", message_id, md5(:project_id || ' issue ' || floo
 DROP TABLE happening;
 
 SELECT definition FROM slow_indexes \gexec
-VACUUM ANALYZE public.sessions, events.pages, events.clicks, events.inputs, events.errors, events.performance, events.resources, events_common.requests, events_common.customs, events_common.issues;
+CALL openreplay.backfill_session_events(:project_id);
+VACUUM ANALYZE public.sessions, openreplay.session_events, openreplay.event_values, events.pages, events.clicks, events.inputs, events.errors, events.performance, events.resources, events_common.requests, events_common.customs, events_common.issues;
 SELECT count(*) AS sessions FROM session;

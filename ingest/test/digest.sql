@@ -11,7 +11,10 @@ BEGIN
 			openreplay.user_properties, openreplay.user_devices, openreplay.broken_batch_log}'::regclass[])
 	LOOP
 		RETURN QUERY EXECUTE format('SELECT %L, count(*), coalesce(sum(hashtextextended(row, 0)::numeric), 0)
-			FROM (SELECT (to_jsonb(t) - ''{created_at, found_at, signal_id, seq, received_at}''::text[])::text AS row FROM %s t) r', t, t);
+			FROM (SELECT (to_jsonb(t) - ''{created_at, found_at, signal_id, seq, received_at}''::text[])::text AS row FROM %s t) r', t,
+			-- the numbers that values were given, in the order of their appearance, are replaced by the values
+			CASE t WHEN 'openreplay.session_events'::regclass THEN $q$(SELECT q.session_id, x.n, x.kind, x."timestamp", v.value, v.details FROM openreplay.session_events q
+				CROSS JOIN openreplay.sequence_events(q.events, q.start_ts) x LEFT JOIN openreplay.event_values v ON v.project_id = q.project_id AND v.kind = x.kind AND v.value_id = x.value_id)$q$ ELSE t::text END);
 	END LOOP;
 END
 $$;

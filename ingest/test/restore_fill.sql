@@ -97,6 +97,10 @@ INSERT INTO events_ios.swipes (session_id, "timestamp", seq_index, label, direct
 INSERT INTO events_ios.views SELECT session_id, start_ts, 18, 'Main' FROM public.sessions;
 INSERT INTO events_ios.performance SELECT session_id, 19, start_ts, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3 FROM public.sessions;
 
+-- what the end of a session makes of them
+UPDATE public.sessions SET duration = 60000 WHERE session_id = :march_session;
+CALL openreplay.backfill_session_events();
+
 -- cards, dashboards, alerts, screen recordings
 INSERT INTO public.metrics (project_id, user_id, name, metric_value)
 	VALUES (1, 1, 'card', '{click_rage,"a,b"}'), (NULL, NULL, 'for all', '{}');

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "metrics/matching.h"
+#include "metrics/sequences.h"
 
 typedef struct KindRow
 {
@@ -77,14 +78,18 @@ add_event_sources(Sql *sql, const FilterEvent *event)
 	sql_add(sql, ")");
 }
 
+/* The same sessions whatever is asked: 0 to 99 percent of them. */
+static void
+add_sample(Sql *sql, const Filter *filter, const char *column)
+{
+	if (filter->sample_rate < 100)
+		sql_add(sql, " AND openreplay.sample_key(%s) < %d", column, filter->sample_rate);
+}
+
 void
-add_event_where(Sql *sql, const Filter *filter, const FilterEvent *event)
+add_event_conditions(Sql *sql, const Filter *filter, const FilterEvent *event)
 {
 	sql_add(sql, "true");
-	add_session_bounds(sql, filter, "e.session_id");
-	add_time_range(sql, filter, "e.\"timestamp\"");
-	if (filter->sample_rate < 100)
-		sql_add(sql, " AND openreplay.sample_key(e.session_id) < %d", filter->sample_rate);
 	if (event->fixed != NULL)
 		sql_add(sql, " AND %s", event->fixed);
 	if (event->custom_name != NULL)
@@ -103,6 +108,15 @@ add_event_where(Sql *sql, const Filter *filter, const FilterEvent *event)
 		add_metric(sql, filter, event);
 	else if (event->nsources > 0)
 		add_event_sources(sql, event);
+}
+
+void
+add_event_where(Sql *sql, const Filter *filter, const FilterEvent *event)
+{
+	add_event_conditions(sql, filter, event);
+	add_session_bounds(sql, filter, "e.session_id");
+	add_time_range(sql, filter, "e.\"timestamp\"");
+	add_sample(sql, filter, "e.session_id");
 }
 
 bool
@@ -153,6 +167,13 @@ add_all_anywhere(Sql *sql, const Filter *filter)
 
 /* ---- sessions ---------------------------------------------------------------------------------------------------- */
 
+/* Whose events are read from where. */
+typedef enum SessionsRead
+{
+	READ_ALL,
+	READ_WITHOUT_SEQUENCE /* the others' are read from their sequences */
+} SessionsRead;
+
 /* What does not depend on the events of the list. */
 static void
 add_session_conditions(Sql *sql, const Filter *filter, bool with_issue_sources)
@@ -202,8 +223,17 @@ has_issue_sources(const Filter *filter)
 	return false;
 }
 
-void
-add_steps(Sql *sql, const Filter *filter, const FilterEvent *events, int nevents)
+/* Those sessions whose events are read as rows. */
+static void
+add_read_sessions(Sql *sql, const Filter *filter, SessionsRead read)
+{
+	add_session_conditions(sql, filter, false);
+	if (read == READ_WITHOUT_SEQUENCE)
+		sql_add(sql, " AND NOT s.has_sequence");
+}
+
+static void
+add_steps_of(Sql *sql, const Filter *filter, const FilterEvent *events, int nevents, SessionsRead read)
 {
 	sql_add(sql, "SELECT s.session_id, x.step, x.\"timestamp\", x.key FROM public.sessions s JOIN (");
 	for (int i = 0; i < nevents; i++)
@@ -211,11 +241,11 @@ add_steps(Sql *sql, const Filter *filter, const FilterEvent *events, int nevents
 		sql_add(sql, "%sSELECT e.session_id, %d AS step, e.\"timestamp\", (%s)::bigint AS key FROM ",
 				i == 0 ? "" : " UNION ALL ", i, kinds[events[i].kind].key);
 		add_events(sql, events[i].kind);
-		/* conditions on sessions may leave few of them, whose events are then looked up one session at a time */
-		if (asks_session(&events[i]) || filter->nconditions > 0)
+		/* these may leave few sessions, whose events are then looked up one session at a time */
+		if (asks_session(&events[i]) || filter->nconditions > 0 || read == READ_WITHOUT_SEQUENCE)
 		{
 			sql_add(sql, " JOIN public.sessions s ON s.session_id = e.session_id WHERE ");
-			add_session_conditions(sql, filter, false);
+			add_read_sessions(sql, filter, read);
 			sql_add(sql, " AND ");
 		}
 		else
@@ -224,7 +254,13 @@ add_steps(Sql *sql, const Filter *filter, const FilterEvent *events, int nevents
 	}
 	/* joined here in any case: the planner knows how many sessions there are, and nothing of columns of a UNION */
 	sql_add(sql, ") x ON x.session_id = s.session_id WHERE ");
-	add_session_conditions(sql, filter, false);
+	add_read_sessions(sql, filter, read);
+}
+
+void
+add_steps(Sql *sql, const Filter *filter, const FilterEvent *events, int nevents)
+{
+	add_steps_of(sql, filter, events, nevents, READ_ALL);
 }
 
 /* A step is its kind, from 1 on, negative for one that must not be. */
@@ -237,15 +273,55 @@ add_follow_steps(Sql *sql, const FilterEvent *events, int nevents)
 	sql_add(sql, "]::integer[], t.step, t.\"timestamp\", t.key)");
 }
 
-/* A row (session_id, times) for each session with an event of some item, if it satisfies the conditions on sessions. */
 static void
-add_followed(Sql *sql, const Filter *filter, const FilterEvent *events, int nevents)
+add_followed_rows(Sql *sql, const Filter *filter, const FilterEvent *events, int nevents, SessionsRead read)
 {
 	sql_add(sql, "SELECT t.session_id, ");
 	add_follow_steps(sql, events, nevents);
 	sql_add(sql, " AS times FROM (");
-	add_steps(sql, filter, events, nevents);
+	add_steps_of(sql, filter, events, nevents, read);
 	sql_add(sql, ") t GROUP BY t.session_id");
+}
+
+/* Sessions with a sequence have ended; of what it does not know of them the row is asked. */
+static void
+add_followed_sequences(Sql *sql, const Filter *filter, const FilterEvent *events, int nevents)
+{
+	bool asks_row = filter->nconditions > 0 || filter->population == FILTER_COUNTED;
+
+	sql_add(sql, "SELECT q.session_id, ");
+	add_follow_sequence(sql, filter, events, nevents);
+	sql_add(sql, " AS times FROM openreplay.session_events q");
+	if (asks_row)
+		sql_add(sql, " JOIN public.sessions s ON s.session_id = q.session_id");
+	sql_add(sql, " WHERE q.project_id = ");
+	sql_integer(sql, filter->project_id);
+	add_session_bounds(sql, filter, "q.session_id");
+	add_time_range(sql, filter, "q.start_ts");
+	add_sample(sql, filter, "q.session_id");
+	if (asks_row)
+	{
+		sql_add(sql, " AND ");
+		add_session_conditions(sql, filter, false);
+	}
+	/* a fence: each sequence is followed once, whatever is asked of the result */
+	sql_add(sql, " OFFSET 0");
+}
+
+/* A row (session_id, times) for each session with an event of some item, if it satisfies the conditions on sessions. */
+static void
+add_followed(Sql *sql, const Filter *filter, const FilterEvent *events, int nevents)
+{
+	if (!sequences_answer(events, nevents))
+	{
+		add_followed_rows(sql, filter, events, nevents, READ_ALL);
+		return;
+	}
+	sql_add(sql, "(");
+	add_followed_sequences(sql, filter, events, nevents);
+	sql_add(sql, ") UNION ALL (");
+	add_followed_rows(sql, filter, events, nevents, READ_WITHOUT_SEQUENCE);
+	sql_add(sql, ")");
 }
 
 /* Sessions in whose events the items follow each other. */

@@ -12,6 +12,8 @@
 extern void add_time_range(Sql *sql, const Filter *filter, const char *column);
 /* Whether a condition of an event is about its session. */
 extern bool asks_session(const FilterEvent *event);
+/* What an event has to be, its time apart: conditions on e and d, and on s where the item asks for that. */
+extern void add_event_conditions(Sql *sql, const Filter *filter, const FilterEvent *event);
 /* The operator of a comparison that takes a value, such as "<=" or "ILIKE". */
 extern const char *comparison_symbol(FilterComparison comparison);
 /* A pattern for ILIKE, palloc'd, in which the value's own % and _ are letters. */

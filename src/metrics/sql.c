@@ -89,15 +89,22 @@ sql_numeric(Sql *sql, const char *digits)
 			DirectFunctionCall3(numeric_in, CStringGetDatum(digits), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 }
 
-static int
-execute(Sql *sql, bool read_only, DestReceiver *destination)
+static ParamListInfo
+parameters_of(const Sql *sql)
 {
 	ParamListInfo parameters = makeParamList(sql->nparameters);
-	SPIExecuteOptions options = {.params = parameters, .read_only = read_only, .dest = destination};
 
 	for (int i = 0; i < sql->nparameters; i++)
 		parameters->params[i] = (ParamExternData){
 			.value = sql->values[i], .isnull = false, .pflags = PARAM_FLAG_CONST, .ptype = sql->types[i]};
+	return parameters;
+}
+
+static int
+execute(Sql *sql, bool read_only, DestReceiver *destination)
+{
+	SPIExecuteOptions options = {.params = parameters_of(sql), .read_only = read_only, .dest = destination};
+
 	return SPI_execute_extended(sql->text.data, &options);
 }
 
@@ -140,6 +147,14 @@ sql_return(Sql *sql, ReturnSetInfo *result)
 									"a query of a filter has other columns than its function");
 	check_result(execute(sql, true, destination), SPI_OK_SELECT);
 	destination->rDestroy(destination);
+}
+
+Portal
+sql_open(Sql *sql)
+{
+	SPIParseOpenOptions options = {.params = parameters_of(sql), .cursorOptions = CURSOR_OPT_NO_SCROLL};
+
+	return SPI_cursor_parse_open(NULL, sql->text.data, &options);
 }
 
 void

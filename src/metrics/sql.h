@@ -47,6 +47,9 @@ extern Datum sql_run_jsonb(Sql *sql, MemoryContext context, bool *isnull);
 /* The same as sql_run(), with its rows as those that a function returns; columns have to be of the function's types. */
 extern void sql_return(Sql *sql, ReturnSetInfo *result);
 
+/* Opens a cursor on it, which sees what the transaction has done so far. */
+extern Portal sql_open(Sql *sql);
+
 /* For a statement that is no SELECT, as EXPLAIN is not. */
 extern void sql_run_utility(Sql *sql);
 

@@ -210,6 +210,12 @@ touch_session(Pass *pass, LiveSession *session)
 {
 	if (pass->ntouched > 0 && pass->touched[pass->ntouched - 1] == session->session_id)
 		return;
+	if (session->ended)
+	{
+		pass->ended = pass->ended ? repalloc(pass->ended, (pass->nended + 1) * sizeof(int64))
+								  : MemoryContextAlloc(pass->context, sizeof(int64));
+		pass->ended[pass->nended++] = session->session_id;
+	}
 	if (pass->ntouched == pass->touched_size)
 	{
 		pass->touched_size = pass->touched_size ? pass->touched_size * 2 : 64;
@@ -230,6 +236,28 @@ put_checkpoints(Pass *pass)
 		if (session != NULL && (checkpoint_is_due(session) || (session->dirty && !pass->pipeline->keeps_state)))
 			checkpoint_session(session, pass->rows);
 	}
+}
+
+/* What was opened again has no valid sequence until it ends the next time. */
+static void
+forget_sequences(Pass *pass)
+{
+	Oid types[] = {INT8ARRAYOID};
+	Datum *ids = palloc(Max(pass->nended, 1) * sizeof(Datum));
+	Datum arguments[1];
+	int n = 0;
+
+	for (int i = 0; i < pass->nended; i++)
+	{
+		LiveSession *session = find_live_session(pass->pipeline->sessions, pass->ended[i]);
+
+		if (session != NULL && !session->ended)
+			ids[n++] = Int64GetDatum(pass->ended[i]);
+	}
+	if (n == 0)
+		return;
+	arguments[0] = PointerGetDatum(construct_array(ids, n, INT8OID, 8, true, TYPALIGN_DOUBLE));
+	SPI_execute_with_args("SELECT openreplay.forget_session_events($1)", 1, types, arguments, NULL, false, 0);
 }
 
 static void
@@ -314,6 +342,7 @@ finish_pass(Pass *pass)
 {
 	put_identities(pass);
 	put_checkpoints(pass);
+	forget_sequences(pass);
 	put_parked(pass);
 	write_rows(pass->rows, &pass->rows_written, &pass->rows_known);
 	delete_discarded(pass);

@@ -144,6 +144,8 @@ typedef struct Pass
 	int ndeleted;
 	int64 *awaited; /* sessions of this pass for which entries of passes before wait, in order */
 	int nawaited;
+	int64 *ended; /* sessions among them that had ended; what goes on must have no sequence */
+	int nended;
 	int64 *touched; /* sessions that changed, possibly more than once */
 	int ntouched;
 	int touched_size;
