@@ -362,4 +362,88 @@ wait "$upload_pid"
 like "it goes on" "$seen $(requests)" "*hang*PUT 200 PUT 200 GET 200 DELETE 204 DELETE 204 GET 200"
 same "and leaves nothing of a deleted session" "$(s3 GET "/mobs?list-type=2&prefix=$last%2F" | grep -c '<Key>')" 0
 
+# ---- what comes late is merged into stored objects, whose batches are gone ----
+
+late=$(sql -c "SELECT min(session_id) FROM public.sessions")
+objects='dom.mobs dom.mobe devtools.mob'
+# hashes: of the session's objects
+hashes()
+{
+	local file
+	for file in $objects; do
+		s3 GET "/mobs/$late/$file" | sha256sum
+	done
+}
+sql -c "DELETE FROM openreplay.outbox" -c "SELECT openreplay.queue_recordings(ARRAY[$late])" > /dev/null
+upload
+all=$(hashes)
+for file in $objects; do
+	s3 GET "/mobs/$late/$file" > "$work/$file"
+done
+same "the player's decompressor passes over what is for merging" "$(cd "$here" && node inflate.mjs "$work/dom.mobs" | sha256sum)" \
+	"$(sql -c "SELECT encode(openreplay.recording($late), 'base64')" | base64 -d | sha256sum)"
+# a third is taken away, the rest stored and dropped
+sql -c "CREATE TABLE late AS SELECT seq AS n, kind, openreplay.decompress_body(body) AS body FROM openreplay.batches WHERE session_id = $late AND kind <> 's' AND seq % 3 = 1" \
+	-c "DELETE FROM openreplay.batches WHERE session_id <> $late OR seq IN (SELECT n FROM late)" -c "SELECT openreplay.queue_recordings(ARRAY[$late])" > /dev/null
+upload
+for file in $objects; do
+	s3 GET "/mobs/$late/$file" > "$work/before.$file"
+done
+# put_back: the objects as they were before the merge, which is to be done once more
+put_back()
+{
+	local file
+	for file in $objects; do
+		curl -s -X PUT --data-binary "@$work/before.$file" "$(sql -c "SELECT openreplay.sign_url('PUT', '$late/$file')")"
+	done
+	sql -c "SELECT openreplay.queue_recordings(ARRAY[$late])" > /dev/null
+	requests > /dev/null
+}
+sql -c "ALTER SYSTEM SET openreplay.storage_secret_file = '$dir/s3-secret'" -c "SELECT pg_reload_conf()" \
+	-c "UPDATE openreplay.live_sessions SET expires_at = now() - interval '1 day'" -c "SELECT openreplay.expire_live_state()" -c "CALL openreplay.drop_stored_batches()" > /dev/null
+sql -c "SELECT openreplay.append_batch($late, body, now(), kind) FROM late ORDER BY n" -c "SELECT openreplay.process_batches()" \
+	-c "SELECT openreplay.end_sessions(now() + interval '1 day')" > /dev/null
+same "they are gone" "$(sql -c "SELECT batches_gone FROM openreplay.stored_recordings WHERE session_id = $late")" t
+requests > /dev/null
+upload
+same "each object is read once and put once" "$code|$(requests)" "0|GET 200 GET 200 GET 200 PUT 200 PUT 200 PUT 200"
+same "and is that of all at once" "$(hashes)" "$all"
+put_back
+faults '[503, "cut", "cut answer", "pass", "hang", "pass", "pass", "cut answer"]'
+upload S3_TIMEOUT=1
+same "whatever the storage does" "$code|$(hashes)" "0|$all"
+# killed between two objects
+put_back
+faults '["pass", "pass", "pass", "pass", "pass", 500, 500, 500, 500]'
+upload
+same "two objects are put, the third is not" "$code|$(sql -c "SELECT to_be_retried FROM openreplay.outbox_status")" "1|1"
+sql -c "SELECT openreplay.retry_outbox()" > /dev/null
+faults '[]'
+upload
+same "later it is" "$code|$(hashes)" "0|$all"
+# what is not there, and what is not told
+put_back
+upload AWS_SECRET_ACCESS_KEY_FILE= AWS_SECRET_ACCESS_KEY=a-wrong-secret
+like "a wrong secret" "$(sql -c "SELECT failed, to_be_retried, last_error FROM openreplay.outbox_status")" "0|1|*GET $late/dom.mobs with 403 SignatureDoesNotMatch*"
+sql -c "SELECT openreplay.retry_outbox()" > /dev/null
+upload BUCKET_NAME=nowhere
+like "no bucket is not no object" "$(sql -c "SELECT failed, to_be_retried, last_error FROM openreplay.outbox_status")" "0|1|*404 NoSuchBucket*"
+s3 DELETE "/mobs/$late/dom.mobe"
+sql -c "SELECT openreplay.retry_outbox()" > /dev/null
+upload
+same "an object that is not there" "$(sql -c "SELECT failed, last_error FROM openreplay.outbox_status")" \
+	"1|what came late cannot be added to $late/dom.mobe, as its batches are gone and it is not in storage"
+put_back
+upload SESSION_SIZE_LIMIT=1048576
+same "put right it is merged" "$code|$(hashes)" "0|$all"
+head -c 1000 "$work/dom.mobs" > "$work/cut"
+curl -s -X PUT --data-binary "@$work/cut" "$(sql -c "SELECT openreplay.sign_url('PUT', '$late/dom.mobs')")"
+sql -c "SELECT openreplay.queue_recordings(ARRAY[$late])" > /dev/null
+upload
+same "an object cut off" "$(sql -c "SELECT failed, last_error FROM openreplay.outbox_status")" \
+	"1|what came late cannot be added to $late/dom.mobs, as its batches are gone and it is damaged"
+put_back
+upload
+same "is put right as well" "$code|$(hashes)" "0|$all"
+
 tell_result
