@@ -5195,7 +5195,8 @@ CREATE FUNCTION openreplay.flat_filter(filter jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 	SELECT CASE WHEN jsonb_typeof($1 -> 'events') = 'array' THEN ($1 - 'events') || jsonb_build_object('filters',
 			(SELECT coalesce(jsonb_agg(e || '{"isEvent": true}' ORDER BY n), '[]') FROM jsonb_array_elements($1 -> 'events') WITH ORDINALITY AS x (e, n))
-			|| (SELECT coalesce(jsonb_agg(e || '{"isEvent": false}' ORDER BY n), '[]')
+			-- of the second generation also events are here
+			|| (SELECT coalesce(jsonb_agg('{"isEvent": false}' || e ORDER BY n), '[]')
 				FROM jsonb_array_elements(CASE jsonb_typeof($1 -> 'filters') WHEN 'array' THEN $1 -> 'filters' ELSE '[]' END) WITH ORDINALITY AS x (e, n)))
 		ELSE $1 END
 $$;
@@ -5720,10 +5721,11 @@ COMMENT ON FUNCTION openreplay.card_catalogue() IS
 CREATE FUNCTION openreplay.merge_filters(filter jsonb, more jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 	WITH item AS (
-		SELECT n, e, coalesce((e ->> 'isEvent')::boolean, false) AS is_event, ARRAY[coalesce(e ->> 'name', e ->> 'type'), e ->> 'operator', e ->> 'source'] AS key
-		FROM jsonb_array_elements(CASE jsonb_typeof($1) WHEN 'array' THEN $1 ELSE coalesce(openreplay.flat_filter($1) -> 'filters', '[]') END) WITH ORDINALITY AS x (e, n)
+		SELECT n, e, coalesce(e -> 'isEvent' = 'true', false) AS is_event, ARRAY[coalesce(e ->> 'name', e ->> 'type'), e ->> 'operator', e ->> 'source'] AS key
+		FROM (SELECT CASE jsonb_typeof($1) WHEN 'array' THEN $1 ELSE openreplay.flat_filter($1) -> 'filters' END AS list) AS l,
+			LATERAL jsonb_array_elements(CASE jsonb_typeof(list) WHEN 'array' THEN list ELSE '[]' END) WITH ORDINALITY AS x (e, n)
 	), extra AS (
-		SELECT n, e, coalesce((e ->> 'isEvent')::boolean, false) AS is_event, ARRAY[coalesce(e ->> 'name', e ->> 'type'), e ->> 'operator', e ->> 'source'] AS key
+		SELECT n, e, coalesce(e -> 'isEvent' = 'true', false) AS is_event, ARRAY[coalesce(e ->> 'name', e ->> 'type'), e ->> 'operator', e ->> 'source'] AS key
 		FROM jsonb_array_elements($2) WITH ORDINALITY AS x (e, n)
 	), merged AS (
 		SELECT i.n, CASE WHEN x.e IS NULL THEN i.e
@@ -5735,7 +5737,8 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
 		UNION ALL
 		SELECT 1000000 + x.n, x.e FROM extra x WHERE NOT EXISTS (SELECT FROM item i WHERE i.key IS NOT DISTINCT FROM x.key AND i.is_event = x.is_event)
 	)
-	SELECT CASE jsonb_typeof($1) WHEN 'object' THEN $1 - 'events' ELSE '{}' END || jsonb_build_object('filters', coalesce(jsonb_agg(e ORDER BY n), '[]')) FROM merged
+	-- what is no filter at all stays so, and whoever reads it says why
+	SELECT CASE WHEN coalesce(jsonb_typeof($1 -> 'filters'), 'array') NOT IN ('array', 'null') THEN $1 ELSE CASE jsonb_typeof($1) WHEN 'object' THEN $1 - 'events' ELSE '{}' END || jsonb_build_object('filters', coalesce(jsonb_agg(e ORDER BY n), '[]')) END FROM merged
 $$;
 COMMENT ON FUNCTION openreplay.merge_filters(jsonb, jsonb) IS
 	'A filter with the filters of the card around it: an event that is there with the same operator gets the values besides its own, an attribute gets them instead of its own, what is not there is added.';
@@ -6080,7 +6083,7 @@ CREATE FUNCTION openreplay.card_options(card jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 	SELECT jsonb_object_agg(key, value) FROM jsonb_each($1)
 	WHERE key IN ('generation', 'filters', 'startPoint', 'startType', 'excludes', 'hideExcess', 'rows', 'stepsBefore', 'stepsAfter', 'breakdowns', 'sampleRate', 'includeClickRage')
-		AND value NOT IN ('null', '[]')
+		AND value NOT IN ('null', '[]') AND (key <> 'filters' OR jsonb_typeof(value) = 'array')
 $$;
 COMMENT ON FUNCTION openreplay.card_options(jsonb) IS 'The options of a card that have no column of their own: what public.metrics.card_info keeps of it.';
 
@@ -6107,7 +6110,7 @@ BEGIN
 		RAISE invalid_parameter_value USING MESSAGE = 'the card is too large', HINT = 'It has at most 1000000 characters.';
 	ELSIF card ? 'isPublic' AND jsonb_typeof(card -> 'isPublic') NOT IN ('boolean', 'null') THEN
 		RAISE invalid_parameter_value USING MESSAGE = 'isPublic of a card is true or false';
-	ELSIF coalesce(card ->> 'sessionId', '1') !~ '^[0-9]{1,18}$' THEN
+	ELSIF card ->> 'sessionId' !~ '^[0-9]{1,19}$' OR (card ->> 'sessionId')::numeric > 9223372036854775807 THEN
 		RAISE invalid_parameter_value USING MESSAGE = format('sessionId cannot be "%s"', left(card ->> 'sessionId', 60)), HINT = 'It is the id of a session.';
 	ELSIF jsonb_typeof(config) NOT IN ('object', 'null') THEN
 		RAISE invalid_parameter_value USING MESSAGE = 'config of a card is no object', HINT = 'It is {"col": 2, "row": 2, "position": 0}.';
@@ -6153,7 +6156,7 @@ DECLARE
 	known jsonb := openreplay.check_card($1, $3);
 	place jsonb := openreplay.card_size(nullif(coalesce($3 -> 'config', $3 -> 'defaultConfig'), 'null'));
 	options jsonb := openreplay.card_options($3);
-	session jsonb := CASE WHEN known ->> 'metricType' = 'heatMap' THEN jsonb_build_object('sessionId', ($3 ->> 'sessionId')::bigint) END;
+	session jsonb := CASE WHEN known ->> 'metricType' = 'heatMap' THEN jsonb_build_object('sessionId', CASE WHEN $3 ->> 'sessionId' ~ '^[0-9]{1,19}$' THEN ($3 ->> 'sessionId')::numeric END) END;
 BEGIN
 	IF known IS NULL THEN
 		RAISE invalid_parameter_value USING MESSAGE = 'a card needs a project and a definition';

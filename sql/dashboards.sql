@@ -89,6 +89,16 @@ SELECT openreplay.save_dashboard(:project_id, :ben, '{"name": "First steps"}') A
 SELECT template FROM openreplay.add_templates(:first_steps, :ben, '{failed_requests,trend,funnel}');
 SELECT pg_temp.widgets(:first_steps, :ben);
 SELECT name, chart, error FROM openreplay.dashboard_charts(:first_steps, :'range'::jsonb || '{"limit": 10, "page": 1}', :ben);
+-- each of them answers: of one session a request failed, of another one was slow, by numbers, not by letters
+INSERT INTO events.pages (session_id, message_id, "timestamp", host, path) SELECT session_id, 1, start_ts + 100, 'a.example', '/a' FROM public.sessions WHERE project_id = :project_id;
+INSERT INTO events_common.requests (session_id, "timestamp", seq_index, url, path, duration, success, status_code, method)
+SELECT session_id, start_ts + 200, 2, 'https://a.example/r' || n, '/r' || n, (ARRAY[900, 5000, 600, 10000, 0, 49])[n], n <> 1, (ARRAY[404, 200, 399, 200, 0, 200])[n], 'GET'
+FROM (SELECT s.*, row_number() OVER (ORDER BY start_ts) AS n FROM public.sessions s WHERE s.project_id = :project_id) AS s;
+SELECT t.template, openreplay.try_card(:project_id, t.card || :'range'::jsonb || '{"limit": 10, "page": 1}') AS chart FROM openreplay.card_templates() t;
+SELECT openreplay.save_dashboard(:project_id, :ben, '{"name": "All of them"}') AS all_of_them \gset
+SELECT count(*) AS added FROM openreplay.add_templates(:all_of_them, :ben);
+SELECT count(*) AS widgets, count(c.error) AS failed, count(*) FILTER (WHERE c.chart = openreplay.try_card(:project_id, t.card || :'range'::jsonb || '{"limit": 10, "page": 1}')) AS as_from_the_template
+FROM openreplay.dashboard_charts(:all_of_them, :'range'::jsonb || '{"limit": 10, "page": 1}', :ben) c JOIN openreplay.card_templates() t ON t.name = c.name;
 SELECT pg_temp.try(format('SELECT openreplay.add_templates(%s, %s, ''{funnel,"x; DROP"}'')', :first_steps, :ben)), pg_temp.try(format('SELECT openreplay.add_templates(%s, %s)', :first_steps, :ann));
 
 -- A reader reads all of that, and changes none of it.

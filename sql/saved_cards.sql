@@ -55,6 +55,13 @@ INSERT INTO public.metric_series (metric_id, index, name, filter) VALUES
 SELECT s ->> 'name' AS name, s -> 'filter' AS filter FROM jsonb_array_elements(openreplay.saved_card(:old) -> 'series') s;
 SELECT openreplay.card(:old, :'range'::jsonb || '{"density": 1, "generation": 1}') AS chart;
 
+-- The session of a heat map; filters in the first shape's place for events keep what they are.
+INSERT INTO public.metric_series (metric_id, index, name, filter) VALUES (:old, 2, 'both', '{"events": [], "filters": [{"name": "CLICK", "isEvent": true, "operator": "is", "filters": []}, {"name": "userBrowser", "operator": "is", "value": ["Chrome"]}]}');
+SELECT openreplay.saved_card(:old) #> '{series,2,filter,filters}' AS filters;
+SELECT openreplay.save_card(:project_id, :ann, '{"name": "Heat", "metricType": "heatMap", "metricOf": "heatMapUrl", "sessionId": "4118056163306637056", "series": [{}]}') AS heat \gset
+SELECT c -> 'sessionId' AS session, m.data FROM openreplay.saved_card(:heat) c, public.metrics m WHERE m.metric_id = :heat;
+UPDATE public.metrics SET deleted_at = now() WHERE metric_id = :heat;
+
 -- Options that have no column: those of journeys are there beside the card's own members, with their defaults.
 INSERT INTO public.metrics (project_id, user_id, name, metric_type, view_type, card_info) VALUES (:project_id, :ann, 'paths', 'pathAnalysis', 'chart', '{"startPoint": [{"type": "location", "operator": "is", "value": ["/"]}], "hideExcess": true}') RETURNING metric_id AS paths \gset
 SELECT c -> 'startPoint' AS start_point, c -> 'startType' AS start_type, c -> 'excludes' AS excludes, c -> 'hideExcess' AS hide FROM openreplay.saved_card(:paths) c;
@@ -115,7 +122,9 @@ SELECT regexp_replace(pg_temp.try(format('SELECT openreplay.save_card(%s, %s, %L
 	(6, '{"name": "x", "metricType": "timeseries", "thumbnail": "javascript:alert(1)"}'), (7, format('{"name": "x", "metricType": "timeseries", "thumbnail": "data:image/png;base64,%s"}', repeat('A', 500000))),
 	(8, format('{"name": "x", "metricType": "timeseries", "waste": "%s"}', repeat('A', 1000000))), (9, format('{"name": "%s", "metricType": "timeseries"}', repeat('x', 201))), (10, '{"name": "x", "metricType": "timeseries", "isPublic": "yes"}'),
 	(11, '{"name": "x", "metricType": "timeseries", "config": {"col": -1}}'), (12, '{"name": "x", "metricType": "timeseries", "config": 4}'), (13, '{"name": "x", "metricType": "timeseries", "sessionId": "1; DROP"}'),
-	(14, '{"name": "x", "metricType": "timeseries", "series": [{}, {}, {}, {}, {}, {}]}')) AS v (n, card) ORDER BY n;
+	(14, '{"name": "x", "metricType": "timeseries", "series": [{}, {}, {}, {}, {}, {}]}'), (15, '{"name": "x", "metricType": "heatMap", "metricOf": "heatMapUrl", "series": [{}], "sessionId": [1]}'), (16, '{"name": "x", "metricType": "heatMap", "metricOf": "heatMapUrl", "series": [{}], "sessionId": "9223372036854775808"}'),
+	(17, '{"name": "x", "metricType": "pathAnalysis", "series": [{}], "startType": "middle"}'), (18, '{"name": "x", "metricType": "pathAnalysis", "series": [{}], "excludes": [{"type": "mood", "operator": "is", "value": ["x"]}]}'), (19, '{"name": "x", "metricType": "table", "metricOf": "LOCATION", "generation": 2}'),
+	(20, '{"name": "x", "metricType": "timeseries", "filters": [{"type": "userId", "operator": "is", "value": ["x"]}], "series": [{"filter": {"filters": {}}}]}')) AS v (n, card) ORDER BY n;
 SELECT pg_temp.try(format('SELECT openreplay.save_card(NULL, %s, ''{"name": "x", "metricType": "timeseries"}'')', :ann)) AS no_project, pg_temp.try(format('SELECT openreplay.save_card(-1, %s, ''{"name": "x", "metricType": "timeseries", "series": [{}]}'')', :ann)) AS unknown_project;
 SELECT pg_temp.try(format('SELECT openreplay.cards(%s, NULL, ''{"sortField": "drop table"}'')', :project_id));
 

@@ -34,8 +34,7 @@ sql -c "UPDATE public.sessions SET project_id = 1 WHERE project_id = 2; UPDATE p
 sql -c "UPDATE public.projects SET metadata_1 = 'store', metadata_2 = 'segment' WHERE project_id = 1; INSERT INTO public.projects (name, active) VALUES ('generated', true)"
 sql -v sessions=3000 -v project_id=3 -f ingest/test/cards_data.sql > /dev/null
 sql -c "INSERT INTO public.users (email, name) VALUES ('ann@replica.example', 'Ann')" \
-	-c "SELECT openreplay.add_templates(openreplay.save_dashboard(3, 1, '{\"name\": \"Shop\", \"isPublic\": true}'), 1,
-		ARRAY(SELECT t.template FROM openreplay.card_templates() t WHERE EXISTS (SELECT FROM openreplay.card_catalogue() c WHERE c.generation = 2 AND c.metric_type = t.card ->> 'metricType')))" > /dev/null
+	-c "SELECT openreplay.add_templates(openreplay.save_dashboard(3, 1, '{\"name\": \"Shop\", \"isPublic\": true}'), 1)" > /dev/null
 
 # ---- the replica ----
 

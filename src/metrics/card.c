@@ -515,8 +515,8 @@ check_card_type(const Card *card, const char *type)
 }
 
 /* Kinds may run queries of their own before; what they make is to outlive them. */
-static void
-add_chart(Sql *sql, Card *card)
+void
+add_card_chart(Sql *sql, Card *card)
 {
 	MemoryContext context = CurrentMemoryContext;
 
@@ -560,7 +560,7 @@ openreplay_try_card(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
 	card = parse_card(PG_GETARG_INT32(0), PG_GETARG_JSONB_P(1), PG_ARGISNULL(2) ? NULL : &viewer_id);
-	add_chart(sql, card);
+	add_card_chart(sql, card);
 	chart = run_chart(sql);
 	if (chart == (Datum) 0)
 		PG_RETURN_NULL();
@@ -580,7 +580,7 @@ openreplay_explain_card(PG_FUNCTION_ARGS)
 	if (card == NULL)
 		return (Datum) 0;
 	sql_add(sql, "EXPLAIN (COSTS OFF) ");
-	add_chart(sql, card);
+	add_card_chart(sql, card);
 	SPI_connect();
 	sql_run_utility(sql);
 	for (uint64 i = 0; i < SPI_processed; i++)

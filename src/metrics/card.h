@@ -106,6 +106,10 @@ extern Filter *first_filter(const Card *card);
 /* The width of a bucket, at least 1 ms: the range over density, or over density - 1, as the kind of card has it. */
 extern int64 card_step(const Card *card, bool one_less);
 
+/* Appends the query for the chart of a card of any kind; called without SPI.  Raises what only the kind can be wrong
+ * about. */
+extern void add_card_chart(Sql *sql, Card *card);
+
 /* metricFormat. */
 extern const char *card_format_name(CardFormat format);
 

@@ -69,11 +69,14 @@ Datum
 openreplay_check_card(PG_FUNCTION_ARGS)
 {
 	Jsonb *json = PG_GETARG_JSONB_P(1);
+	Card *card;
 	/* whoever asks for the chart says for when; the second generation cannot do without */
 	Datum range = DirectFunctionCall1(
 		jsonb_in, CStringGetDatum("{\"startTimestamp\": 1600000000000, \"endTimestamp\": 1600000000001}"));
 
 	if (JB_ROOT_IS_OBJECT(json))
 		json = DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(json), range));
-	PG_RETURN_JSONB_P(understood_card(parse_card(PG_GETARG_INT32(0), json, NULL)));
+	card = parse_card(PG_GETARG_INT32(0), json, NULL);
+	add_card_chart(sql_new(), card);
+	PG_RETURN_JSONB_P(understood_card(card));
 }
