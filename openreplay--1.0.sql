@@ -5979,7 +5979,7 @@ COMMENT ON FUNCTION openreplay.pack_vitals(internal) IS 'Of the aggregate openre
 COMMENT ON FUNCTION openreplay.unpack_vitals(bytea, internal) IS 'Of the aggregate openreplay.vitals(): from another process.';
 COMMENT ON FUNCTION openreplay.vital_figures(internal) IS 'Of the aggregate openreplay.vitals(): its result.';
 CREATE AGGREGATE openreplay.vitals(dom_building_time integer, ttfb integer, speed_index integer, first_contentful_paint_time integer, web_vitals text) (
-	SFUNC = openreplay.gather_vitals, STYPE = internal, SSPACE = 12000000, COMBINEFUNC = openreplay.join_vitals, SERIALFUNC = openreplay.pack_vitals,
+	SFUNC = openreplay.gather_vitals, STYPE = internal, SSPACE = 3000000, COMBINEFUNC = openreplay.join_vitals, SERIALFUNC = openreplay.pack_vitals,
 	DESERIALFUNC = openreplay.unpack_vitals, FINALFUNC = openreplay.vital_figures, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE openreplay.vitals(integer, integer, integer, integer, text) IS

@@ -97,6 +97,26 @@ add_impacted_sessions_by_slow_pages_chart(Sql *sql, Card *card)
 	sql_add(sql, " AND e.response_time > 0)) AS x GROUP BY 1) AS c ON c.bucket = b.bucket");
 }
 
+static const char *const resource_types[] = {"img", "fetch", "stylesheet", "script", "other", "media"};
+
+/* Rows (bucket, type, n, sessions): how many files of a kind, and of how many sessions.  A session is hashed once, not
+ * once a kind. */
+static void
+add_resources_of_sessions(Sql *sql, const Card *card, const Filter *filter)
+{
+	sql_add(sql, "SELECT x.bucket, t.type, sum(t.n) AS n, count(*) FILTER (WHERE t.n > 0) AS sessions FROM (SELECT ");
+	add_bucket(sql, card, "e.\"timestamp\"");
+	sql_add(sql, " AS bucket, e.session_id");
+	for (int i = 0; i < lengthof(resource_types); i++)
+		sql_add(sql, ", count(*) FILTER (WHERE e.type = '%s') AS %s", resource_types[i], resource_types[i]);
+	sql_add(sql, " FROM ");
+	add_counted_events(sql, filter, "events.resources");
+	sql_add(sql, " GROUP BY 1, 2) AS x, LATERAL (VALUES ");
+	for (int i = 0; i < lengthof(resource_types); i++)
+		sql_add(sql, "%s('%s', x.%s)", i == 0 ? "" : ", ", resource_types[i], resource_types[i]);
+	sql_add(sql, ") AS t (type, n) GROUP BY 1, 2 HAVING sum(t.n) > 0");
+}
+
 /* Of each kind of resource the mean number in a session that loaded any, beside the time until pages were complete. */
 void
 add_resources_vs_visually_complete_chart(Sql *sql, Card *card)
@@ -108,15 +128,10 @@ add_resources_vs_visually_complete_chart(Sql *sql, Card *card)
 	sql_add(sql, ", 'types', coalesce(r.types, '{}'), 'avgCountResources', coalesce(r.mean, 0), 'avgTimeToRender', "
 				 "coalesce(p.mean, 0)) ORDER BY b.bucket) FROM ");
 	add_buckets(sql, card);
-	sql_add(sql,
-			" LEFT JOIN (SELECT t.bucket, jsonb_object_agg(t.type, t.n::float8 / t.sessions) AS types, "
-			"sum(t.n)::float8 / count(*) AS mean FROM (SELECT x.bucket, x.type, sum(x.n) AS n, count(*) AS sessions "
-			"FROM (SELECT ");
-	add_bucket(sql, card, "e.\"timestamp\"");
-	sql_add(sql, " AS bucket, e.type, e.session_id, count(*) AS n FROM ");
-	add_counted_events(sql, filter, "events.resources");
-	sql_add(sql,
-			" GROUP BY 1, 2, 3) AS x GROUP BY 1, 2) AS t GROUP BY 1) AS r ON r.bucket = b.bucket LEFT JOIN (SELECT ");
+	sql_add(sql, " LEFT JOIN (SELECT t.bucket, jsonb_object_agg(t.type, t.n::float8 / t.sessions) AS types, "
+				 "sum(t.n)::float8 / count(*) AS mean FROM (");
+	add_resources_of_sessions(sql, card, filter);
+	sql_add(sql, ") AS t GROUP BY 1) AS r ON r.bucket = b.bucket LEFT JOIN (SELECT ");
 	add_bucket(sql, card, "e.\"timestamp\"");
 	sql_add(sql, " AS bucket, sum(e.visually_complete::float8) / count(*) AS mean FROM ");
 	add_counted_events(sql, filter, "events.pages");

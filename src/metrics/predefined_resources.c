@@ -3,6 +3,9 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+
 #include "metrics/predefined.h"
 
 /* ---- one by one -------------------------------------------------------------------------------------------------- */
@@ -33,42 +36,69 @@ add_missing_resources_chart(Sql *sql, Card *card)
 				 "FROM most t");
 }
 
+#define NAMED "substring(%s FROM '[^/]*$')"
+
+/* Hosts and paths, a text[], of the files whose names are the ten slowest; false: there are none. */
+static bool
+find_slowest_paths(const Card *card, const Filter *filter, Datum *paths)
+{
+	MemoryContext context = CurrentMemoryContext; /* which a query leaves for SPI's own */
+	Sql *sql = sql_new();
+	bool isnull;
+
+	/* a name is cut off once a path, not once a row */
+	sql_add(sql,
+			"SELECT array_agg(u.path) FROM (SELECT array_agg(p.path) AS paths FROM (SELECT e.url_hostpath AS path, "
+			"sum(e.duration::float8) AS total, count(*) AS n FROM ");
+	add_counted_events(sql, filter, "events.resources");
+	sql_add(sql, " AND e.duration > 0 AND e.type <> 'fetch' GROUP BY 1) AS p GROUP BY " NAMED, "p.path");
+	sql_add(sql,
+			" ORDER BY sum(p.total) / sum(p.n)::float8 DESC, " NAMED " LIMIT 10) AS s, unnest(s.paths) AS u (path)",
+			"p.path");
+	sql_run(sql);
+	MemoryContextSwitchTo(context);
+	*paths = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	if (!isnull)
+		*paths = PointerGetDatum(DatumGetArrayTypePCopy(*paths)); /* constants are expected with a full header */
+	return !isnull;
+}
+
 /*
- * Files by their name, whatever directory they are in.  Names are cut off host and path once a path, not once a row.
+ * Files by their name, whatever directory they are in.  Only the rows of the ten slowest are looked at closely: what
+ * the slowest of them was travels as one text that sorts by duration, which parallel workers can take the maximum of.
  */
 void
 add_slowest_resources_chart(Sql *sql, Card *card)
 {
 	Filter *filter = counted_sessions(card);
+	Datum paths;
 
-	sql_add(sql, "WITH path AS (SELECT e.url_hostpath AS path, e.type, ");
+	if (!find_slowest_paths(card, filter, &paths))
+	{
+		sql_add(sql, "SELECT jsonb_build_array()");
+		return;
+	}
+	sql_add(sql, "WITH path AS (SELECT e.url_hostpath AS path, ");
 	add_bucket(sql, card, "e.\"timestamp\"");
-	sql_add(sql, " AS bucket, sum(e.duration::float8) AS total, count(*) AS n, max(e.duration) AS longest FROM ");
-	add_counted_events(sql, filter, "events.resources");
 	sql_add(
 		sql,
-		" AND e.duration > 0 AND e.type <> 'fetch' GROUP BY 1, 2, 3), "
-		"file AS (SELECT p.*, substring(p.path FROM '[^/]*$') AS name FROM path p), "
-		"slow AS (SELECT name, sum(total) / sum(n)::float8 AS mean FROM file GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10), "
-		"worst AS (SELECT DISTINCT ON (f.name) f.name, f.path, f.type, f.longest FROM file f "
-		"JOIN slow ON slow.name = f.name ORDER BY f.name, f.longest DESC, f.path, f.type), "
-		"url AS (SELECT w.name, min(e.url) AS url FROM worst w JOIN events.resources e ON e.duration = w.longest "
-		"AND e.url_hostpath = w.path JOIN ");
-	add_sessions(sql, filter, false);
-	sql_add(sql, " ON s.session_id = e.session_id WHERE ");
-	add_sessions_where(sql, filter);
-	add_session_bounds(sql, filter, "e.session_id");
-	sql_add(sql, " AND e.duration >= (SELECT min(longest) FROM worst) GROUP BY 1) "
-				 "SELECT coalesce(jsonb_agg(jsonb_build_object('name', t.name, 'avg', t.mean, 'url', url.url, 'type', "
-				 "CASE w.type WHEN 'fetch' THEN 'REQUEST' ELSE upper(w.type::text) END, 'chart', "
-				 "(SELECT jsonb_agg(jsonb_build_object('timestamp', ");
+		" AS bucket, sum(e.duration::float8) AS total, count(*) AS n, max((lpad(e.duration::text, 19, '0') || ' ' || "
+		"e.type || ' ' || e.url) COLLATE \"C\") AS worst FROM ");
+	add_counted_events(sql, filter, "events.resources");
+	sql_add(sql, " AND e.duration > 0 AND e.type <> 'fetch' AND e.url_hostpath = ANY (");
+	sql_datum(sql, TEXTARRAYOID, paths);
+	sql_add(sql, ") GROUP BY 1, 2), file AS (SELECT " NAMED " AS name, p.* FROM path p), ", "p.path");
+	sql_add(sql, "slow AS (SELECT name, sum(total) / sum(n)::float8 AS mean, max(worst) AS worst FROM file GROUP BY 1) "
+				 "SELECT jsonb_agg(jsonb_build_object('name', t.name, 'avg', t.mean, 'url', substr(t.worst, 22 + "
+				 "length(w.type)), "
+				 "'type', upper(w.type), 'chart', (SELECT jsonb_agg(jsonb_build_object('timestamp', ");
 	add_bucket_time(sql, card, "b.bucket");
 	sql_add(sql, ", 'avg', coalesce(c.mean, 0)) ORDER BY b.bucket) FROM ");
 	add_buckets(sql, card);
 	sql_add(sql,
 			" LEFT JOIN (SELECT f.bucket, sum(f.total) / sum(f.n)::float8 AS mean FROM file f WHERE f.name = t.name "
-			"GROUP BY 1) AS c ON c.bucket = b.bucket)) ORDER BY t.mean DESC, t.name), '[]') "
-			"FROM slow t JOIN worst w ON w.name = t.name LEFT JOIN url ON url.name = t.name");
+			"GROUP BY 1) AS c ON c.bucket = b.bucket)) ORDER BY t.mean DESC, t.name) "
+			"FROM slow t, LATERAL (SELECT split_part(t.worst, ' ', 2) AS type) AS w");
 }
 
 /* ---- all together ------------------------------------------------------------------------------------------------ */

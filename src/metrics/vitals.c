@@ -2,9 +2,9 @@
  * vitals.c - the aggregate openreplay.vitals(): how the web vitals of very many pages are distributed
  *
  * The hard idea: percentiles without sorting.  Each vital has a histogram of cells that become wider with the value,
- * 4096 between a power of two and the next; a cell knows how many values it has and their sum, and stands for their
- * mean.  So whole milliseconds up to 8191 are exact, beyond that a percentile is within a thousandth, and minimum, mean
- * and maximum are exact in any case.  Histograms add up, so parallel workers each make one.
+ * 4096 between a power of two and the next; a cell knows how many values it has and stands for the least of
+ * those it can have.  So whole milliseconds up to 8191 are exact, beyond that a percentile is within a thousandth, and
+ * minimum, mean and maximum are exact in any case.  Histograms add up, so parallel workers each make one.
  */
 #include "postgres.h"
 
@@ -49,19 +49,13 @@ static const VitalType vital_types[] = {
 
 #define N_VITALS lengthof(vital_types)
 
-typedef struct Cell
-{
-	int64 n;
-	double sum;
-} Cell;
-
 typedef struct Distribution
 {
 	int64 n;
 	double sum;
 	double min;
 	double max;
-	Cell cells[CELLS];
+	uint32 cells[CELLS];
 } Distribution;
 
 typedef struct Vitals
@@ -84,11 +78,18 @@ cell_of(double value)
 	return Min(exponent * SUBCELLS + (int) ((fraction * 2 - 1) * SUBCELLS), CELLS - 1);
 }
 
-static void
-add_to_cell(Distribution *distribution, int cell, int64 n, double sum)
+static double
+least_of_cell(int cell)
 {
-	distribution->cells[cell].n += n;
-	distribution->cells[cell].sum += sum;
+	double fraction = (double) (cell % SUBCELLS) / SUBCELLS;
+
+	return cell < SUBCELLS ? fraction : ldexp(1 + fraction, cell / SUBCELLS - 1);
+}
+
+static void
+add_to_cell(Distribution *distribution, int cell, uint32 n)
+{
+	distribution->cells[cell] = Min((uint64) distribution->cells[cell] + n, PG_UINT32_MAX);
 }
 
 static void
@@ -98,38 +99,71 @@ add_value(Distribution *distribution, double value)
 	distribution->max = distribution->n == 0 ? value : Max(distribution->max, value);
 	distribution->n++;
 	distribution->sum += value;
-	add_to_cell(distribution, cell_of(value), 1, value);
+	add_to_cell(distribution, cell_of(value), 1);
+}
+
+/* A number as the tracker writes them, mostly a few digits; -1 for what is none or negative. */
+static double
+read_number(const char *digits, int len)
+{
+	static const double powers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+	char number[MAX_NUMBER_LENGTH + 1];
+	int64 mantissa = 0;
+	int point = -1;
+	int i;
+	char *end;
+	double value;
+
+	if (len == 0 || len > MAX_NUMBER_LENGTH)
+		return -1;
+	for (i = 0; i < len && len <= lengthof(powers); i++)
+	{
+		if (digits[i] >= '0' && digits[i] <= '9')
+			mantissa = mantissa * 10 + (digits[i] - '0');
+		else if (digits[i] == '.' && point < 0)
+			point = i;
+		else
+			break;
+	}
+	/* both are exact, so the quotient is what strtod() gives */
+	if (i == len && mantissa <= INT64CONST(999999999999999))
+		return (double) mantissa / powers[point < 0 ? 0 : len - point - 1];
+	memcpy(number, digits, len);
+	number[len] = '\0';
+	value = strtod(number, &end);
+	return *end == '\0' && isfinite(value) && value >= 0 ? value : -1;
 }
 
 /*
- * The number that the tracker sent under a name, in {"CLS":"0.1","LCP":"900"}; -1 if there is none.  Only the pipeline
+ * The numbers that the tracker sent, in {"CLS":"0.1","LCP":"900"}, -1 for those that it did not.  Only the pipeline
  * writes that text: no escapes, no blanks.
  */
-static double
-find_number(const char *text, int len, const char *name)
+static void
+read_numbers(const char *at, int len, double *numbers)
 {
-	int name_len = (int) strlen(name);
-	char number[MAX_NUMBER_LENGTH + 1];
+	const char *end = at + len;
 
-	for (int i = 0; i + name_len + 5 < len; i++)
+	for (int i = 0; i < N_VITALS; i++)
+		numbers[i] = -1;
+	while (at < end && (at = memchr(at, '"', end - at)) != NULL)
 	{
-		const char *at = text + i;
-		char *end;
-		int n = 0;
-		double value;
+		const char *name = at + 1;
+		const char *name_end = name < end ? memchr(name, '"', end - name) : NULL;
+		const char *digits;
+		const char *digits_end;
 
-		if (at[0] != '"' || memcmp(at + 1, name, name_len) != 0 || memcmp(at + 1 + name_len, "\":\"", 3) != 0)
-			continue;
-		at += name_len + 4;
-		while (n < MAX_NUMBER_LENGTH && at + n < text + len && at[n] != '\0' &&
-			   strchr("0123456789.-+eE", at[n]) != NULL)
-			n++;
-		memcpy(number, at, n);
-		number[n] = '\0';
-		value = strtod(number, &end);
-		return n > 0 && *end == '\0' && isfinite(value) && value >= 0 ? value : -1;
+		if (name_end == NULL || end - name_end < 4 || name_end[1] != ':' || name_end[2] != '"')
+			return;
+		digits = name_end + 3;
+		digits_end = memchr(digits, '"', end - digits);
+		if (digits_end == NULL)
+			return;
+		for (int i = 0; i < N_VITALS; i++)
+			if (vital_types[i].name[0] == name[0] && strlen(vital_types[i].name) == name_end - name &&
+				memcmp(vital_types[i].name, name, name_end - name) == 0)
+				numbers[i] = read_number(digits, digits_end - digits);
+		at = digits_end + 1;
 	}
-	return -1;
 }
 
 /* A scaled number as if it had been written so: 0.29 times 100 is 29. */
@@ -163,17 +197,17 @@ openreplay_gather_vitals(PG_FUNCTION_ARGS)
 {
 	Vitals *vitals = PG_ARGISNULL(0) ? new_vitals(fcinfo) : (Vitals *) PG_GETARG_POINTER(0);
 	text *sent = PG_ARGISNULL(TEXT_ARGUMENT) ? NULL : PG_GETARG_TEXT_PP(TEXT_ARGUMENT);
+	double numbers[N_VITALS];
 
+	if (sent != NULL)
+		read_numbers(VARDATA_ANY(sent), VARSIZE_ANY_EXHDR(sent), numbers);
 	for (int i = 0; i < N_VITALS; i++)
 	{
 		const VitalType *type = &vital_types[i];
 		int argument = type->argument < 0 ? -1 : FIRST_ARGUMENT + type->argument;
-		double value = -1;
 
-		if (sent != NULL && type->name[0] != '\0')
-			value = find_number(VARDATA_ANY(sent), VARSIZE_ANY_EXHDR(sent), type->name);
-		if (value > 0 || (value == 0 && type->zero))
-			add_value(&vitals->of[i], scaled(value, type->scale));
+		if (sent != NULL && (numbers[i] > 0 || (numbers[i] == 0 && type->zero)))
+			add_value(&vitals->of[i], scaled(numbers[i], type->scale));
 		else if (argument > 0 && !PG_ARGISNULL(argument) && PG_GETARG_INT32(argument) > 0)
 			add_value(&vitals->of[i], PG_GETARG_INT32(argument));
 	}
@@ -201,8 +235,8 @@ openreplay_join_vitals(PG_FUNCTION_ARGS)
 	{
 		join_distribution(&into->of[i], &from->of[i]);
 		for (int cell = 0; cell < CELLS; cell++)
-			if (from->of[i].cells[cell].n > 0)
-				add_to_cell(&into->of[i], cell, from->of[i].cells[cell].n, from->of[i].cells[cell].sum);
+			if (from->of[i].cells[cell] > 0)
+				add_to_cell(&into->of[i], cell, from->of[i].cells[cell]);
 	}
 	PG_RETURN_POINTER(into);
 }
@@ -212,8 +246,8 @@ openreplay_join_vitals(PG_FUNCTION_ARGS)
 
 typedef struct PackedCell
 {
-	int64 cell;
-	Cell content;
+	uint32 cell;
+	uint32 n;
 } PackedCell;
 
 static int
@@ -222,7 +256,7 @@ count_cells(const Distribution *distribution)
 	int n = 0;
 
 	for (int cell = 0; cell < CELLS; cell++)
-		n += distribution->cells[cell].n > 0;
+		n += distribution->cells[cell] > 0;
 	return n;
 }
 
@@ -252,9 +286,9 @@ openreplay_pack_vitals(PG_FUNCTION_ARGS)
 		at += offsetof(Distribution, cells);
 		for (int cell = 0; cell < CELLS; cell++)
 		{
-			PackedCell one = {.cell = cell, .content = vitals->of[i].cells[cell]};
+			PackedCell one = {.cell = cell, .n = vitals->of[i].cells[cell]};
 
-			if (one.content.n == 0)
+			if (one.n == 0)
 				continue;
 			memcpy(at, &one, sizeof(one));
 			at += sizeof(one);
@@ -283,7 +317,7 @@ openreplay_unpack_vitals(PG_FUNCTION_ARGS)
 
 			memcpy(&one, at, sizeof(one));
 			at += sizeof(one);
-			vitals->of[i].cells[one.cell] = one.content;
+			vitals->of[i].cells[one.cell] = one.n;
 		}
 	}
 	PG_RETURN_POINTER(vitals);
@@ -299,11 +333,9 @@ value_at(const Distribution *distribution, int64 place)
 
 	for (int cell = 0; cell < CELLS; cell++)
 	{
-		const Cell *content = &distribution->cells[cell];
-
-		before += content->n;
+		before += distribution->cells[cell];
 		if (before > place)
-			return Min(Max(content->sum / content->n, distribution->min), distribution->max);
+			return Min(Max(least_of_cell(cell), distribution->min), distribution->max);
 	}
 	return distribution->max;
 }
