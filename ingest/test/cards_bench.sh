@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 #
-# cards_bench.sh [SESSIONS] - how long searches and counts take on generated sessions (100,000 of 30 events unless told otherwise)
+# cards_bench.sh [SESSIONS [PATTERN]] - how long searches, counts and cards take on generated sessions (100,000 of 30 events unless told otherwise)
 #
 # One connection asks each question 25 times, over all three months and over the last week; the first 5 fill the caches and do not
-# count. Times are the server's, in milliseconds.
+# count. Times are the server's, in milliseconds. Cards are the lines of cards_bench*.list;
+# with a pattern only what it matches is asked.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . ingest/test/cluster.sh
@@ -16,9 +17,16 @@ create_openreplay
 psql=("$PG_BIN/psql" -XqAt -v ON_ERROR_STOP=1)
 "${psql[@]}" -v sessions="${1:-100000}" -v project_id=1 < ingest/test/cards_data.sql > /dev/null
 "${psql[@]}" -c "SELECT format('%s sessions, %s events', (SELECT count(*) FROM public.sessions), (SELECT count(*) FROM events.pages) + (SELECT count(*) FROM events.clicks)
-	+ (SELECT count(*) FROM events.inputs) + (SELECT count(*) FROM events.errors) + (SELECT count(*) FROM events.performance) + (SELECT count(*) FROM events_common.requests)
+	+ (SELECT count(*) FROM events.inputs) + (SELECT count(*) FROM events.errors) + (SELECT count(*) FROM events.performance) + (SELECT count(*) FROM events.resources) + (SELECT count(*) FROM events_common.requests)
 	+ (SELECT count(*) FROM events_common.customs) + (SELECT count(*) FROM events_common.issues))"
-"${psql[@]}" <<'SQL'
+cards=$(sed -E '/^(#|$)/d; s/ *\| */|/' ingest/test/cards_bench*.list)
+"${psql[@]}" << SQL
+CREATE TABLE public.bench_card (n integer GENERATED ALWAYS AS IDENTITY, name text, card jsonb);
+COPY public.bench_card (name, card) FROM STDIN WITH (DELIMITER '|');
+$cards
+\\.
+SQL
+"${psql[@]}" -v pattern="${2:-}" << 'SQL'
 CREATE TEMP TABLE question (n integer GENERATED ALWAYS AS IDENTITY, name text, statement text);
 INSERT INTO question (name, statement)
 SELECT name, format(call, filter) FROM (VALUES
@@ -43,6 +51,8 @@ SELECT name, format(call, filter) FROM (VALUES
 	 '{"filters": [{"type": "location", "operator": "is", "value": ["/"]}, {"type": "location", "operator": "startsWith", "value": ["/products"]}, {"type": "click", "operator": "on", "value": ["Add to cart"]}, {"type": "location", "operator": "is", "value": ["/checkout"]}]}'),
 	('any page, then any click', 'SELECT openreplay.count_sessions(1, %L || $1)', '{"filters": [{"type": "location", "operator": "isAny"}, {"type": "click", "operator": "onAny"}]}'),
 	('errors', 'SELECT count(*) FROM openreplay.search_errors(1, %L || $1)', '{"filters": []}')) AS q (name, call, filter);
+INSERT INTO question (name, statement) SELECT name, format('SELECT openreplay.try_card(1, %L || $1)', card) FROM public.bench_card ORDER BY n;
+DELETE FROM question WHERE name !~ :'pattern';
 CREATE FUNCTION pg_temp.measure(statement text, period jsonb) RETURNS float8[] LANGUAGE plpgsql AS $$
 DECLARE
 	began timestamptz;

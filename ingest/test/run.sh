@@ -45,7 +45,7 @@ up       600 -      ingest/test/up_test.sh
 benches='
 wire     900 -      build/bench/src/wire/wire_bench data/captures
 flags    300 -      ingest/test/flags_bench.sh
-cards    900 -      ingest/test/cards_bench.sh
+cards   1800 -      ingest/test/cards_bench.sh
 ingest  1800 -      ingest/test/ingest_bench.sh
 pass    1800 -      ingest/test/pass_bench.sh
 recording 900 -     ingest/test/recording_bench.sh

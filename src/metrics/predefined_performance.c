@@ -99,22 +99,27 @@ add_impacted_sessions_by_slow_pages_chart(Sql *sql, Card *card)
 
 static const char *const resource_types[] = {"img", "fetch", "stylesheet", "script", "other", "media"};
 
-/* Rows (bucket, type, n, sessions): how many files of a kind, and of how many sessions.  A session is hashed once, not
- * once a kind. */
+/*
+ * Rows (bucket, type, n, sessions): how many files of a kind, and of how many sessions.  A session is hashed once, not
+ * once a kind, and kinds become rows when there are few.
+ */
 static void
 add_resources_of_sessions(Sql *sql, const Card *card, const Filter *filter)
 {
-	sql_add(sql, "SELECT x.bucket, t.type, sum(t.n) AS n, count(*) FILTER (WHERE t.n > 0) AS sessions FROM (SELECT ");
+	sql_add(sql, "SELECT y.bucket, t.type, t.n, t.sessions FROM (SELECT x.bucket");
+	for (int i = 0; i < lengthof(resource_types); i++)
+		sql_add(sql, ", sum(x.n%d) AS n%d, count(*) FILTER (WHERE x.n%d > 0) AS sessions%d", i, i, i, i);
+	sql_add(sql, " FROM (SELECT ");
 	add_bucket(sql, card, "e.\"timestamp\"");
 	sql_add(sql, " AS bucket, e.session_id");
 	for (int i = 0; i < lengthof(resource_types); i++)
-		sql_add(sql, ", count(*) FILTER (WHERE e.type = '%s') AS %s", resource_types[i], resource_types[i]);
+		sql_add(sql, ", count(*) FILTER (WHERE e.type = '%s') AS n%d", resource_types[i], i);
 	sql_add(sql, " FROM ");
 	add_counted_events(sql, filter, "events.resources");
-	sql_add(sql, " GROUP BY 1, 2) AS x, LATERAL (VALUES ");
+	sql_add(sql, " GROUP BY 1, 2) AS x GROUP BY 1) AS y, LATERAL (VALUES ");
 	for (int i = 0; i < lengthof(resource_types); i++)
-		sql_add(sql, "%s('%s', x.%s)", i == 0 ? "" : ", ", resource_types[i], resource_types[i]);
-	sql_add(sql, ") AS t (type, n) GROUP BY 1, 2 HAVING sum(t.n) > 0");
+		sql_add(sql, "%s('%s', y.n%d, y.sessions%d)", i == 0 ? "" : ", ", resource_types[i], i, i);
+	sql_add(sql, ") AS t (type, n, sessions) WHERE t.n > 0");
 }
 
 /* Of each kind of resource the mean number in a session that loaded any, beside the time until pages were complete. */
