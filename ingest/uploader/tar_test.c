@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "uploader/tar.h"
+#include "uploader/tar.c"
 
 #define ENTRIES 3
 
