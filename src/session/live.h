@@ -47,12 +47,12 @@ typedef struct LiveSession
 	bool dirty;			 /* differs from its checkpoint */
 	bool checkpoint_now; /* must be written in this transaction */
 	bool order_matters;	 /* entries in another order than they were applied in would give tabs other ordinals */
+	bool has_checkpoint;
 	int64 unsaved_bytes; /* of entries that the checkpoint does not have */
 	int64 start_ms;		 /* by the clock its messages are timed by */
 	int64 expires_ms;	 /* of its token */
 	int64 clock_ms;		 /* highest plausible message time */
 	TimestampTz last_received_at;
-	bool has_checkpoint;
 	char *url; /* last page, for pre-2021 batch headers that carry none; may be NULL */
 	int nlanes;
 	int lanes_size;
