@@ -3047,23 +3047,40 @@ LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'openreplay_sign_url';
 COMMENT ON FUNCTION openreplay.sign_url(text, text, interval, timestamptz) IS
 	'A URL with which anybody may GET, PUT or HEAD the object with this key in the bucket openreplay.storage_url, from a time on for a while, at most seven days.';
 
-CREATE FUNCTION openreplay.recording_urls(session_id bigint, valid interval DEFAULT '1 hour')
-RETURNS TABLE (file text, url text)
-LANGUAGE sql STABLE STRICT SECURITY DEFINER ROWS 4 SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION openreplay.recording_files(session_id bigint) RETURNS TABLE (file text)
+LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 4 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT f.file, openreplay.sign_url('GET', session_id || '/' || f.file, valid)
+	SELECT f.file
 	FROM public.sessions s, LATERAL (
 		SELECT name AS file, n FROM unnest(CASE WHEN s.platform = 'web' THEN '{dom.mobs,dom.mobe,devtools.mob}'
 			ELSE '{dom.mobs,devtools.mob,replay.tar.zst}' END::text[]) WITH ORDINALITY AS x (name, n)
 		UNION ALL
 		SELECT DISTINCT c.recording_id || '.tar.zst', 10 FROM events.canvas_recordings c WHERE c.session_id = s.session_id
 	) f
-	WHERE s.session_id = recording_urls.session_id AND EXISTS (
-		SELECT FROM openreplay.stored_recordings r WHERE r.session_id = recording_urls.session_id)
+	WHERE s.session_id = recording_files.session_id AND EXISTS (
+		SELECT FROM openreplay.stored_recordings r WHERE r.session_id = recording_files.session_id)
 	ORDER BY f.n, f.file
+$$;
+COMMENT ON FUNCTION openreplay.recording_files(bigint) IS
+	'The files of a stored recording. dom.mobe and archives of images need not be there. No rows while the recording is not stored.';
+
+CREATE FUNCTION openreplay.recording_urls(session_id bigint, valid interval DEFAULT '1 hour')
+RETURNS TABLE (file text, url text)
+LANGUAGE sql STABLE STRICT SECURITY DEFINER ROWS 4 SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT f.file, openreplay.sign_url('GET', $1 || '/' || f.file, $2) FROM openreplay.recording_files($1) WITH ORDINALITY AS f (file, n) ORDER BY f.n
 $$;
 COMMENT ON FUNCTION openreplay.recording_urls(bigint, interval) IS
 	'Signed URLs of a stored recording, for a player in a browser: valid for a while, at most seven days. dom.mobe and archives of images need not be there (404). No rows while the recording is not stored.';
+
+CREATE FUNCTION openreplay.recording_places(session_id bigint) RETURNS TABLE (file text, url text)
+LANGUAGE sql STABLE STRICT SECURITY DEFINER ROWS 4 SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT f.file, CASE WHEN current_setting('openreplay.storage_url', true) <> '' THEN openreplay.sign_url('GET', $1 || '/' || f.file) ELSE $1 || '/' || f.file END
+	FROM openreplay.recording_files($1) WITH ORDINALITY AS f (file, n) ORDER BY f.n
+$$;
+COMMENT ON FUNCTION openreplay.recording_places(bigint) IS
+	'Where the files of a stored recording are: signed URLs, or, where recordings are stored in a directory, their names within it.';
 
 CREATE FUNCTION openreplay.webcam_upload_url(session_id bigint) RETURNS text
 LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -4759,7 +4776,7 @@ DECLARE
 	found jsonb;
 BEGIN
 	WITH url AS (
-		SELECT u.file, u.url FROM openreplay.recording_urls($1) u
+		SELECT u.file, u.url FROM openreplay.recording_places($1) u
 	)
 	SELECT openreplay.camel_keys((SELECT jsonb_object_agg(key, value) FROM jsonb_each(to_jsonb(s) - 'remains' - 'has_sequence') WHERE key !~ '^metadata_[0-9]+$'))
 		|| jsonb_build_object('sessionId', s.session_id::text, 'projectKey', p.project_key, 'metadata', openreplay.session_metadata(s.session_id),
@@ -5909,20 +5926,6 @@ COMMENT ON FUNCTION openreplay.journey(integer, jsonb) IS
 	'In generation 2, OTHER is all that is not shown by itself and DROP where paths have ended.';
 
 -- ---- maps ----
-
-CREATE FUNCTION openreplay.recording_places(session_id bigint) RETURNS TABLE (file text, url text)
-LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 4 SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-	IF current_setting('openreplay.storage_url') <> '' THEN
-		RETURN QUERY SELECT u.file, u.url FROM openreplay.recording_urls($1) AS u;
-	ELSE
-		RETURN QUERY SELECT f.name, $1 || '/' || f.name FROM unnest('{dom.mobs,dom.mobe,devtools.mob}'::text[]) AS f (name)
-			WHERE EXISTS (SELECT FROM openreplay.stored_recordings r WHERE r.session_id = $1);
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION openreplay.recording_places(bigint) IS
-	'Where a stored recording is: signed URLs, or, without an object storage, file names within the directory. No rows while the recording is not stored.';
 
 CREATE FUNCTION openreplay.heatmap_points(project_id integer, request jsonb) RETURNS TABLE (normalized_x numeric, normalized_y numeric)
 LANGUAGE c STABLE ROWS 500 SET search_path = pg_catalog, pg_temp
@@ -8080,7 +8083,7 @@ GRANT EXECUTE ON FUNCTION openreplay.session_project(bigint) TO openreplay_uploa
 GRANT EXECUTE ON FUNCTION openreplay.decompress_body(bytea) TO openreplay_reader, openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.batches_waiting(), openreplay.messages(bigint), openreplay.decode_batch(bytea),
 	openreplay.last_message_ms(bytea, bigint), openreplay.last_message_ms(bigint),
-	openreplay.recording(bigint, text), openreplay.recording_urls(bigint, interval), openreplay.images(bigint), openreplay.decode_images(bytea), openreplay.shard_of(bigint),
+	openreplay.recording(bigint, text), openreplay.recording_files(bigint), openreplay.recording_urls(bigint, interval), openreplay.images(bigint), openreplay.decode_images(bytea), openreplay.shard_of(bigint),
 	openreplay.session_counts(bigint, bigint), openreplay.issue_types(), openreplay.issue_types(integer),
 	openreplay.session_issues(bigint), openreplay.session_clicks(bigint), openreplay.detect(bigint, jsonb), openreplay.threshold_catalogue(),
 	openreplay.detector_thresholds(integer) TO openreplay_reader, openreplay_admin;

@@ -149,6 +149,13 @@ SELECT pg_temp.try(format('SELECT openreplay.set_favorite_session(5, %s)', :ann)
 -- One session, and what happened in it.
 SELECT key, value FROM jsonb_each(openreplay.session(pg_temp.id(6), :ann)) WHERE key IN ('userBrowser', 'duration', 'issueTypes', 'metadata', 'favorite', 'viewed', 'live', 'inDB', 'domURL', 'metadata1') ORDER BY key;
 SELECT openreplay.session(pg_temp.id(6)) ->> 'sessionId' = pg_temp.id(6)::text AS as_text;
+-- Without an object storage the files of a stored recording are named, not signed.
+SAVEPOINT stored;
+RESET ROLE;
+INSERT INTO openreplay.stored_recordings (session_id, stored_at) VALUES (pg_temp.id(6), now());
+SET LOCAL ROLE openreplay_reader;
+SELECT key, replace(value::text, pg_temp.id(6)::text, 'ID') AS urls FROM jsonb_each(openreplay.session(pg_temp.id(6))) WHERE key IN ('domURL', 'devtoolsURL', 'videoURL') ORDER BY key;
+ROLLBACK TO stored;
 SELECT pg_temp.try('SELECT openreplay.session(5)') AS nowhere, openreplay.session_activity(5) AS nothing;
 INSERT INTO public.errors (error_id, project_id, source, name, message, payload) VALUES ('searches-1', :project_id, 'js_exception', 'TypeError', 'x is 100% undefined', '[{"fileName": "m.js", "lineNumber": 10}, {"fileName": "n.js"}]'),
 	('searches-2', :project_id, 'js_exception', 'Error', 'y', '[]'), ('searches-3', :project_id, 'js_exception', 'Error', 'Script error.', '[]'), ('searches-4', :project_id, 'sentry', 'Error', 'z', '{}');
