@@ -109,6 +109,15 @@ start_detection(BatchContext *context, bool write)
 	};
 }
 
+/* Who writes the rows of a message; NULL: nobody, so that its values need not be decoded. */
+static MessageWriter
+find_writer(uint8_t type, bool write, bool queue)
+{
+	MessageWriter writer = write ? message_writers[type] : NULL;
+
+	return writer == queue_assets && !queue ? NULL : writer;
+}
+
 /* Applies the messages; returns how many there were. */
 static int
 apply_messages(BatchContext *context, WireBatch *batch, const Entry *entry, bool write)
@@ -119,13 +128,14 @@ apply_messages(BatchContext *context, WireBatch *batch, const Entry *entry, bool
 	unsigned stream = detector_stream(&batch->header);
 	Detection detection = start_detection(context, write);
 	int64 latest_ms = TIMESTAMP_TO_MS(entry->received_at) + MAX_AHEAD_MS;
+	bool queue = keeps_assets();
 	WireMessage message;
 	WireValue values[WIRE_MAX_FIELDS];
 	int count = 0;
 
 	while (wire_batch_next(batch, &message))
 	{
-		MessageWriter writer = message_writers[message.type];
+		MessageWriter writer = find_writer(message.type, write, queue);
 		bool page = is_page_message(message.type) && message.timestamp > 0; /* before any time: of no page */
 		DetectorBits bits = 0;
 
@@ -137,13 +147,13 @@ apply_messages(BatchContext *context, WireBatch *batch, const Entry *entry, bool
 			session->clock_ms = message.timestamp;
 			tick_pages(context, write);
 		}
-		if (page || (writer != NULL && write) || detectors_want_values(bits))
+		if (page || writer != NULL || detectors_want_values(bits))
 		{
 			/* what cannot be decoded to its end is filled with 0 and "", and the batch goes on */
 			wire_decode(&message, values);
 			if (page)
 				feed_page(context, &message, values, write);
-			else if (writer != NULL && write)
+			else if (writer != NULL)
 				writer(context, &message, values);
 		}
 		if (bits != 0)

@@ -32,6 +32,12 @@ queue_asset(void *arg, UrlText url, UrlText key)
 	return true;
 }
 
+bool
+keeps_assets(void)
+{
+	return openreplay_assets_origin != NULL && openreplay_assets_origin[0] != '\0';
+}
+
 void
 queue_assets(BatchContext *context, const WireMessage *message, const WireValue *values)
 {
@@ -39,8 +45,6 @@ queue_assets(BatchContext *context, const WireMessage *message, const WireValue 
 	AssetRules rules = {.wanted = queue_asset, .context = context};
 	WireValue copy[WIRE_MAX_FIELDS];
 
-	if (openreplay_assets_origin == NULL || openreplay_assets_origin[0] == '\0')
-		return;
 	memcpy(copy, values, sizeof(copy));
 	rules.origin = (UrlText){openreplay_assets_origin, strlen(openreplay_assets_origin)};
 	rules.left_hosts = (UrlText){openreplay_assets_left_hosts, strlen(openreplay_assets_left_hosts)};

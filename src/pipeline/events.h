@@ -44,7 +44,8 @@ extern int32 seq_index(int64 message_id);
 extern Rows *start_event(BatchContext *context, RowTable table, const WireMessage *message, int64 timestamp);
 extern Rows *start_common_event(BatchContext *context, RowTable table, int64 timestamp, int64 message_id);
 
-/* Queues the style sheets and fonts that a message names, where copies of them are kept (assets.c). */
+/* Queues the style sheets and fonts that a message names (assets.c); called only where copies of them are kept. */
+extern bool keeps_assets(void);
 extern void queue_assets(BatchContext *context, const WireMessage *message, const WireValue *values);
 
 /* A row of events_common.customs; level is info or error. */
