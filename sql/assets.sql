@@ -85,6 +85,14 @@ SELECT openreplay.process_batches() > 0 AS processed;
 SELECT url FROM pg_temp.queued();
 RESET openreplay.assets_left_hosts;
 
+-- A batch of made-up names makes nobody fetch thousands.
+DELETE FROM openreplay.outbox;
+SELECT pg_temp.record_visit(:sid + 20, :project_id, :'moment', VARIADIC array_agg(pg_temp.attribute('href', n || '.css'))) IS NOT NULL AS recorded
+FROM generate_series(1, 1100) AS n;
+SELECT openreplay.process_batches() > 0 AS processed;
+SELECT count(*) FROM pg_temp.queued();
+DELETE FROM openreplay.outbox;
+
 --
 -- Recordings name what was copied by its copy, and else the site's own
 --

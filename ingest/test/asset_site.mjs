@@ -42,6 +42,9 @@ const answers = {
 	'/never.woff2': (out) => out.writeHead(503).end(),
 	'/file.css': (out) => out.writeHead(302, { Location: 'file:///etc/passwd' }).end(),
 	'/round.css': (out) => out.writeHead(302, { Location: '/round.css' }).end(),
+	'/old/sheet.css': (out) => out.writeHead(302, { Location: '/new/sheet.css?v=2' }).end(),
+	'/new/sheet.css?v=2': (out) => out.writeHead(200, sheet).end('a{src:url(x.woff),url(../i.png)}'),
+	'/new/x.woff': (out) => out.writeHead(200).end('font x'),
 	'/moved.css': (out) => out.writeHead(301, { Location: '/f.woff2' }).end(),
 	'/link.css': (out) => out.writeHead(302, { Location: 'http://169.254.169.254/latest/x.css' }).end(),
 	'/drip.css': (out) => {

@@ -72,6 +72,10 @@ visit '' "$site" main.css
 same "but a month later" "$(waiting_assets)" 1
 sql -c "DELETE FROM openreplay.outbox" > /dev/null
 
+visit '' "$site" old/sheet.css
+upload ASSETS_PRIVATE_ADDRESSES=true
+same "what a sheet names is relative to where it was found" "$(copy_of old!2Fsheet.css)" "a{src:url($(copied_as new%212Fx.woff)),url($site/i.png)}"
+
 # ---- traps ----
 
 visit '' "$site" page.css large.css bomb.css bombs.css endless.css headers.css file.css round.css none.css drip.css

@@ -48,6 +48,7 @@ typedef struct Copying
 typedef struct Fetched
 {
 	Buffer body;
+	char *url; /* behind all redirections: where what it names is relative to */
 	size_t header_bytes;
 	char type[TYPE_SIZE];
 	AssetFailure failure;
@@ -122,19 +123,34 @@ judge_answer(CURL *curl, CURLcode result, bool refused, Fetched *fetched)
 	return true;
 }
 
+/* By the name, where the site says nothing. */
+static const char *
+guess_type(const char *url)
+{
+	static const char *const types[][2] = {
+		{".css", "text/css"}, {".woff", "font/woff"}, {".woff2", "font/woff2"},
+		{".ttf", "font/ttf"}, {".otf", "font/otf"},	  {".eot", "application/vnd.ms-fontobject"},
+	};
+	size_t len = strcspn(url, "?#");
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+	{
+		size_t ending = strlen(types[i][0]);
+
+		if (len > ending && strncmp(url + len - ending, types[i][0], ending) == 0)
+			return types[i][1];
+	}
+	return "application/octet-stream";
+}
+
 /* What the asset is, by what the site says or else by its name; web pages are what sites answer for what is gone. */
 static bool
 judge_type(CURL *curl, const char *url, Fetched *fetched)
 {
 	const char *told = NULL;
-	size_t len = strcspn(url, "?#");
 
 	curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &told);
-	if (told != NULL && told[0] != '\0')
-		snprintf(fetched->type, sizeof(fetched->type), "%s", told);
-	else
-		snprintf(fetched->type, sizeof(fetched->type), "%s",
-				 len > 4 && strncmp(url + len - 4, ".css", 4) == 0 ? "text/css" : "application/octet-stream");
+	snprintf(fetched->type, sizeof(fetched->type), "%s", told != NULL && told[0] != '\0' ? told : guess_type(url));
 	for (const char *pos = fetched->type; *pos != '\0'; pos++)
 		if (*pos < ' ' || *pos > '~')
 			return fail(fetched, ASSET_TYPE, false, "its type is no text");
@@ -148,6 +164,7 @@ fetch(Copying *copying, const char *url, Fetched *fetched)
 {
 	const Settings *settings = copying->job->settings;
 	CURL *curl = copying->curl;
+	const char *effective = NULL;
 	bool refused = false;
 	CURLcode result;
 
@@ -170,7 +187,11 @@ fetch(Copying *copying, const char *url, Fetched *fetched)
 	if (!settings->assets_private_addresses)
 		keep_outside(curl, &refused);
 	result = curl_easy_perform(curl);
-	return judge_answer(curl, result, refused, fetched) && judge_type(curl, url, fetched);
+	if (!judge_answer(curl, result, refused, fetched) || !judge_type(curl, url, fetched))
+		return false;
+	curl_easy_getinfo(curl, CURLINFO_EFFECTIVE_URL, &effective);
+	fetched->url = strdup(effective != NULL ? effective : url); /* the handle is used for what a sheet names */
+	return fetched->url != NULL || fail(fetched, ASSET_NETWORK, true, "out of memory");
 }
 
 /* ---- what the database knows ---- */
@@ -289,7 +310,7 @@ copy_nested(void *context, UrlText url, UrlText key)
 
 /* Replaces a style sheet's text by that with the URLs of copies. */
 static bool
-rewrite_sheet(Copying *copying, const char *url, int depth, Fetched *fetched)
+rewrite_sheet(Copying *copying, int depth, Fetched *fetched)
 {
 	Sheet sheet = {copying, depth};
 	AssetRules rules = copying->rules;
@@ -306,7 +327,7 @@ rewrite_sheet(Copying *copying, const char *url, int depth, Fetched *fetched)
 		ok = fail(fetched, ASSET_NETWORK, true, "out of memory");
 	else
 	{
-		open_base((UrlText){url, strlen(url)}, base);
+		open_base((UrlText){fetched->url, strlen(fetched->url)}, base);
 		rewrite_css(&rules, base, (UrlText){fetched->body.data, fetched->body.len}, &out);
 		ok = !out.overflow || fail(fetched, ASSET_SIZE, false, "it is too large with absolute URLs");
 	}
@@ -355,9 +376,11 @@ copy_asset(Copying *copying, const char *url, const char *key, int depth, Fetche
 	init_buffer(&fetched->body, (size_t) copying->job->settings->assets_size_limit);
 	ok = fetch(copying, url, fetched) &&
 		 (strncasecmp(fetched->type, "text/css", 8) != 0 || fetched->body.len == 0 ||
-		  rewrite_sheet(copying, url, depth, fetched)) &&
+		  rewrite_sheet(copying, depth, fetched)) &&
 		 store_copy(copying, key, fetched);
 	free_buffer(&fetched->body);
+	free(fetched->url);
+	fetched->url = NULL;
 	if (!ok)
 	{
 		ADD_METRIC(copying->job->metrics->asset_failures[fetched->failure], 1);

@@ -400,7 +400,8 @@ rewrite_url(const AssetRules *rules, const UrlBase *base, UrlText raw, WireWrite
 		return;
 	out->len = start;
 	wire_put_bytes(out, rules->origin.data, rules->origin.len);
-	wire_put_bytes(out, "/", 1);
+	if (rules->origin.data[rules->origin.len - 1] != '/')
+		wire_put_bytes(out, "/", 1);
 	for (size_t i = 0; i < key.len; i++)
 	{
 		if (key_bytes[i] == '!')

@@ -217,6 +217,14 @@ test_copies(void)
 	CHECK_TEXT(told.last_url, "https://app.example.com/static/main.css?v=3");
 	CHECK_TEXT(told.last_key, "https!3A!2F!2Fapp.example.com!2Fstatic!2Fmain.css!3Fv!3D3.23");
 
+	/* an origin's last slash is its own */
+	rules.origin = text(ORIGIN "/");
+	out.len = 0;
+	rewrite_url(&rules, &base, text("../static/main.css?v=3"), &out);
+	CHECK_TEXT(shown(&out), copy);
+	rules.origin = text(ORIGIN);
+	told.count = 1;
+
 	/* images are not copied and nobody is told of them */
 	out.len = 0;
 	rewrite_url(&rules, &base, text("logo.svg"), &out);
@@ -385,6 +393,55 @@ test_messages(void)
 	CHECK_INT(rewrite_message(&rules, MSG_MouseClick, values), MSG_MouseClick);
 }
 
+/* What the pass queues: each message of each kind tells of its assets, and of nothing else. */
+static void
+test_told(void)
+{
+	static const struct
+	{
+		const char *name; /* of an attribute; NULL: a style sheet's text */
+		const char *value;
+		int count;
+		const char *last;
+	} cases[] = {
+		{"href", "/a.css", 1, "https://app.example.com/a.css"},
+		{"src", "a.woff2", 1, "https://app.example.com/p/a.woff2"},
+		{"href", "#a.css", 0, ""},
+		{"href", "a.png", 0, ""},
+		{"data-href", "a.css", 0, ""},
+		{"style", "src:url(a.ttf),url(b.ttf)", 2, "https://app.example.com/p/b.ttf"},
+		{"style", "src:url(a.ttf),url(\"a.ttf\")", 2, "https://app.example.com/p/a.ttf"},
+		{NULL, "@import 'a.css'; b{src:url(//cdn.test/b.eot?#iefix)}", 2, "https://cdn.test/b.eot?#iefix"},
+		{NULL, "b{background:url(bg.png)}", 0, ""},
+		{NULL, "@import url(ftp://h/a.css);", 0, ""},
+		{NULL, "@import url(http://u:p@h/a.css);", 0, ""},
+	};
+	static uint8_t scratch[4096];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		Told told = {.answer = true};
+		AssetRules rules = {.origin = text(ORIGIN),
+							.day = 23,
+							.wanted = tell,
+							.context = &told,
+							.scratch = scratch,
+							.scratch_size = sizeof(scratch)};
+		WireValue values[WIRE_MAX_FIELDS] = {0};
+
+		if (cases[i].name != NULL)
+			rewrite_attribute(&rules, cases[i].name, cases[i].value, values);
+		else
+		{
+			values[SetCSSDataURLBased_Data].s = wire(cases[i].value);
+			values[SetCSSDataURLBased_BaseURL].s = wire(PAGE);
+			rewrite_message(&rules, MSG_SetCSSDataURLBased, values);
+		}
+		CHECK_INT(told.count, cases[i].count);
+		CHECK_TEXT(told.last_url, cases[i].last);
+	}
+}
+
 int
 main(void)
 {
@@ -395,5 +452,6 @@ main(void)
 	test_css();
 	test_hostile_css();
 	test_messages();
+	test_told();
 	return check_summary("rewrite");
 }

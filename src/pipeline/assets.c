@@ -14,7 +14,8 @@
 #include "openreplay.h"
 #include "pipeline/events.h"
 
-#define SCRATCH_SPARE 65536 /* bytes by which a rewritten text may be longer than twice the text */
+#define ASSETS_PER_BATCH 1000 /* more than any page has: what a batch of made-up names can make others fetch */
+#define SCRATCH_SPARE 65536	  /* bytes by which a rewritten text may be longer than twice the text */
 
 static bool
 queue_asset(void *arg, UrlText url, UrlText key)
@@ -23,9 +24,12 @@ queue_asset(void *arg, UrlText url, UrlText key)
 	Rows *rows = context->pass->rows;
 	uint64 today = (uint64) (GetCurrentTransactionStartTimestamp() / USECS_PER_DAY);
 
+	if (context->assets >= ASSETS_PER_BATCH)
+		return true;
 	/* with today in it, a worker that runs for months queues again what is of another month */
 	if (was_written_lately(context->pass, hash_bytes_extended((const unsigned char *) key.data, (int) key.len, today)))
 		return true;
+	context->assets++;
 	row_start(rows, ROWS_ASSETS);
 	put_text(rows, wire_string(key.data, key.len), 0);
 	put_text(rows, wire_string(url.data, url.len), 0);

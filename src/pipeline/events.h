@@ -16,7 +16,8 @@ typedef struct BatchContext
 	LiveSession *session;
 	Project *project;
 	const WireBatch *batch;
-	int tab; /* ordinal of the batch's tab */
+	int tab;	/* ordinal of the batch's tab */
+	int assets; /* of it that were queued so far */
 } BatchContext;
 
 /* Writes what a detector found; arg is the BatchContext, whose batch is not looked at. */
