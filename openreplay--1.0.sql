@@ -5917,6 +5917,11 @@ COMMENT ON FUNCTION openreplay.card_issue_sessions(integer, jsonb, text, integer
 
 -- ---- journeys ----
 
+CREATE FUNCTION openreplay.sequence_path(events bytea, start_ts bigint, from_ts bigint, to_ts bigint, wanted bigint[], starts bigint[], steps integer, backwards boolean) RETURNS bigint[]
+LANGUAGE c IMMUTABLE PARALLEL SAFE COST 200 AS 'MODULE_PATHNAME', 'openreplay_sequence_path';
+COMMENT ON FUNCTION openreplay.sequence_path(bytea, bigint, bigint, bigint, bigint[], bigint[], integer, boolean) IS
+	'The first events of a row of openreplay.session_events from from_ts to to_ts that are of the wanted values, backwards the last ones, each as its value and its time; values are kind * 2^32 + value_id. With starts, only from the first one on that is one of these. NULL when there is none. wanted and starts are the same for all rows of a query.';
+
 CREATE FUNCTION openreplay.journey(project_id integer, card jsonb)
 RETURNS TABLE (step integer, source_type text, source text, target_type text, target text, sessions bigint, percent double precision, avg_gap_ms double precision)
 LANGUAGE c STABLE ROWS 50 SET search_path = pg_catalog, pg_temp
@@ -8168,7 +8173,7 @@ GRANT EXECUTE ON FUNCTION openreplay.set_favorite_session(bigint, integer, boole
 -- ---- cards ----
 
 GRANT EXECUTE ON FUNCTION openreplay.card_catalogue(), openreplay.merge_filters(jsonb, jsonb), openreplay.try_card(integer, jsonb, integer) TO openreplay_reader, openreplay_admin;
-GRANT EXECUTE ON FUNCTION openreplay.journey(integer, jsonb), openreplay.funnel(integer, jsonb), openreplay.funnel_sessions(integer, jsonb, integer, boolean),
+GRANT EXECUTE ON FUNCTION openreplay.journey(integer, jsonb), openreplay.sequence_path(bytea, bigint, bigint, bigint, bigint[], bigint[], integer, boolean), openreplay.funnel(integer, jsonb), openreplay.funnel_sessions(integer, jsonb, integer, boolean),
 	openreplay.issue_significance(bigint, bigint, bigint, bigint), openreplay.funnel_issues(integer, jsonb), openreplay.card_issues(integer, jsonb),
 	openreplay.issue_sessions(integer, jsonb, text), openreplay.list_sessions(bigint[], integer),
 	openreplay.card_issue_sessions(integer, jsonb, text, integer) TO openreplay_reader, openreplay_admin;

@@ -226,16 +226,21 @@ CREATE TEMP TABLE entered AS
 CREATE TEMP TABLE user_entered AS
 	SELECT a.n, pg_temp.get_far(array_agg(v.session_id), a.stages, a.until) AS times FROM asked a JOIN visit v ON v.start_ts <= a.until AND v.browser = coalesce(a.browser, v.browser) WHERE v.user_id <> '' GROUP BY a.n, a.stages, a.until, v.user_id;
 GRANT SELECT ON question, asked, entered, user_entered TO openreplay_reader;
+CREATE FUNCTION pg_temp.compare(project_id integer, most integer) RETURNS TABLE (funnels bigint, alike bigint, stages numeric, reached_to_the_end bigint) LANGUAGE sql AS $$
+WITH expected AS (
+	SELECT a.n, 'sessionCount' AS format, ARRAY(SELECT (SELECT count(*) FROM entered e WHERE e.n = a.n AND cardinality(e.times) >= k) FROM generate_series(1, jsonb_array_length(a.stages)) AS k ORDER BY k) AS counts FROM asked a WHERE a.n <= $2
+	UNION ALL SELECT a.n, 'userCount', ARRAY(SELECT CASE a.generation WHEN 1 THEN (SELECT count(DISTINCT nullif(e.user_id, '')) FROM entered e WHERE e.n = a.n AND cardinality(e.times) >= k)
+			ELSE (SELECT count(*) FROM user_entered e WHERE e.n = a.n AND cardinality(e.times) >= k) END FROM generate_series(1, jsonb_array_length(a.stages)) AS k ORDER BY k) FROM asked a WHERE a.n <= $2
+), found AS (
+	SELECT x.n, x.format, ARRAY(SELECT f.reached FROM openreplay.funnel($1, pg_temp.random_card(a.q, x.format)) AS f ORDER BY f.stage) AS counts FROM expected x JOIN asked a USING (n)
+)
+SELECT count(*), count(*) FILTER (WHERE f.counts = x.counts) AS alike, sum(cardinality(x.counts)) AS stages, count(*) FILTER (WHERE x.counts[cardinality(x.counts)] > 0) AS reached_to_the_end FROM expected x JOIN found f USING (n, format)
+$$;
+SELECT openreplay.backfill_some_sessions(:project_id, 0, 9223372036854775807, 1000) > 0 AS written;
 SET LOCAL ROLE openreplay_reader;
 SET LOCAL transaction_read_only = on;
-WITH expected AS (
-	SELECT a.n, 'sessionCount' AS format, ARRAY(SELECT (SELECT count(*) FROM entered e WHERE e.n = a.n AND cardinality(e.times) >= k) FROM generate_series(1, jsonb_array_length(a.stages)) AS k ORDER BY k) AS counts FROM asked a
-	UNION ALL SELECT a.n, 'userCount', ARRAY(SELECT CASE a.generation WHEN 1 THEN (SELECT count(DISTINCT nullif(e.user_id, '')) FROM entered e WHERE e.n = a.n AND cardinality(e.times) >= k)
-			ELSE (SELECT count(*) FROM user_entered e WHERE e.n = a.n AND cardinality(e.times) >= k) END FROM generate_series(1, jsonb_array_length(a.stages)) AS k ORDER BY k) FROM asked a
-), found AS (
-	SELECT x.n, x.format, ARRAY(SELECT f.reached FROM openreplay.funnel(:project_id, pg_temp.random_card(a.q, x.format)) AS f ORDER BY f.stage) AS counts FROM expected x JOIN asked a USING (n)
-)
-SELECT count(*), count(*) FILTER (WHERE f.counts = x.counts) AS alike, sum(cardinality(x.counts)) AS stages, count(*) FILTER (WHERE x.counts[cardinality(x.counts)] > 0) AS reached_to_the_end FROM expected x JOIN found f USING (n, format);
+-- From rows, and from the sequences that sessions have got when they ended.
+SELECT * FROM pg_temp.compare(:project_id, 300);
 -- Which issues keep them: counted by looking at each session, correlated by the server's own corr().
 WITH population AS (
 	SELECT e.*, cardinality(e.times) < jsonb_array_length(a.stages) AS lost, ARRAY(SELECT DISTINCT t.issue_id FROM trouble t WHERE t.session_id = e.session_id AND t.issue_id <> 'random-3' AND t.ts >= e.times[1]
@@ -252,4 +257,6 @@ WITH population AS (
 SELECT count(*), count(*) FILTER (WHERE (x.affected, x.unaffected, x.users) = (f.affected_sessions, f.unaffected_sessions, f.affected_users) AND abs(x.r - f.correlation) < 1e-9) AS alike, count(*) FILTER (WHERE f.significant) AS significant,
 	(SELECT count(*) FROM total) AS totals, (SELECT count(*) FROM total t JOIN asked a USING (n) WHERE t.lost = (openreplay.card_issues(:project_id, pg_temp.random_card(a.q, 'sessionCount')) #>> '{issues,totalDropDueToIssues}')::numeric) AS totals_alike, (SELECT sum(lost) FROM total) AS lost
 FROM (SELECT * FROM expected WHERE affected > 0) x FULL JOIN found f USING (n, issue_id);
+SET LOCAL openreplay.use_session_events = off;
+SELECT * FROM pg_temp.compare(:project_id, 60);
 ROLLBACK;

@@ -141,7 +141,7 @@ BEGIN
 		CONTINUE WHEN v.start_ts >= q.until OR v.browser <> coalesce(q.browser, v.browser) OR coalesce(v.duration, 0) <= 0 OR v.events_count <= 1;
 		place := 0;
 		started := q.start IS NULL;
-		FOR e IN SELECT (x.h).* FROM (SELECT h, row_number() OVER (ORDER BY h.ts, h.key, CASE WHEN q.generation = 1 THEN h.kind ELSE upper(h.kind) END COLLATE "C", h.value COLLATE "C") AS n FROM happened h WHERE h.session_id = v.session_id) AS x (h, n)
+		FOR e IN SELECT (x.h).* FROM (SELECT h, row_number() OVER (ORDER BY h.ts, h.key, array_position('{location,click,input,custom}', h.kind)) AS n FROM happened h WHERE h.session_id = v.session_id) AS x (h, n)
 				ORDER BY CASE WHEN q.backwards THEN - x.n ELSE x.n END LOOP
 			is_start := q.start IS NOT NULL AND pg_temp.is_item(e, q.start);
 			CONTINUE WHEN e.ts >= q.until OR (e.kind <> ALL (q.kinds) AND (started OR NOT is_start));
@@ -213,18 +213,28 @@ CREATE FUNCTION pg_temp.random_card(q question) RETURNS jsonb LANGUAGE sql AS $$
 		'hideExcess', q.few, 'rows', q.rows, 'startPoint', CASE WHEN q.start IS NULL THEN '[]' ELSE jsonb_build_array(q.start) END, 'excludes', to_jsonb(q.excludes), 'metricValue', (SELECT coalesce(jsonb_agg(CASE q.generation WHEN 1 THEN k ELSE upper(k) END), '[]') FROM unnest(q.kinds) AS k),
 		'series', jsonb_build_array(jsonb_build_object('filter', jsonb_build_object('filters', CASE WHEN q.browser IS NULL THEN '[]'::jsonb ELSE jsonb_build_array(jsonb_build_object('type', 'userBrowser', 'operator', 'is', 'value', jsonb_build_array(q.browser))) END))))
 $$;
-SET LOCAL ROLE openreplay_reader;
-SET LOCAL transaction_read_only = on;
+CREATE FUNCTION pg_temp.compare(project_id integer) RETURNS TABLE (generation integer, journeys bigint, links bigint, alike bigint, missing bigint, too_many bigint) LANGUAGE sql AS $$
 WITH found AS (
-	SELECT q.n, j.step, ARRAY[j.source_type, j.source, j.target_type, j.target] AS way, j.sessions, round(j.percent::numeric, 6) AS percent, round(j.avg_gap_ms::numeric, 3) AS gap FROM question q, openreplay.journey(:project_id, pg_temp.random_card(q)) AS j
+	SELECT q.n, j.step, ARRAY[j.source_type, j.source, j.target_type, j.target] AS way, j.sessions, round(j.percent::numeric, 6) AS percent, round(j.avg_gap_ms::numeric, 3) AS gap FROM question q, openreplay.journey($1, pg_temp.random_card(q)) AS j
 )
-SELECT q.generation, count(DISTINCT x.n) AS journeys, count(x.n) AS links, count(*) FILTER (WHERE x IS NOT DISTINCT FROM f) AS alike, count(*) FILTER (WHERE f.n IS NULL) AS missing, count(*) FILTER (WHERE x.n IS NULL) AS too_many FROM expected x FULL JOIN found f USING (n, step, way) JOIN question q USING (n) GROUP BY 1 ORDER BY 1;
--- The tree holds what flows: at each depth as many sessions as the other chart, and parents are the sums of their children.
+SELECT q.generation, count(DISTINCT x.n) AS journeys, count(x.n) AS links, count(*) FILTER (WHERE x IS NOT DISTINCT FROM f) AS alike, count(*) FILTER (WHERE f.n IS NULL) AS missing, count(*) FILTER (WHERE x.n IS NULL) AS too_many FROM expected x FULL JOIN found f USING (n, step, way) JOIN question q USING (n) GROUP BY 1 ORDER BY 1
+$$;
+CREATE FUNCTION pg_temp.compare_trees(project_id integer) RETURNS TABLE (nodes bigint, parents bigint, sums bigint, wrong bigint) LANGUAGE sql AS $$
 WITH RECURSIVE node AS (
-	SELECT q.n, c AS node FROM question q, jsonb_array_elements(openreplay.try_card(:project_id, pg_temp.random_card(q) || '{"viewType": "sunburst", "hideExcess": false}')) AS c WHERE q.generation = 2 AND NOT q.few AND q.n <= 100
+	SELECT q.n, c AS node FROM question q, jsonb_array_elements(openreplay.try_card($1, pg_temp.random_card(q) || '{"viewType": "sunburst", "hideExcess": false}')) AS c WHERE q.generation = 2 AND NOT q.few AND q.n <= 100
 	UNION ALL SELECT node.n, c FROM node, jsonb_array_elements(node -> 'children') AS c
 )
 SELECT count(*) AS nodes, count(*) FILTER (WHERE node -> 'children' <> '[]') AS parents, count(*) FILTER (WHERE (node -> 'value')::bigint = (SELECT sum((c -> 'value')::bigint) FROM jsonb_array_elements(node -> 'children') AS c)) AS sums,
 	(SELECT count(*) FROM (SELECT n.n, n.node -> 'depth' AS depth, n.node ->> 'type' AS type, n.node ->> 'name' AS name, sum((n.node -> 'value')::bigint) AS sessions FROM node n WHERE n.node ->> 'type' NOT IN ('DROP', 'OTHER') GROUP BY 1, 2, 3, 4) AS t
-		WHERE t.sessions <> (SELECT count(*) FROM taken k WHERE k.n = t.n AND k.step = t.depth::integer + 1 AND k.type = t.type AND k.value = t.name)) AS wrong FROM node;
+		WHERE t.sessions <> (SELECT count(*) FROM taken k WHERE k.n = t.n AND k.step = t.depth::integer + 1 AND k.type = t.type AND k.value = t.name)) AS wrong FROM node
+$$;
+SELECT openreplay.backfill_some_sessions(:project_id, 0, (SELECT session_id FROM visit WHERE n = 30), 1000) > 0 AS written;
+SET LOCAL ROLE openreplay_reader;
+SET LOCAL transaction_read_only = on;
+-- From the sequences that the first half of the sessions has got, and the rows of the others; then all from rows.
+SELECT * FROM pg_temp.compare(:project_id);
+-- The tree holds what flows: at each depth as many sessions as the other chart, and parents are the sums of their children.
+SELECT * FROM pg_temp.compare_trees(:project_id);
+SET LOCAL openreplay.use_session_events = off;
+SELECT * FROM pg_temp.compare(:project_id);
 ROLLBACK;

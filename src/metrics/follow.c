@@ -214,7 +214,7 @@ note_step_event(Follower *follower, int i, int64 timestamp, int64 key)
 	found->events[step->nevents++] = (StepEvent){timestamp, key};
 }
 
-static void
+void
 check_sequence(const SequenceReader *reader)
 {
 	if (reader->damaged)

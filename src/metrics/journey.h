@@ -37,6 +37,11 @@ typedef struct Journey
 /* Raises invalid_parameter_value for what is unknown or not allowed. */
 extern Journey *get_journey(Card *card);
 
+/* ---- journey_paths.c --------------------------------------------------------------------------------------------- */
+
+/* An expression over e and d: what events of a kind are called; NULL: they have no name. */
+extern const char *path_name(FilterKind kind);
+
 /* Appends the condition on s that it has an event that is what the item asks for. */
 extern void add_has_event(Sql *sql, const Journey *journey, const FilterEvent *item);
 

@@ -108,9 +108,8 @@ sequences_answer(const FilterEvent *events, int nevents)
 
 /* ---- SQL --------------------------------------------------------------------------------------------------------- */
 
-/* Rows of the dictionary as e, with the columns of the event table that they carry, and what they refer to as d. */
-static void
-add_values(Sql *sql, const Filter *filter, const SequenceKind *kind)
+void
+add_sequence_values(Sql *sql, const Filter *filter, const SequenceKind *kind)
 {
 	int detail = 0;
 
@@ -146,7 +145,7 @@ add_step_values(Sql *sql, const Filter *filter, const FilterEvent *events, int n
 	for (int i = 0; i < nevents; i++)
 	{
 		sql_add(sql, "%sSELECT %d AS step, e.value_id FROM ", i == 0 ? "" : " UNION ALL ", i);
-		add_values(sql, filter, find_sequence_kind(events[i].kind));
+		add_sequence_values(sql, filter, find_sequence_kind(events[i].kind));
 		sql_add(sql, " WHERE ");
 		add_event_conditions(sql, filter, &events[i]);
 	}

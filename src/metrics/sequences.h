@@ -44,6 +44,18 @@ extern bool sequences_answer(const FilterEvent *events, int nevents);
  */
 extern void add_follow_sequence(Sql *sql, const Filter *filter, const FilterEvent *events, int nevents);
 
+/* Appends what follows FROM: the different values of a kind of events as e, with value_id and the columns they carry.
+ */
+extern void add_sequence_values(Sql *sql, const Filter *filter, const SequenceKind *kind);
+
+/* Raises data_corrupted when the bytes that were read are no sequence. */
+struct SequenceReader;
+extern void check_sequence(const struct SequenceReader *reader);
+
+/* ---- path.c ---- */
+
+#define MAX_PATH_STEPS 64
+
 /* What SQL functions return of followed steps, see follow_steps(). */
 extern struct ArrayType *times_array(const int64 *times, int reached, int nsteps);
 
