@@ -4684,6 +4684,33 @@ COMMENT ON AGGREGATE openreplay.follow_steps(integer[], integer, bigint, bigint)
 	'Follows the events of one session, in any order, through steps numbered from 0: each step is reached at its earliest event not before the step before. steps, the same for all rows, has the kind of each step''s events, a number from 1 on, negative for a step that must not be; '
 	'two steps of one kind in succession need two events. Returns when each step was reached, up to the first that was not; if all were, one more element: when the last event of the last step happened.';
 
+CREATE FUNCTION openreplay.add_distinct(state internal, id bigint) RETURNS internal
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_add_distinct';
+COMMENT ON FUNCTION openreplay.add_distinct(internal, bigint) IS 'Collects ids for openreplay.count_distinct().';
+
+CREATE FUNCTION openreplay.merge_distinct(state internal, other internal) RETURNS internal
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_merge_distinct';
+COMMENT ON FUNCTION openreplay.merge_distinct(internal, internal) IS 'Puts together what two processes collected for openreplay.count_distinct().';
+
+CREATE FUNCTION openreplay.write_distinct(state internal) RETURNS bytea
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_write_distinct';
+COMMENT ON FUNCTION openreplay.write_distinct(internal) IS 'What one process collected for openreplay.count_distinct(), for another.';
+
+CREATE FUNCTION openreplay.read_distinct(ids bytea, state internal) RETURNS internal
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_read_distinct';
+COMMENT ON FUNCTION openreplay.read_distinct(bytea, internal) IS 'Reads what openreplay.write_distinct() wrote.';
+
+CREATE FUNCTION openreplay.distinct_count(state internal) RETURNS bigint
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_distinct_count';
+COMMENT ON FUNCTION openreplay.distinct_count(internal) IS 'The result of openreplay.count_distinct().';
+
+CREATE AGGREGATE openreplay.count_distinct(id bigint) (
+	SFUNC = openreplay.add_distinct, STYPE = internal, SSPACE = 128, FINALFUNC = openreplay.distinct_count, COMBINEFUNC = openreplay.merge_distinct,
+	SERIALFUNC = openreplay.write_distinct, DESERIALFUNC = openreplay.read_distinct, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE openreplay.count_distinct(bigint) IS
+	'count(DISTINCT id) for tables of many millions: ids are kept in memory, 16 to 32 bytes each, instead of sorted, and parallel workers help.';
+
 CREATE FUNCTION openreplay.sample_key(session_id bigint) RETURNS integer
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN (hashint8(session_id) & 2147483647) % 100;
@@ -5760,16 +5787,14 @@ $$;
 COMMENT ON FUNCTION openreplay.merge_filters(jsonb, jsonb) IS
 	'A filter with the filters of the card around it: an event that is there with the same operator gets the values besides its own, an attribute gets them instead of its own, what is not there is added.';
 
--- Charts read millions of rows: months are joined one by one, in memory, and compiling for each worker would take longer than they do.
 CREATE FUNCTION openreplay.try_card(project_id integer, card jsonb, viewer_id integer DEFAULT NULL) RETURNS jsonb
-LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp
-SET jit = off SET enable_partitionwise_join = on SET work_mem = '64MB' AS 'MODULE_PATHNAME', 'openreplay_try_card';
+LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_try_card';
 COMMENT ON FUNCTION openreplay.try_card(integer, jsonb, integer) IS
 	'The chart of a card as the web frontend''s JSON, without the object "data" around it: {"metricType", "metricOf": what is asked, see openreplay.card_catalogue(); "viewType", "metricFormat"; "startTimestamp", "endTimestamp": milliseconds, the last 7 days by default; "density": number of points; '
 	'"series": [{"name", "filter": as for openreplay.search_sessions()}], "filters": more for every series; "limit", "page"; "generation": 1 or 2, for cards that do not tell by themselves}. viewer_id: whose marks and private things count. Raises invalid_parameter_value with a hint that lists what is allowed.';
 
 CREATE FUNCTION openreplay.explain_card(project_id integer, card jsonb) RETURNS SETOF text
-LANGUAGE c STRICT ROWS 30 SET search_path = pg_catalog, pg_temp SET jit = off AS 'MODULE_PATHNAME', 'openreplay_explain_card';
+LANGUAGE c STRICT ROWS 30 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_explain_card';
 COMMENT ON FUNCTION openreplay.explain_card(integer, jsonb) IS
 	'The plan by which the chart of a card is made: which months it reads and which indexes it uses.';
 
@@ -5777,7 +5802,7 @@ COMMENT ON FUNCTION openreplay.explain_card(integer, jsonb) IS
 
 CREATE FUNCTION openreplay.timeseries(project_id integer, card jsonb)
 RETURNS TABLE (series text, breakdown text[], "timestamp" bigint, value bigint)
-LANGUAGE c STABLE ROWS 100 SET search_path = pg_catalog, pg_temp SET jit = off AS 'MODULE_PATHNAME', 'openreplay_timeseries';
+LANGUAGE c STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_timeseries';
 COMMENT ON FUNCTION openreplay.timeseries(integer, jsonb) IS
 	'The rows of a card of metricType timeseries: each series at each point in time, in milliseconds; buckets without anything have 0. breakdown: the values of the card''s breakdowns that a row is about, none of them for the whole.';
 
@@ -5789,7 +5814,7 @@ COMMENT ON FUNCTION openreplay.progress(numeric, numeric) IS
 
 CREATE FUNCTION openreplay.compare_timeseries(project_id integer, card jsonb)
 RETURNS TABLE (series text, breakdown text[], "timestamp" bigint, value bigint, previous bigint, progress numeric)
-LANGUAGE c STABLE ROWS 100 SET search_path = pg_catalog, pg_temp SET jit = off AS 'MODULE_PATHNAME', 'openreplay_compare_timeseries';
+LANGUAGE c STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_compare_timeseries';
 COMMENT ON FUNCTION openreplay.compare_timeseries(integer, jsonb) IS
 	'The rows of openreplay.timeseries(), each beside that of the time before: as long, and up to where the card''s own begins. The row without a timestamp is the whole range, whose users are counted once. progress: see openreplay.progress().';
 
@@ -5797,7 +5822,7 @@ COMMENT ON FUNCTION openreplay.compare_timeseries(integer, jsonb) IS
 
 CREATE FUNCTION openreplay.table_values(project_id integer, card jsonb)
 RETURNS TABLE (series text, breakdown text[], place bigint, name text, value bigint)
-LANGUAGE c STABLE ROWS 200 SET search_path = pg_catalog, pg_temp SET jit = off AS 'MODULE_PATHNAME', 'openreplay_table_values';
+LANGUAGE c STABLE ROWS 200 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_table_values';
 COMMENT ON FUNCTION openreplay.table_values(integer, jsonb) IS
 	'The rows of a card of metricType table that lists values, such as userBrowser or location: a page of the most frequent ones. breakdown: as for openreplay.timeseries(), each with a page of its own.';
 
@@ -5811,7 +5836,7 @@ COMMENT ON FUNCTION openreplay.list_errors(integer, jsonb, integer) IS 'openrepl
 -- ---- what is behind a card ----
 
 CREATE FUNCTION openreplay.card_sessions(project_id integer, card jsonb, viewer_id integer DEFAULT NULL) RETURNS jsonb
-LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS 'MODULE_PATHNAME', 'openreplay_card_sessions';
+LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_card_sessions';
 COMMENT ON FUNCTION openreplay.card_sessions(integer, jsonb, integer) IS
 	'The sessions behind a card as the web frontend''s JSON, a list: for each series seriesId, seriesName, total and a page of sessions. viewer_id: whose marks they have.';
 
@@ -5821,12 +5846,12 @@ RETURNS TABLE (series text, session_id bigint, viewed boolean, favorite boolean,
 	start_ts bigint, duration integer, events_count integer, pages_count integer, errors_count integer, platform text, timezone text,
 	issue_score bigint, issue_types text[], metadata jsonb, screen_width integer, screen_height integer,
 	user_sessions_count bigint, first_session_ts bigint)
-LANGUAGE c STABLE ROWS 200 SET search_path = pg_catalog, pg_temp SET jit = off AS 'MODULE_PATHNAME', 'openreplay_sessions_of_card';
+LANGUAGE c STABLE ROWS 200 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_sessions_of_card';
 COMMENT ON FUNCTION openreplay.sessions_of_card(integer, jsonb, integer) IS
 	'The sessions behind a card: what openreplay.search_sessions() finds for each of its series, with the card''s range, filters, limit and page.';
 
 CREATE FUNCTION openreplay.card_errors(project_id integer, card jsonb, viewer_id integer DEFAULT NULL) RETURNS jsonb
-LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS 'MODULE_PATHNAME', 'openreplay_card_errors';
+LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_card_errors';
 COMMENT ON FUNCTION openreplay.card_errors(integer, jsonb, integer) IS
 	'The JavaScript errors behind the first series of a card, as the web frontend''s JSON: seriesId, seriesName, total and a page of errors. Null for a card without series.';
 
@@ -8213,4 +8238,4 @@ GRANT EXECUTE ON FUNCTION openreplay.save_person(integer, text, jsonb), openrepl
 GRANT EXECUTE ON PROCEDURE openreplay.clear_metadata() TO openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.explain_card(integer, jsonb), openreplay.timeseries(integer, jsonb), openreplay.progress(numeric, numeric), openreplay.compare_timeseries(integer, jsonb),
 	openreplay.table_values(integer, jsonb), openreplay.list_errors(integer, jsonb, integer), openreplay.card_sessions(integer, jsonb, integer), openreplay.sessions_of_card(integer, jsonb, integer),
-	openreplay.card_errors(integer, jsonb, integer), openreplay.sample_key(bigint) TO openreplay_reader, openreplay_admin;
+	openreplay.card_errors(integer, jsonb, integer), openreplay.sample_key(bigint), openreplay.count_distinct(bigint) TO openreplay_reader, openreplay_admin;

@@ -71,6 +71,12 @@ breakdown_multiplies(const Card *card, int levels)
 	return has_source(card, levels, BREAKDOWN_ISSUES) || has_source(card, levels, BREAKDOWN_EVENT);
 }
 
+bool
+breakdown_of_events(const Card *card, int levels)
+{
+	return has_source(card, levels, BREAKDOWN_EVENT);
+}
+
 /* Kinds of events that have one of the properties. */
 static uint32
 breakdown_kinds(const Card *card)
@@ -233,6 +239,29 @@ add_event_rows(Sql *sql, const Card *card, const Filter *filter, const EventRows
 		add_one_kind(sql, card, filter, rows, kind, items, nitems);
 		first = false;
 	}
+}
+
+/* Whether nothing but the path is asked of an item. */
+static bool
+is_of_path(const FilterEvent *item)
+{
+	return item->fixed == NULL && item->custom_name == NULL && item->metric == NULL && item->nsources == 0 &&
+		   item->nconditions > 0 && path_conditions(item).nconditions == item->nconditions;
+}
+
+bool
+event_rows_suffice(const Filter *filter, const EventRows *rows)
+{
+	for (int i = 0; i < filter->nconditions; i++)
+		if (filter->conditions[i].nsources > 0) /* wants to know when the events were */
+			return false;
+	for (int i = 0; i < filter->nevents; i++)
+		if (filter->events[i].negated)
+			return false;
+	if (rows->by_path)
+		return filter->nevents == 1 && (rows->kinds & ((uint32) 1 << filter->events[0].kind)) != 0 &&
+			   is_of_path(&filter->events[0]);
+	return filter->nevents == 1 || (filter->nevents > 1 && filter->order == FILTER_OR);
 }
 
 /* ---- the tree ---------------------------------------------------------------------------------------------------- */

@@ -28,6 +28,8 @@ extern void check_breakdown(const char *name);
 
 /* Whether a session may fall under several values of the first levels, and so be in several rows. */
 extern bool breakdown_multiplies(const Card *card, int levels);
+/* Whether it takes events to know the values of the first levels. */
+extern bool breakdown_of_events(const Card *card, int levels);
 /*
  * Appends joins to s for the first levels.  with_events is false where the caller has joined add_event_rows() as x
  * himself, whose values they are then.
@@ -59,6 +61,8 @@ typedef struct EventRows
  * list or to count them gets them from here.
  */
 extern void add_event_rows(Sql *sql, const Card *card, const Filter *filter, const EventRows *rows);
+/* Whether a session that has such a row has all the events that the filter asks for, which need not be asked again. */
+extern bool event_rows_suffice(const Filter *filter, const EventRows *rows);
 
 /*
  * Completes a query that begins with "WITH node AS (SELECT path text[], leaf jsonb, size bigint ...)": path as of

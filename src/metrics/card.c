@@ -23,6 +23,7 @@
 #define MAX_LIMIT 200
 #define MAX_PAGE 1000000
 #define MAX_NAME 200
+#define MAX_EVENTS_BY_MONTH 2
 #define WEEK_MS (INT64CONST(7) * 86400000)
 #define MAX_TIME INT64CONST(999999999999999)
 /* 2000-01-01: what is before it is seconds that were meant to be milliseconds */
@@ -514,6 +515,15 @@ check_card_type(const Card *card, const char *type)
 		refuse_filter(psprintf("the card is no %s", type), psprintf("Its metricType is \"%s\".", card->type->type));
 }
 
+void
+plan_by_month(Sql *sql, const Card *card)
+{
+	sql->by_month = true;
+	for (int i = 0; i < card->nseries; i++)
+		if (card->series[i].filter->nevents + card->series[i].filter->nanywhere > MAX_EVENTS_BY_MONTH)
+			sql->by_month = false;
+}
+
 /* Kinds may run queries of their own before; what they make is to outlive them. */
 void
 add_card_chart(Sql *sql, Card *card)
@@ -522,6 +532,7 @@ add_card_chart(Sql *sql, Card *card)
 
 	SPI_connect();
 	MemoryContextSwitchTo(context);
+	plan_by_month(sql, card);
 	card->type->add_chart(sql, card);
 	SPI_finish();
 }

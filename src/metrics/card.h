@@ -122,6 +122,9 @@ extern Card *get_card_argument(FunctionCallInfo fcinfo);
 /* The first series; raises invalid_parameter_value when there is none. */
 extern const CardSeries *require_series(const Card *card);
 
+/* Chooses sql->by_month for queries on the card's series. */
+extern void plan_by_month(Sql *sql, const Card *card);
+
 /* Runs a query of one row of one jsonb, without SPI; palloc'd, 0 for NULL. */
 extern Datum run_chart(Sql *sql);
 

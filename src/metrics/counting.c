@@ -1,8 +1,9 @@
 /*
  * counting.c - sessions, users and events counted by something
  *
- * The hard idea: count(DISTINCT) sorts, and in one process.  Here rows are first made distinct by a hash, which
- * parallel workers share, and then only counted; where nothing can be there twice, not even that.
+ * The hard idea: count(DISTINCT) sorts, and in one process.  Here sessions that may be there twice are counted by
+ * openreplay.count_distinct(), users are first made distinct by a hash and then only counted, which parallel workers
+ * share; where nothing can be there twice, not even that.
  */
 #include "postgres.h"
 
@@ -34,9 +35,9 @@ is_repeated(const Counting *counting, int levels)
 	return counting->events != NULL || breakdown_multiplies(counting->card, levels);
 }
 
-/* What makes rows of a key distinct; NULL: they are. */
+/* By what rows of a key are made distinct before they are counted; NULL: they need not be. */
 static const char *
-distinct_by(const Counting *counting, int levels)
+distinct_by(const Counting *counting, int levels, bool shared)
 {
 	switch (counting->what)
 	{
@@ -44,27 +45,49 @@ distinct_by(const Counting *counting, int levels)
 			return "s.user_id";
 		case COUNT_EVENTS:
 			return NULL;
+		case COUNT_SESSIONS:
+			if (!shared)
+				return NULL;
+			/* fall through */
 		default:
 			return is_repeated(counting, levels) ? "s.session_id" : NULL;
 	}
+}
+
+/* Of which level or key events are the values, so that sessions are joined to them; NULL: of none. */
+static const EventRows *
+joined_events(const Counting *counting, int levels)
+{
+	static const EventRows of_items = {.kinds = 0};
+
+	if (counting->events != NULL)
+		return counting->events;
+	/* without items the session counts, too, when it has no such events: breakdown.c joins them */
+	if (breakdown_of_events(counting->card, levels) && event_rows_suffice(counting->series->filter, &of_items))
+		return &of_items;
+	return NULL;
 }
 
 static void
 add_from_where(Sql *sql, const Counting *counting, int levels)
 {
 	const Filter *filter = counting->series->filter;
+	const EventRows *events = joined_events(counting, levels);
+	Filter sessions = *filter;
 
+	if (events != NULL && event_rows_suffice(filter, events))
+		sessions.nevents = 0;
 	sql_add(sql, " FROM ");
-	add_sessions(sql, filter, false);
-	if (counting->events != NULL)
+	add_sessions(sql, &sessions, false);
+	if (events != NULL)
 	{
 		sql_add(sql, " JOIN (");
-		add_event_rows(sql, counting->card, filter, counting->events);
+		add_event_rows(sql, counting->card, filter, events);
 		sql_add(sql, ") AS x ON x.session_id = s.session_id");
 	}
-	add_breakdown_joins(sql, counting->card, filter, levels, counting->events == NULL);
+	add_breakdown_joins(sql, counting->card, filter, levels, events == NULL);
 	sql_add(sql, "%s WHERE ", counting->joins == NULL ? "" : counting->joins);
-	add_sessions_where(sql, filter);
+	add_sessions_where(sql, &sessions);
 	if (counting->condition != NULL)
 		sql_add(sql, " AND %s", counting->condition);
 	if (counting->what == COUNT_USERS)
@@ -88,8 +111,12 @@ add_base(Sql *sql, const Counting *counting, int levels, const char *id)
 		sql_add(sql, ", %s AS id", id);
 	if (counting->what == COUNT_SESSIONS_EVENTS)
 		sql_add(sql, ", %s(greatest(s.events_count, 1)) AS n", id != NULL ? "min" : "sum");
+	else if (id != NULL)
+		sql_add(sql, ", 1 AS n");
+	else if (counting->what == COUNT_SESSIONS && is_repeated(counting, levels))
+		sql_add(sql, ", openreplay.count_distinct(s.session_id) AS n");
 	else
-		sql_add(sql, ", %s AS n", id != NULL ? "1" : "count(*)");
+		sql_add(sql, ", count(*) AS n");
 	add_from_where(sql, counting, levels);
 	sql_add(sql, " GROUP BY key");
 	add_breakdown_names(sql, levels);
@@ -101,14 +128,14 @@ add_base(Sql *sql, const Counting *counting, int levels, const char *id)
 
 /* Rows (path, key, value) of a level from rows of add_base(), which are of this level or, in a CTE, of all levels. */
 static void
-add_level(Sql *sql, const Counting *counting, int level, bool of_cte, const char *id)
+add_level(Sql *sql, const Counting *counting, int level, bool shared, const char *id)
 {
-	bool ready = id == NULL && !of_cte;
+	bool ready = id == NULL && !shared;
 
 	sql_add(sql, "SELECT ");
 	add_breakdown_path(sql, counting->name, level);
 	sql_add(sql, " AS path, key, %s::bigint AS value FROM ", ready ? "n" : "sum(n)");
-	if (!of_cte)
+	if (!shared)
 	{
 		sql_add(sql, "(");
 		add_base(sql, counting, level, id);
@@ -128,26 +155,39 @@ add_level(Sql *sql, const Counting *counting, int level, bool of_cte, const char
 	add_breakdown_names(sql, level);
 }
 
+/*
+ * Whether rows of all levels are made once and levels made from them: one process does that, so it pays only where
+ * finding the sessions is the greater part.  Events have no id to tell them apart by, so that what is above a level
+ * where they are repeated cannot be made from it.
+ */
+static bool
+is_shared(const Counting *counting, int levels)
+{
+	const Filter *filter = counting->series->filter;
+
+	if (levels == 0 || (counting->what == COUNT_EVENTS && breakdown_multiplies(counting->card, levels)))
+		return false;
+	return filter->nevents > 0 || filter->nanywhere > 0;
+}
+
 void
 add_counts(Sql *sql, const Counting *counting)
 {
 	int levels = counting->card->nbreakdowns;
-	/* events have no id to tell them apart by: levels where they are repeated are no sums of the ones below */
-	bool of_cte = levels > 0 && !(counting->what == COUNT_EVENTS && breakdown_multiplies(counting->card, levels));
-	const char *id = distinct_by(counting, levels);
+	bool shared = is_shared(counting, levels);
 
 	sql_add(sql, "(");
-	if (of_cte)
+	if (shared)
 	{
 		sql_add(sql, "WITH base AS (");
-		add_base(sql, counting, levels, id);
+		add_base(sql, counting, levels, distinct_by(counting, levels, true));
 		sql_add(sql, ") ");
 	}
 	for (int level = 0; level <= levels; level++)
 	{
 		if (level > 0)
 			sql_add(sql, " UNION ALL ");
-		add_level(sql, counting, level, of_cte, id);
+		add_level(sql, counting, level, shared, distinct_by(counting, shared ? levels : level, shared));
 	}
 	sql_add(sql, ")");
 }

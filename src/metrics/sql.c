@@ -5,15 +5,18 @@
 
 #include "catalog/pg_type.h"
 #include "executor/tstoreReceiver.h"
+#include "miscadmin.h"
 #include "nodes/params.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 #include "utils/jsonb.h"
 
 #include "metrics/sql.h"
 
 #define MAX_BIGINT_DIGITS 18
+#define MIN_WORK_MEM_KB (64 * 1024)
 
 Sql *
 sql_new(void)
@@ -100,12 +103,38 @@ parameters_of(const Sql *sql)
 	return parameters;
 }
 
+static void
+set_here(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * A question is about a hundred thousand sessions or millions of events: what it makes distinct or joins does not fit
+ * the few megabytes that are meant for look-ups, and compiling the plan for each worker would take longer than running
+ * it.
+ */
+static void
+set_for_questions(const Sql *sql)
+{
+	set_here("jit", "off");
+	if (sql->by_month)
+		set_here("enable_partitionwise_join", "on");
+	if (work_mem < MIN_WORK_MEM_KB)
+		set_here("work_mem", psprintf("%d", MIN_WORK_MEM_KB));
+}
+
 static int
 execute(Sql *sql, bool read_only, DestReceiver *destination)
 {
 	SPIExecuteOptions options = {.params = parameters_of(sql), .read_only = read_only, .dest = destination};
+	int level = NewGUCNestLevel();
+	int result;
 
-	return SPI_execute_extended(sql->text.data, &options);
+	set_for_questions(sql);
+	result = SPI_execute_extended(sql->text.data, &options);
+	AtEOXact_GUC(true, level);
+	return result;
 }
 
 static void

@@ -21,6 +21,7 @@ typedef struct Sql
 	int room;
 	Oid *types;
 	Datum *values;
+	bool by_month; /* months are joined one by one, which is quicker and, of many tables, takes long to plan */
 } Sql;
 
 extern Sql *sql_new(void);

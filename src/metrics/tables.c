@@ -163,6 +163,7 @@ openreplay_table_values(PG_FUNCTION_ARGS)
 	check_card_type(card, "table");
 	if (card->nseries == 0)
 		return (Datum) 0;
+	plan_by_month(sql, card);
 	if (find_list(card) == NULL)
 		refuse_filter(psprintf("a table of %s is no list of values", card->type->metric), NULL);
 	for (int i = 0; i < card->nseries; i++)

@@ -146,6 +146,7 @@ openreplay_timeseries(PG_FUNCTION_ARGS)
 	check_card_type(card, "timeseries");
 	if (card->nseries == 0)
 		return (Datum) 0;
+	plan_by_month(sql, card);
 	sql_add(sql, "SELECT p.path[1], p.path[2:], ");
 	add_timestamp(sql, card);
 	sql_add(sql, ", p.value FROM (");
@@ -207,6 +208,7 @@ openreplay_compare_timeseries(PG_FUNCTION_ARGS)
 	check_card_type(card, "timeseries");
 	if (card->nseries == 0)
 		return (Datum) 0;
+	plan_by_month(sql, card);
 	before = card_before(card);
 	sql_add(sql, "SELECT p.path[1], p.path[2:], ");
 	add_timestamp(sql, card);
