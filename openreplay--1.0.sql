@@ -5632,6 +5632,13 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION openreplay.error_sessions(text, timestamptz, timestamptz, integer) IS 'How many sessions had an error in a time, the last 7 days by default, and the newest 100 of them, as the web frontend''s JSON.';
 
+CREATE FUNCTION openreplay.search_events(project_id integer, filter jsonb DEFAULT '{}')
+RETURNS TABLE (session_id bigint, "timestamp" bigint, name text, value text, user_id text, user_uuid uuid, properties jsonb, total bigint)
+LANGUAGE c STABLE ROWS 50 SET search_path = pg_catalog, pg_temp SET jit = off AS 'MODULE_PATHNAME', 'openreplay_search_events';
+COMMENT ON FUNCTION openreplay.search_events(integer, jsonb) IS
+	'A page of the events of a project, of the last 7 days unless the filter has startTimestamp and endTimestamp: those that satisfy one of the event items of the filter, or without any all but seen tags and performance samples; of sessions, also of live ones, that satisfy its other conditions. '
+	'sortOrder: ASC, DESC, by time; limit (50, up to 200), page. name is that of filters of the second generation, or a site''s own; total: events on all pages.';
+
 CREATE FUNCTION openreplay.search_issues(project_id integer, filter jsonb DEFAULT '{}')
 RETURNS TABLE (issue_id text, type text, title text, context_string text, occurrences bigint, sessions bigint, users bigint, first_occurrence bigint, last_occurrence bigint, total bigint)
 LANGUAGE sql STABLE ROWS 200 SET search_path = pg_catalog, pg_temp SET jit = off AS $$
@@ -6486,7 +6493,7 @@ BEGIN
 		RAISE invalid_parameter_value USING MESSAGE = 'the description of a dashboard is too long', HINT = 'It has at most 500 characters.';
 	ELSIF coalesce(jsonb_typeof($3 -> 'isPublic'), 'null') NOT IN ('boolean', 'null') OR coalesce(jsonb_typeof($3 -> 'isPinned'), 'null') NOT IN ('boolean', 'null') THEN
 		RAISE invalid_parameter_value USING MESSAGE = 'isPublic and isPinned of a dashboard are true or false';
-	ELSIF jsonb_typeof(metrics) <> 'array' OR jsonb_path_exists(metrics, '$[*] ? (!(@.type() == "number" && @ > 0 && @ < 2147483648))') THEN
+	ELSIF jsonb_typeof(metrics) <> 'array' OR jsonb_path_exists(metrics, 'strict $[*] ? (!(@.type() == "number" && @ > 0 && @ < 2147483648))') THEN
 		RAISE invalid_parameter_value USING MESSAGE = 'metrics of a dashboard is no list of ids of cards';
 	END IF;
 	IF id IS NULL THEN
@@ -8215,7 +8222,7 @@ GRANT EXECUTE ON FUNCTION openreplay.card_points(integer, jsonb), openreplay.car
 -- ---- what users save ----
 
 GRANT EXECUTE ON FUNCTION openreplay.note(integer, integer), openreplay.recording_status(integer, timestamptz), openreplay.error_sessions(text, timestamptz, timestamptz, integer),
-	openreplay.search_issues(integer, jsonb), openreplay.sessions_by_metadata(text, text, integer, integer), openreplay.user_summary(integer, text), openreplay.people(integer, jsonb),
+	openreplay.search_events(integer, jsonb), openreplay.search_issues(integer, jsonb), openreplay.sessions_by_metadata(text, text, integer, integer), openreplay.user_summary(integer, text), openreplay.people(integer, jsonb),
 	openreplay.alert_triggers(integer, integer), openreplay.period(timestamptz, timestamptz), openreplay.segment_owner(uuid, integer), openreplay.segments(integer, integer, jsonb), openreplay.segment_counts(uuid, timestamptz),
 	openreplay.segment(uuid, integer, boolean), openreplay.segment_list(integer, integer, jsonb, interval), openreplay.actions(integer, integer),
 	openreplay.check_card(integer, jsonb), openreplay.stored_filter(jsonb), openreplay.json_time(timestamp, integer), openreplay.card_options(jsonb),
