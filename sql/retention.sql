@@ -155,6 +155,16 @@ SET client_min_messages = warning;
 SELECT current_setting('openreplay.keep_batches'), openreplay.why_batches_stay(:'hour');
 CALL openreplay.drop_stored_batches();
 SELECT to_regclass(:'hour') IS NULL AS dropped, (SELECT count(*) FROM openreplay.outbox WHERE key = :'sid') AS recordings;
+-- what comes after that is no recording
+SELECT openreplay.ensure_batch_partitions(:'start', 0);
+SELECT openreplay.recording(:sid) IS NULL AS nothing;
+INSERT INTO openreplay.batches (seq, session_id, received_at, server_id, size_bytes, shard, kind, body)
+VALUES (9, :sid, :'start', :server, 11, openreplay.shard_of(:sid), 'w', openreplay.compress_body('\x5101000000000001000001'));
+\set VERBOSITY sqlstate
+SELECT openreplay.recording(:sid);
+\set VERBOSITY default
+SELECT count(*) > 0 AS shown FROM openreplay.messages(:sid);
+DELETE FROM openreplay.batches WHERE session_id = :sid;
 ALTER SYSTEM RESET openreplay.keep_batches;
 SELECT pg_reload_conf();
 

@@ -113,7 +113,9 @@ same "all sessions end again" "$(sql -c "SELECT count(*) FROM openreplay.outbox 
 same "late batches stay" "$(sql -c "SELECT DISTINCT openreplay.why_batches_stay(tableoid::regclass) FROM openreplay.batches")" live
 sql -c "UPDATE openreplay.live_sessions SET expires_at = now() - interval '1 day'" -c "SELECT openreplay.expire_live_state()" > /dev/null
 same "until they are stored" "$(sql -c "SELECT DISTINCT openreplay.why_batches_stay(tableoid::regclass) FROM openreplay.batches")" "not stored"
-upload UPLOADER_WORKERS=2
+upload UPLOADER_WORKERS=2 METRICS_FILE="$dir/metrics"
+same "as metrics tell" "$(as_server grep -E '^openreplay_uploader_(merged|recordings)_total' "$dir/metrics")" \
+	$'openreplay_uploader_recordings_total 9\nopenreplay_uploader_merged_total 9'
 same "they are merged" "$code|$(sql -c "SELECT count(*) FROM openreplay.outbox")" "0|0"
 hashes "$dir/all" > "$work/all"
 same "the files are those of all at once" "$(hashes "$dir/storage" | diff - "$work/all")" ""

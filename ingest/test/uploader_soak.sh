@@ -147,7 +147,8 @@ for n in $(seq 1200); do
 	sleep 0.1
 done
 drop
-echo "soak: $total recordings, $late times late data for them, $rounds of 32 rounds before the last of $killed kills, $((SECONDS - began)) s"
+echo "soak: $total recordings, $late times late data for them, $rounds of 32 rounds before the last of $killed kills, \
+$held recordings under way when killed, $((SECONDS - began)) s"
 
 # ---- what became of them ----
 

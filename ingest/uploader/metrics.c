@@ -95,6 +95,8 @@ void
 write_metrics(Buffer *text, const Metrics *metrics)
 {
 	put_counter(text, "recordings_total", "Recordings stored.", GET_METRIC(metrics->recordings));
+	put_counter(text, "merged_total", "Of them, those merged into files whose batches are gone.",
+				GET_METRIC(metrics->merged));
 	put_counter(text, "batches_total", "Batches read for recordings.", GET_METRIC(metrics->batches));
 	put_counter(text, "batch_bytes_total", "Bytes of these batches, inflated.", GET_METRIC(metrics->batch_bytes));
 	put_counter(text, "files_total", "Files stored.", GET_METRIC(metrics->files));

@@ -37,6 +37,7 @@ typedef enum JobNumber
 typedef struct Metrics
 {
 	atomic_uint_fast64_t recordings; /* stored */
+	atomic_uint_fast64_t merged;	 /* of them, into files whose batches are gone */
 	atomic_uint_fast64_t batches;	 /* read for them */
 	atomic_uint_fast64_t batch_bytes;
 	atomic_uint_fast64_t files; /* stored */

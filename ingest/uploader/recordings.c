@@ -245,6 +245,8 @@ merge_batches(Job *job, int64_t session_id, const SessionData *data)
 			  store_batches(job, session_id, data, &stored, false);
 
 	free_stored_files(&stored);
+	if (ok)
+		ADD_METRIC(job->metrics->merged, 1);
 	return ok;
 }
 

@@ -80,6 +80,11 @@ require_all_batches(int64 session_id)
 				errmsg("batches of session " INT64_FORMAT " are no longer in the database", session_id),
 				errdetail("Its recording is in storage, also what came late."),
 				errhint("openreplay.recording_urls() tells where, openreplay.messages() shows what is still here."));
+	if (!has_first_batches(session_id))
+		ereport(ERROR, errcode(ERRCODE_NO_DATA_FOUND),
+				errmsg("the first batches of session " INT64_FORMAT " are no longer in the database", session_id),
+				errdetail("They were dropped by their age, and were not stored before."),
+				errhint("openreplay.messages() shows what is still here."));
 }
 
 /* All batches of a session, inflated, in the current memory context. */

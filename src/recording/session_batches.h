@@ -17,4 +17,7 @@ extern Portal open_session_batches(int64 session_id);
 /* The next one, in the current memory context; false at the end. */
 extern bool next_session_batch(Portal cursor, RecordingBatch *batch);
 
+/* Whether the entry is here with which a session begins, or nothing is: else what was dropped cannot be told. */
+extern bool has_first_batches(int64 session_id);
+
 #endif /* OPENREPLAY_SESSION_BATCHES_H */

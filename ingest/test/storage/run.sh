@@ -421,6 +421,22 @@ sql -c "SELECT openreplay.retry_outbox()" > /dev/null
 faults '[]'
 upload
 same "later it is" "$code|$(hashes)" "0|$all"
+# An uploader is stuck while another is given its recording, and stores it with more; then it goes on, and replaces that.
+put_back
+faults '["pass", "pass", "pass", "hang"]'
+upload S3_TIMEOUT=3 &
+upload_pid=$!
+seen=
+for n in $(seq 100); do
+	seen+=" $(requests)"
+	[[ $seen == *hang* ]] && break
+	sleep 0.05
+done
+sql -c "UPDATE openreplay.outbox SET claimed_by = 'another'" -c "DELETE FROM openreplay.outbox"
+wait "$upload_pid"
+# shellcheck disable=SC2086 # words
+same "what it replaced it stores once more" "$(echo $seen $(requests))" "GET 200 GET 200 GET 200 PUT hang PUT 200 PUT 200 PUT 200 GET 200 GET 200 GET 200 PUT 200 PUT 200 PUT 200"
+same "so that all is there" "$(hashes)|$(sql -c "SELECT count(*) FROM openreplay.outbox")" "$all|0"
 # what is not there, and what is not told
 put_back
 upload AWS_SECRET_ACCESS_KEY_FILE= AWS_SECRET_ACCESS_KEY=a-wrong-secret
