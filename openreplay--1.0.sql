@@ -2678,11 +2678,12 @@ BEGIN
 			digest     uuid NOT NULL,
 			value      text,
 			details    text[],
+			condemned  boolean NOT NULL DEFAULT false,
 			-- the values of a kind, for conditions on them; the next id
-			PRIMARY KEY (project_id, kind, value_id),
-			-- values that are known; they may be longer than an index takes
-			UNIQUE (project_id, kind, digest)
+			PRIMARY KEY (project_id, kind, value_id)
 		);
+		-- values that are known; they may be longer than an index takes
+		CREATE UNIQUE INDEX ON openreplay.event_values (project_id, kind, digest) WHERE NOT condemned;
 		COMMENT ON TABLE openreplay.event_values IS
 			'What events of sessions were about, each different value once: openreplay.session_events has their ids.';
 		COMMENT ON COLUMN openreplay.event_values.kind IS 'See openreplay.event_kinds().';
@@ -2690,6 +2691,8 @@ BEGIN
 		COMMENT ON COLUMN openreplay.event_values.value IS 'A page''s path, a click''s label and so on.';
 		COMMENT ON COLUMN openreplay.event_values.details IS 'What else is told of such events, in the order of openreplay.event_kinds().';
 		COMMENT ON COLUMN openreplay.event_values.digest IS 'Of value and details.';
+		COMMENT ON COLUMN openreplay.event_values.condemned IS
+			'No sequence had it when openreplay.forget_event_values() looked, and none is given it any more.';
 		GRANT SELECT ON openreplay.event_values TO openreplay_reader, openreplay_admin;
 	END IF;
 
@@ -2789,6 +2792,69 @@ END
 $$;
 COMMENT ON PROCEDURE openreplay.backfill_session_events(integer, timestamptz, timestamptz) IS
 	'Writes what the end of a session writes for questions about the order of events, for ended sessions that came here in another way, such as copied rows: of a project, of a range of time, or of all. A thousand sessions a transaction; call it again after an interruption.';
+
+-- ---- values that nobody has any more ----
+
+CREATE FUNCTION openreplay.used_event_values() RETURNS TABLE (project_id integer, kind smallint, value_id integer)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+	SELECT DISTINCT q.project_id, x.kind, x.value_id
+	FROM openreplay.session_events q CROSS JOIN openreplay.sequence_events(q.events, q.start_ts) x
+$$;
+COMMENT ON FUNCTION openreplay.used_event_values() IS 'The values that some sequence has. Reads all sequences.';
+
+CREATE FUNCTION openreplay.condemn_event_values() RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	UPDATE openreplay.event_values v SET condemned = true
+	WHERE NOT v.condemned AND (v.project_id, v.kind, v.value_id) NOT IN (SELECT u.project_id, u.kind, u.value_id FROM openreplay.used_event_values() u);
+	RETURN (SELECT count(*) FROM openreplay.event_values v WHERE v.condemned);
+END
+$$;
+COMMENT ON FUNCTION openreplay.condemn_event_values() IS
+	'The first step of openreplay.forget_event_values(). Returns how many values are condemned.';
+
+CREATE FUNCTION openreplay.delete_condemned_values() RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	deleted bigint;
+BEGIN
+	DELETE FROM openreplay.event_values v
+	WHERE v.condemned AND (v.project_id, v.kind, v.value_id) NOT IN (SELECT u.project_id, u.kind, u.value_id FROM openreplay.used_event_values() u);
+	GET DIAGNOSTICS deleted = ROW_COUNT;
+	RETURN deleted;
+END
+$$;
+COMMENT ON FUNCTION openreplay.delete_condemned_values() IS
+	'The last step of openreplay.forget_event_values(). Returns how many values went.';
+
+/*
+ * Whoever ends a session reads ids first and writes its sequence later. So a value is condemned first, which is seen by
+ * all who begin afterwards, and deleted when those who may have read it before are done: they had a transaction id
+ * by then, smaller than one that is taken now.
+ */
+CREATE PROCEDURE openreplay.forget_event_values()
+LANGUAGE plpgsql AS $$
+DECLARE
+	later xid8;
+BEGIN
+	IF openreplay.condemn_event_values() = 0 THEN
+		RETURN;
+	END IF;
+	COMMIT;
+	later := pg_catalog.pg_current_xact_id();
+	COMMIT;
+	FOR attempt IN 1..600 LOOP
+		IF pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()) > later THEN
+			PERFORM openreplay.delete_condemned_values();
+			RETURN;
+		END IF;
+		COMMIT;
+		PERFORM pg_catalog.pg_sleep(0.1);
+	END LOOP;						-- a long transaction: the next run goes on
+END
+$$;
+COMMENT ON PROCEDURE openreplay.forget_event_values() IS
+	'Deletes from openreplay.event_values what no session''s sequence has any more, because they were deleted. Part of the periodic work; after the data of a user were erased it may be called at once.';
 
 CREATE FUNCTION openreplay.add_step_value(state internal, steps integer[], step integer, value_id integer) RETURNS internal
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_add_step_value';
@@ -7620,6 +7686,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 12 SET search_path = pg_catalog, pg_te
 		('drop_stored_batches', interval '5 minutes', '*/5 * * * *', true, NULL),
 		('forget_undelivered', interval '1 day', '5 3 * * *', true, 'SELECT openreplay.forget_undelivered()'),
 		('forget_assets', interval '1 day', '35 3 * * *', true, 'SELECT openreplay.forget_assets()'),
+		('forget_event_values', interval '1 day', '5 4 * * *', true, NULL),
 		('clear_metadata', interval '1 hour', '50 * * * *', true, NULL),
 		('recount_sessions', interval '7 days', '0 5 * * 0', true, 'SELECT openreplay.count_project_days(''-infinity'')')
 	) AS t (name, period, cron, is_long, query)
@@ -7687,6 +7754,7 @@ BEGIN
 			WHEN 'run_jobs' THEN CALL openreplay.run_jobs();
 			WHEN 'apply_retention' THEN CALL openreplay.apply_retention();
 			WHEN 'drop_stored_batches' THEN CALL openreplay.drop_stored_batches();
+			WHEN 'forget_event_values' THEN CALL openreplay.forget_event_values();
 			WHEN 'clear_metadata' THEN CALL openreplay.clear_metadata();
 			ELSE
 				BEGIN
@@ -8188,7 +8256,8 @@ GRANT EXECUTE ON FUNCTION openreplay.event_kinds(), openreplay.plain_events(bigi
 	TO openreplay_reader, openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.forget_session_events(bigint[]), openreplay.backfill_some_sessions(integer, bigint, bigint, integer)
 	TO openreplay_admin;
-GRANT EXECUTE ON PROCEDURE openreplay.backfill_session_events(integer, timestamptz, timestamptz) TO openreplay_admin;
+GRANT EXECUTE ON FUNCTION openreplay.condemn_event_values(), openreplay.delete_condemned_values() TO openreplay_admin;
+GRANT EXECUTE ON PROCEDURE openreplay.backfill_session_events(integer, timestamptz, timestamptz), openreplay.forget_event_values() TO openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.filter_catalogue(), openreplay.follow_steps(integer[], integer, bigint, bigint),
 	openreplay.matching_sessions(integer, jsonb), openreplay.count_sessions(integer, jsonb, timestamptz, timestamptz, integer),
 	openreplay.search_sessions(integer, jsonb, integer), openreplay.explain_sessions(integer, jsonb) TO openreplay_reader, openreplay_admin;

@@ -157,5 +157,23 @@ SELECT has_sequence FROM public.sessions WHERE session_id = :sid;
 SELECT * FROM pg_temp.sequence(:sid);
 SELECT count(*) AS found FROM openreplay.matching_sessions(:project_id, '{"filters": [{"type": "click", "operator": "is", "value": ["at 1"]}, {"type": "click", "operator": "is", "value": ["late"]}]}');
 SELECT problem, place, rows FROM openreplay.check() WHERE problem ~ 'sequence';
+-- Values that are of no session any more go.
+SELECT pg_temp.session_in_quiet_lane('2024-12-05 14:00:00+00') AS other \gset
+SELECT pg_temp.start(:other, :project_id, '2024-12-05 14:00:00+00') IS NOT NULL AS started,
+	openreplay.append_batch(:other, pg_temp.batch(0, 0, :t0 + 7200000, 'https://shop.example.com/', 'tab-a', pg_temp.at(:t0 + 7200000), pg_temp.click('at 1'), pg_temp.click('of anna only')), '2024-12-05 14:00:00+00') IS NOT NULL AS appended;
+SELECT openreplay.end_sessions('2024-12-05 15:00:00+00') AS ended;
+CALL openreplay.forget_event_values();
+SELECT string_agg(value, ', ' ORDER BY value) AS clicks FROM openreplay.event_values WHERE project_id = :project_id AND kind = 2;
+DELETE FROM public.sessions WHERE session_id = :other;
+-- one that is condemned is not given to anybody any more, but read where it is
+SELECT openreplay.condemn_event_values() > 0 AS condemned;
+SELECT value, condemned FROM openreplay.event_values WHERE project_id = :project_id AND kind = 2 ORDER BY value;
+SELECT openreplay.append_batch(:sid, pg_temp.batch(0, 9000, :t0 + 61000, 'https://shop.example.com/', 'tab-a',
+	pg_temp.at(:t0 + 61000), pg_temp.click('of anna only')), timestamptz :'start' + interval '470 seconds') IS NOT NULL AS appended;
+SELECT openreplay.end_sessions(timestamptz :'start' + interval '700 seconds') AS ended;
+SELECT value, condemned FROM openreplay.event_values WHERE project_id = :project_id AND kind = 2 ORDER BY value, condemned;
+CALL openreplay.run_work('forget_event_values');
+SELECT value, condemned FROM openreplay.event_values WHERE project_id = :project_id AND kind = 2 ORDER BY value;
+SELECT count(*) AS found FROM openreplay.matching_sessions(:project_id, '{"filters": [{"type": "click", "operator": "is", "value": ["late"]}, {"type": "click", "operator": "is", "value": ["of anna only"]}]}');
 DELETE FROM public.projects WHERE project_id = :project_id;
 SELECT count(*) AS sequences FROM openreplay.session_events WHERE session_id = :sid;

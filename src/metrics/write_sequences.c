@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "common/cryptohash.h"
 #include "common/hashfn.h"
@@ -356,7 +357,7 @@ read_value_ids(Writing *writing)
 	if (missing == 0)
 		return false;
 	SPI_execute_with_args("SELECT m.n, v.value_id FROM unnest($1, $2, $3, $4) AS m (project_id, kind, digest, n)"
-						  " JOIN openreplay.event_values v USING (project_id, kind, digest)",
+						  " JOIN openreplay.event_values v USING (project_id, kind, digest) WHERE NOT v.condemned",
 						  4, types, arguments, NULL, false, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
 		writing->in_order[get_int32(i, 1)]->value_id = get_int32(i, 2);
