@@ -5707,20 +5707,7 @@ COMMENT ON FUNCTION openreplay.search_events(integer, jsonb) IS
 
 CREATE FUNCTION openreplay.search_issues(project_id integer, filter jsonb DEFAULT '{}')
 RETURNS TABLE (issue_id text, type text, title text, context_string text, occurrences bigint, sessions bigint, users bigint, first_occurrence bigint, last_occurrence bigint, total bigint)
-LANGUAGE sql STABLE ROWS 200 SET search_path = pg_catalog, pg_temp SET jit = off AS $$
-	SELECT o.issue_id, i.type::text, coalesce(t.title, i.type::text), i.context_string, o.occurrences, o.sessions, o.users, o.first_occurrence, o.last_occurrence, count(*) OVER ()
-	FROM (SELECT e.issue_id, count(*) AS occurrences, count(DISTINCT e.session_id) AS sessions, count(DISTINCT coalesce(s.user_id, s.user_uuid::text)) AS users, min(e.timestamp) AS first_occurrence, max(e.timestamp) AS last_occurrence
-		FROM openreplay.matching_sessions($1, $2) m JOIN public.sessions s ON s.session_id = m.session_id JOIN events_common.issues e ON e.session_id = m.session_id
-		WHERE e.timestamp >= coalesce(openreplay.number_of($2, 'startTimestamp', 'startDate'), 0) AND e.timestamp <= coalesce(openreplay.number_of($2, 'endTimestamp', 'endDate'), 9999999999999)
-			AND s.session_id >= openreplay.session_id_at(to_timestamp(greatest(coalesce(openreplay.number_of($2, 'startTimestamp', 'startDate'), 0), 1550000000000) / 1000.0))
-			AND e.session_id >= openreplay.session_id_at(to_timestamp(greatest(coalesce(openreplay.number_of($2, 'startTimestamp', 'startDate'), 0), 1550000000000) / 1000.0))
-		GROUP BY e.issue_id) AS o
-	JOIN public.issues i ON i.issue_id = o.issue_id LEFT JOIN openreplay.issue_types() t ON t.type = i.type::text
-	WHERE i.project_id = $1 AND (coalesce($2 -> 'types', '[]') = '[]' OR $2 -> 'types' ? i.type::text) AND (i.type <> 'custom' OR $2 -> 'types' ? 'custom')
-	ORDER BY o.sessions DESC, o.occurrences DESC, o.issue_id
-	LIMIT least(greatest(coalesce(openreplay.number_of($2, 'limit'), 200), 1), 200)
-	OFFSET (least(greatest(coalesce(openreplay.number_of($2, 'page'), 1), 1), 1000000) - 1) * least(greatest(coalesce(openreplay.number_of($2, 'limit'), 200), 1), 200)
-$$;
+LANGUAGE c STABLE ROWS 200 SET search_path = pg_catalog, pg_temp SET jit = off AS 'MODULE_PATHNAME', 'openreplay_search_issues';
 COMMENT ON FUNCTION openreplay.search_issues(integer, jsonb) IS
 	'Issues of the sessions that satisfy a filter, those of most sessions first; a site''s own events (custom) only when types has them. types: list of kinds; limit, page. total: issues on all pages.';
 

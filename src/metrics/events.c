@@ -1,5 +1,5 @@
 /*
- * events.c - events as a list: what happened in a project, newest or oldest first
+ * events.c - events and issues as lists: what happened in a project, and what trouble there was
  *
  * Owns what an event of each kind is called and what of it is shown.  The event items of a filter choose events here,
  * any of them; its other conditions choose sessions, as everywhere.
@@ -23,6 +23,7 @@
 #define WEEK_MS (INT64CONST(7) * 86400000)
 
 PG_FUNCTION_INFO_V1(openreplay_search_events);
+PG_FUNCTION_INFO_V1(openreplay_search_issues);
 
 typedef struct ListedKind
 {
@@ -212,6 +213,87 @@ openreplay_search_events(PG_FUNCTION_ARGS)
 	*list.sessions = *list.filter;
 	list.sessions->nevents = 0;
 	add_list(sql, &list);
+	SPI_connect();
+	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
+	SPI_finish();
+	return (Datum) 0;
+}
+
+/* ---- issues ------------------------------------------------------------------------------------------------------ */
+
+/* Kinds of issues that are asked for; without any, all but what a site reports itself. */
+static void
+add_issue_types(Sql *sql, Jsonb *json)
+{
+	Texts types = {0};
+
+	if (JB_ROOT_IS_OBJECT(json))
+		types = get_value_texts(&json->root, "types", "types", true);
+	if (types.n == 0)
+	{
+		sql_add(sql, " AND d.type <> 'custom'");
+		return;
+	}
+	sql_add(sql, " AND d.type::text IN (");
+	for (int i = 0; i < types.n; i++)
+	{
+		sql_add(sql, "%s", i > 0 ? ", " : "");
+		sql_text(sql, types.values[i]);
+	}
+	sql_add(sql, ")");
+}
+
+/* A row an issue and session first, since few sessions have many issues and counting what differs is slow. */
+static void
+add_issue_counts(Sql *sql, const Filter *filter, Jsonb *json)
+{
+	sql_add(sql,
+			"SELECT issue_id, sum(n)::bigint AS occurrences, count(*) AS sessions, count(DISTINCT visitor) AS users,"
+			" min(earliest) AS earliest, max(latest) AS latest FROM ("
+			"SELECT e.issue_id, min(coalesce(s.user_id, s.user_uuid::text)) AS visitor, count(*) AS n,"
+			" min(e.\"timestamp\") AS earliest, max(e.\"timestamp\") AS latest FROM ");
+	add_sessions(sql, filter, false);
+	sql_add(sql, " JOIN ");
+	add_events(sql, EVENTS_ISSUES);
+	sql_add(sql, " ON e.session_id = s.session_id WHERE ");
+	add_sessions_where(sql, filter);
+	sql_add(sql, " AND ");
+	add_event_where(sql, filter, &(FilterEvent){.kind = EVENTS_ISSUES});
+	add_issue_types(sql, json);
+	sql_add(sql, " GROUP BY e.issue_id, s.session_id) AS of_session GROUP BY issue_id");
+}
+
+/* search_issues(project_id integer, filter jsonb) */
+Datum
+openreplay_search_issues(PG_FUNCTION_ARGS)
+{
+	Sql *sql = sql_new();
+	int64 limit = MAX_LIMIT;
+	int64 page = 1;
+	Jsonb *json;
+	Filter *filter;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		return (Datum) 0;
+	json = PG_GETARG_JSONB_P(1);
+	filter = parse_filter(PG_GETARG_INT32(0), json);
+	if (JB_ROOT_IS_OBJECT(json))
+	{
+		limit = get_card_number(&json->root, "limit", MAX_LIMIT, 1, MAX_LIMIT);
+		page = get_card_number(&json->root, "page", 1, 1, MAX_PAGE);
+	}
+	sql_add(
+		sql,
+		"SELECT o.issue_id, i.type::text, coalesce(t.title, i.type::text), i.context_string, o.occurrences, o.sessions,"
+		" o.users, o.earliest, o.latest, count(*) OVER () FROM (");
+	add_issue_counts(sql, filter, json);
+	sql_add(sql, ") AS o JOIN public.issues i ON i.issue_id = o.issue_id"
+				 " LEFT JOIN openreplay.issue_types() t ON t.type = i.type::text"
+				 " ORDER BY o.sessions DESC, o.occurrences DESC, o.issue_id LIMIT ");
+	sql_bigint(sql, limit);
+	sql_add(sql, " OFFSET ");
+	sql_bigint(sql, (page - 1) * limit);
 	SPI_connect();
 	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
 	SPI_finish();
