@@ -262,8 +262,7 @@ describe_refusal(const Request *request, Answer *answer, char *error, size_t err
 			 answer->status, answer->code[0] ? " " : "", answer->code, message[0] ? ": " : "", message);
 }
 
-/* Whether what was refused may be accepted when it is sent again: it was too much, came damaged, or stopped on its way.
- */
+/* Whether what was refused may be accepted when it is sent again: it was too much, came damaged, or broke off. */
 static bool
 may_pass(const Answer *answer)
 {
@@ -273,7 +272,8 @@ may_pass(const Answer *answer)
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
 		if (strcmp(answer->code, codes[i]) == 0)
 			return true;
-	return answer->status / 100 != 4 || answer->status == 408 || answer->status == 429;
+	/* a redirection is another region's storage; an error after 2xx, an upload in parts that failed at its end */
+	return answer->status >= 500 || answer->status / 100 == 2 || answer->status == 408 || answer->status == 429;
 }
 
 /* The path is written as it is signed: nothing but letters, digits, "-._~" and slashes stands for itself. */
@@ -362,11 +362,12 @@ static int64_t
 next_pause(int attempt, const Answer *answer)
 {
 	int64_t pause_ms = FIRST_PAUSE_MS << (attempt - 1);
-	int64_t asked_ms = INT64_C(1000) * atoi(answer->retry_after);
+	int64_t asked_ms = strtol(answer->retry_after, NULL, 10);
 
 	pause_ms = pause_ms / 2 + monotonic_us() % pause_ms;
-	if (asked_ms > LONGEST_PAUSE_MS)
-		asked_ms = LONGEST_PAUSE_MS;
+	if (asked_ms < 0)
+		asked_ms = 0;
+	asked_ms = asked_ms < LONGEST_PAUSE_MS / 1000 ? 1000 * asked_ms : LONGEST_PAUSE_MS;
 	return asked_ms > pause_ms ? asked_ms : pause_ms;
 }
 
