@@ -5924,6 +5924,11 @@ SET jit = off SET enable_partitionwise_join = on SET work_mem = '64MB' AS 'MODUL
 COMMENT ON FUNCTION openreplay.funnel(integer, jsonb) IS
 	'The stages of a card of metricType funnel, which are the events of its first series: how many sessions (or users, with metricFormat userCount; or, in generation 2, runs through the stages, with eventCount) reached each after those before it, and how many percent of the stage before did not. Sessions that go on count. breakdown: values of the card''s breakdowns, empty for the whole.';
 
+CREATE FUNCTION openreplay.count_runs(kinds integer[], steps integer[], timestamps bigint[], keys bigint[]) RETURNS bigint[]
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_count_runs';
+COMMENT ON FUNCTION openreplay.count_runs(integer[], integer[], bigint[], bigint[]) IS
+	'How often a session runs through the first step, the first two and so on: kinds are those of openreplay.follow_steps(), the others the step, time and key of each event, in any order. A run begins after the time at which the one before ended; through one step it is an event.';
+
 CREATE FUNCTION openreplay.funnel_sessions(project_id integer, card jsonb, stage integer, dropped boolean DEFAULT false)
 RETURNS TABLE (session_id bigint, reached_at bigint)
 LANGUAGE c STABLE ROWS 1000 SET search_path = pg_catalog, pg_temp
@@ -8261,7 +8266,7 @@ GRANT EXECUTE ON FUNCTION openreplay.set_favorite_session(bigint, integer, boole
 -- ---- cards ----
 
 GRANT EXECUTE ON FUNCTION openreplay.card_catalogue(), openreplay.merge_filters(jsonb, jsonb), openreplay.try_card(integer, jsonb, integer) TO openreplay_reader, openreplay_admin;
-GRANT EXECUTE ON FUNCTION openreplay.journey(integer, jsonb), openreplay.sequence_path(bytea, bigint, bigint, bigint, bigint[], bigint[], integer, boolean), openreplay.funnel(integer, jsonb), openreplay.funnel_sessions(integer, jsonb, integer, boolean),
+GRANT EXECUTE ON FUNCTION openreplay.journey(integer, jsonb), openreplay.sequence_path(bytea, bigint, bigint, bigint, bigint[], bigint[], integer, boolean), openreplay.funnel(integer, jsonb), openreplay.count_runs(integer[], integer[], bigint[], bigint[]), openreplay.funnel_sessions(integer, jsonb, integer, boolean),
 	openreplay.issue_significance(bigint, bigint, bigint, bigint), openreplay.funnel_issues(integer, jsonb), openreplay.card_issues(integer, jsonb),
 	openreplay.issue_sessions(integer, jsonb, text), openreplay.list_sessions(bigint[], integer),
 	openreplay.card_issue_sessions(integer, jsonb, text, integer) TO openreplay_reader, openreplay_admin;

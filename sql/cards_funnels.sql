@@ -79,6 +79,11 @@ SELECT metric, stage, type, filters, reached, drop_pct FROM unnest(ARRAY['sessio
 	'[{"name": "LOCATION", "isEvent": true, "operator": "is", "filters": [{"name": "url_path", "operator": "is", "value": ["/done"]}]}, {"name": "LOCATION", "isEvent": true, "operator": "is", "filters": [{"name": "url_path", "operator": "is", "value": ["/home"]}]}]'));
 SELECT openreplay.try_card(:project_id, pg_temp.card('{"generation": 2}', '[]')), openreplay.try_card(:project_id, pg_temp.card('{}', '[]')), openreplay.try_card(:project_id, pg_temp.card('{"series": []}'));
 
+-- Or runs through the stages: a visit that comes to the shop once buys once, however often it clicks.
+SELECT stage, reached, round(drop_pct::numeric, 2) AS drop_pct FROM openreplay.funnel(:project_id, pg_temp.card('{"metricFormat": "eventCount", "generation": 2}'));
+SELECT openreplay.count_runs('{1,2}', '{0,1,0,1,1,0}', '{1,2,3,4,5,6}', '{1,2,3,4,5,6}') AS twice, openreplay.count_runs('{1,2}', '{0,1,0,1}', '{1,1,1,1}', '{1,2,3,4}') AS all_at_once, openreplay.count_runs('{1,-2}', '{0,1,0,0}', '{1,2,3,4}', '{1,2,3,4}') AS too_early,
+	openreplay.count_runs('{-1,2}', '{1,1}', '{5,6}', '{1,2}') AS without, openreplay.count_runs('{-1,-2}', '{}', '{}', '{}') AS nothing, openreplay.count_runs('{1,1}', '{0,1,0,1,0,1}', '{1,1,2,2,3,3}', '{1,1,2,2,3,3}') AS pairs;
+SELECT pg_temp.try(s) FROM unnest(ARRAY['SELECT openreplay.count_runs(''{1}'', ''{1}'', ''{1}'', ''{1}'')', 'SELECT openreplay.count_runs(''{1}'', ''{0}'', ''{1,2}'', ''{1}'')', 'SELECT openreplay.count_runs(''{}'', ''{}'', ''{}'', ''{}'')']) AS s;
 -- Broken down: each by itself, however often a session is there; what the issues of a session are is known when it ends.
 SELECT breakdown, stage, reached, round(drop_pct::numeric, 2) AS drop_pct FROM openreplay.funnel(:project_id, pg_temp.card('{"breakdowns": ["userBrowser"]}'));
 SELECT breakdown, stage, reached FROM openreplay.funnel(:project_id, pg_temp.card('{"breakdowns": ["userId", "currentPath"]}')) WHERE breakdown IN ('{}', '{user0}', '{user1}', '{user0,/done}', '{user0,/home}', '{user0,(empty)}', '{user1,/done}');
@@ -162,7 +167,7 @@ BEGIN
 END
 $$;
 -- How far the events of some sessions get, each stage at its earliest; possible: all events that the stage may have been.
-CREATE FUNCTION pg_temp.get_far(ids bigint[], items jsonb, until bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.get_far(ids bigint[], items jsonb, until bigint, since bigint DEFAULT 1620000000000) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE
 	times bigint[] := '{}';
 	possible happened[] := NULL;
@@ -174,7 +179,7 @@ DECLARE
 	follows boolean;
 BEGIN
 	FOR item IN SELECT * FROM jsonb_array_elements(items) LOOP
-		matches := ARRAY(SELECT h FROM happened h WHERE h.session_id = ANY (ids) AND h.ts BETWEEN 1620000000000 AND until AND pg_temp.is_item(h, item) ORDER BY h.ts);
+		matches := ARRAY(SELECT h FROM happened h WHERE h.session_id = ANY (ids) AND h.ts BETWEEN since AND until AND pg_temp.is_item(h, item) ORDER BY h.ts);
 		next := '{}';
 		IF item ->> 'operator' ~* 'not' THEN
 			IF possible IS NULL THEN
@@ -225,12 +230,36 @@ CREATE TEMP TABLE entered AS
 	SELECT a.n, v.session_id, v.user_id, v.device, v.start_ts, v.duration, pg_temp.get_far(ARRAY[v.session_id], a.stages, a.until) AS times FROM asked a JOIN visit v ON v.start_ts <= a.until AND v.browser = coalesce(a.browser, v.browser);
 CREATE TEMP TABLE user_entered AS
 	SELECT a.n, pg_temp.get_far(array_agg(v.session_id), a.stages, a.until) AS times FROM asked a JOIN visit v ON v.start_ts <= a.until AND v.browser = coalesce(a.browser, v.browser) WHERE v.user_id <> '' GROUP BY a.n, a.stages, a.until, v.user_id;
-GRANT SELECT ON question, asked, entered, user_entered TO openreplay_reader;
+-- How often a session goes all the way: again after it got there; a single stage as often as there are such events.
+CREATE FUNCTION pg_temp.get_there(visit_id bigint, items jsonb, until bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	n bigint := 0;
+	since bigint := 1620000000000;
+	times bigint[];
+BEGIN
+	IF jsonb_array_length(items) = 1 AND items #>> '{0,operator}' !~* 'not' THEN
+		RETURN (SELECT count(*) FROM happened h WHERE h.session_id = visit_id AND h.ts BETWEEN since AND until AND pg_temp.is_item(h, items -> 0));
+	END IF;
+	LOOP
+		times := pg_temp.get_far(ARRAY[visit_id], items, until, since);
+		EXIT WHEN cardinality(times) < jsonb_array_length(items);
+		n := n + 1;
+		since := times[cardinality(times)] + 1;
+		EXIT WHEN since = 1;
+	END LOOP;
+	RETURN n;
+END
+$$;
+CREATE TEMP TABLE runs AS
+	SELECT e.n, k, sum(pg_temp.get_there(e.session_id, (SELECT jsonb_agg(i ORDER BY o) FROM jsonb_array_elements(a.stages) WITH ORDINALITY AS x (i, o) WHERE o <= k), a.until))::bigint AS n_runs
+	FROM entered e JOIN asked a USING (n), generate_series(1, jsonb_array_length(a.stages)) AS k WHERE a.generation = 2 AND a.n <= 100 GROUP BY 1, 2;
+GRANT SELECT ON question, asked, entered, user_entered, runs TO openreplay_reader;
 CREATE FUNCTION pg_temp.compare(project_id integer, most integer) RETURNS TABLE (funnels bigint, alike bigint, stages numeric, reached_to_the_end bigint) LANGUAGE sql AS $$
 WITH expected AS (
 	SELECT a.n, 'sessionCount' AS format, ARRAY(SELECT (SELECT count(*) FROM entered e WHERE e.n = a.n AND cardinality(e.times) >= k) FROM generate_series(1, jsonb_array_length(a.stages)) AS k ORDER BY k) AS counts FROM asked a WHERE a.n <= $2
 	UNION ALL SELECT a.n, 'userCount', ARRAY(SELECT CASE a.generation WHEN 1 THEN (SELECT count(DISTINCT nullif(e.user_id, '')) FROM entered e WHERE e.n = a.n AND cardinality(e.times) >= k)
 			ELSE (SELECT count(*) FROM user_entered e WHERE e.n = a.n AND cardinality(e.times) >= k) END FROM generate_series(1, jsonb_array_length(a.stages)) AS k ORDER BY k) FROM asked a WHERE a.n <= $2
+	UNION ALL SELECT a.n, 'eventCount', ARRAY(SELECT coalesce((SELECT n_runs FROM runs r WHERE r.n = a.n AND r.k = g.k), 0) FROM generate_series(1, jsonb_array_length(a.stages)) AS g (k) ORDER BY k) FROM asked a WHERE a.generation = 2 AND a.n <= least($2, 100)
 ), found AS (
 	SELECT x.n, x.format, ARRAY(SELECT f.reached FROM openreplay.funnel($1, pg_temp.random_card(a.q, x.format)) AS f ORDER BY f.stage) AS counts FROM expected x JOIN asked a USING (n)
 )

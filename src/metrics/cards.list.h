@@ -41,8 +41,9 @@ CARD(SECOND, "table", "screenResolution", TABLES, ALL_FORMATS | CARD_RESOLUTIONS
 CARD(SECOND, "table", "jsException", TABLES, ALL_FORMATS, CARD_FIRST_SERIES, add_error_list)
 
 CARD(FIRST, "funnel", "sessionCount", "chart", CARD_SESSIONS | CARD_USERS, CARD_FIRST_SERIES, add_first_funnel_chart)
-CARD(SECOND, "funnel", "sessionCount", "chart columnChart metric table", CARD_SESSIONS | CARD_USERS, CARD_FIRST_SERIES | CARD_BREAKDOWNS, add_second_funnel_chart)
-CARD(SECOND, "funnel", "userCount", "chart columnChart metric table", CARD_SESSIONS | CARD_USERS, CARD_FIRST_SERIES | CARD_BREAKDOWNS, add_second_funnel_chart)
+CARD(SECOND, "funnel", "sessionCount", "chart columnChart metric table", ALL_FORMATS, CARD_FIRST_SERIES | CARD_BREAKDOWNS, add_second_funnel_chart)
+CARD(SECOND, "funnel", "userCount", "chart columnChart metric table", ALL_FORMATS, CARD_FIRST_SERIES | CARD_BREAKDOWNS, add_second_funnel_chart)
+CARD(SECOND, "funnel", "eventCount", "chart columnChart metric table", ALL_FORMATS, CARD_FIRST_SERIES | CARD_BREAKDOWNS, add_second_funnel_chart)
 
 CARD(FIRST, "pathAnalysis", "sessionCount", "chart", CARD_SESSIONS, CARD_FIRST_SERIES | CARD_VALUES | CARD_JOURNEY, add_journey_chart)
 CARD(SECOND, "pathAnalysis", "sessionCount", "chart lineChart sunburst", CARD_SESSIONS, CARD_FIRST_SERIES | CARD_VALUES | CARD_JOURNEY, add_journey_chart)

@@ -215,10 +215,39 @@ add_reached_by_sessions(Sql *sql, const Funnel *funnel, int level)
 	add_breakdown_names(sql, level);
 }
 
+/* Rows (path, stage, n) of a level: runs through the stages until this one, of which a session may have several. */
+static void
+add_runs(Sql *sql, const Funnel *funnel, int level)
+{
+	sql_add(sql, "SELECT ");
+	add_breakdown_path(sql, series_key(funnel->card), level);
+	sql_add(sql, " AS path, c.stage::integer, sum(c.n)::bigint AS n FROM (SELECT v.*, openreplay.count_runs(ARRAY[");
+	for (int i = 0; i < funnel->nstages; i++)
+		sql_add(sql, "%s%d", i == 0 ? "" : ", ", (funnel->stages[i].negated ? -1 : 1) * (funnel->stages[i].kind + 1));
+	sql_add(sql,
+			"]::integer[], coalesce(x.steps, '{}'), coalesce(x.times, '{}'), coalesce(x.keys, '{}')) AS counts FROM ");
+	add_values(sql, funnel, level);
+	sql_add(
+		sql,
+		"%s (SELECT x.session_id, array_agg(x.step) AS steps, array_agg(x.\"timestamp\") AS times, array_agg(x.key) "
+		"AS keys FROM (",
+		funnel->nleading > 0 ? " LEFT JOIN" : " JOIN");
+	add_steps(sql, funnel->sessions, funnel->stages, funnel->nstages);
+	sql_add(sql,
+			") AS x GROUP BY 1) AS x ON x.session_id = v.session_id) AS r, unnest(r.counts) WITH ORDINALITY AS c (n, "
+			"stage) WHERE c.n > 0 GROUP BY c.stage");
+	add_breakdown_names(sql, level);
+}
+
 /* Rows (path, stage, n) of a level: how many reached it; stages that nobody reached may be missing. */
 static void
 add_level(Sql *sql, const Funnel *funnel, int level)
 {
+	if (funnel->card->format == CARD_EVENTS)
+	{
+		add_runs(sql, funnel, level);
+		return;
+	}
 	sql_add(sql, "SELECT ");
 	add_breakdown_path(sql, series_key(funnel->card), level);
 	sql_add(sql,
@@ -251,7 +280,7 @@ add_with_funnel_sessions(Sql *sql, const Funnel *funnel)
 static void
 add_with_stages(Sql *sql, const Funnel *funnel)
 {
-	if (counts_users_of_events(funnel))
+	if (counts_users_of_events(funnel) || funnel->card->format == CARD_EVENTS)
 		sql_add(sql, "WITH");
 	else
 	{
