@@ -72,6 +72,15 @@ SELECT openreplay.try_card(:project_id, pg_temp.table2('userBrowser', pg_temp.fi
 SELECT c.metric_of, (SELECT sum(t.value) FROM openreplay.table_values(:project_id, pg_temp.table2(c.metric_of)) t) AS total, openreplay.count_sessions(:project_id, pg_temp.card('', '')) AS sessions
 FROM openreplay.card_catalogue() c WHERE c.generation = 2 AND c.metric_type = 'table' AND c.metric_of IN ('userBrowser', 'userCountry', 'userDevice', 'userId', 'referrer') ORDER BY 1;
 
+-- A row is of as many sessions as a search finds that asks for its name besides; so is what a chart is broken down to.
+SELECT metric_of, count(*) AS rows, bool_and(t.value = openreplay.count_sessions(:project_id, jsonb_build_object('startTimestamp', :t0, 'endTimestamp', :t0 + 7200000, 'filters', jsonb_build_array(
+	CASE metric_of WHEN 'LOCATION' THEN jsonb_set(:'home'::jsonb, '{filters,0,value,0}', to_jsonb(t.name)) ELSE jsonb_build_object('name', metric_of, 'operator', CASE WHEN t.name = '' THEN 'isUndefined' ELSE 'is' END, 'value', jsonb_build_array(t.name)) END)))) AS same
+FROM unnest('{userBrowser,userCountry,userDevice,userId,LOCATION}'::text[]) AS metric_of, LATERAL openreplay.table_values(:project_id, pg_temp.table2(metric_of)) AS t GROUP BY 1 ORDER BY 1;
+SELECT key, count(*) AS children, bool_and(t.value = openreplay.count_sessions(:project_id, jsonb_build_object('startTimestamp', :t0, 'endTimestamp', :t0 + 7200000, 'filters', jsonb_build_array(
+	jsonb_build_object('name', name, 'operator', CASE WHEN t.child = '(empty)' THEN 'isUndefined' ELSE 'is' END, 'value', jsonb_build_array(nullif(t.child, '(empty)'))))))) AS same
+FROM (VALUES ('userCountry', 'userCountry'), ('userBrowser', 'userBrowser'), ('userOs', 'userOs'), ('userId', 'userId'), ('userDeviceType', 'userDeviceType'), ('issueType', 'issue'), ('referringDomain', '$referring_domain'), ('searchEngine', '$search_engine')) AS k (key, name),
+	LATERAL (SELECT t.breakdown[1] AS child, sum(t.value) AS value FROM openreplay.timeseries(:project_id, pg_temp.card('timeseries', 'sessionCount', jsonb_build_object('breakdowns', jsonb_build_array(key)))) AS t WHERE t.breakdown <> '{}' GROUP BY 1) AS t GROUP BY 1 ORDER BY 1;
+
 -- Sessions and errors, as searches find them; nothing without a series.
 SELECT openreplay.try_card(:project_id, pg_temp.table_of('sessions', '{"limit": 1}'), :user_id) = openreplay.search(:project_id, pg_temp.card('', '', '{"limit": 1}'), :user_id) AS same, jsonb_array_length(openreplay.try_card(:project_id, pg_temp.table_of('sessions')) -> 'sessions') AS sessions,
 	openreplay.try_card(:project_id, pg_temp.table_of('sessions', '{"series": []}')), openreplay.try_card(:project_id, pg_temp.table_of('jsException', '{"series": []}'));
