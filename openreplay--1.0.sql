@@ -4754,6 +4754,10 @@ CREATE FUNCTION openreplay.add_distinct(state internal, id bigint) RETURNS inter
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_add_distinct';
 COMMENT ON FUNCTION openreplay.add_distinct(internal, bigint) IS 'Collects ids for openreplay.count_distinct().';
 
+CREATE FUNCTION openreplay.add_distinct(state internal, ids bytea) RETURNS internal
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_add_distinct_ids';
+COMMENT ON FUNCTION openreplay.add_distinct(internal, bytea) IS 'Collects ids that openreplay.distinct_ids() returned.';
+
 CREATE FUNCTION openreplay.merge_distinct(state internal, other internal) RETURNS internal
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_merge_distinct';
 COMMENT ON FUNCTION openreplay.merge_distinct(internal, internal) IS 'Puts together what two processes collected for openreplay.count_distinct().';
@@ -4776,6 +4780,18 @@ CREATE AGGREGATE openreplay.count_distinct(id bigint) (
 );
 COMMENT ON AGGREGATE openreplay.count_distinct(bigint) IS
 	'count(DISTINCT id) for tables of many millions: ids are kept in memory, 16 to 32 bytes each, instead of sorted, and parallel workers help.';
+
+CREATE AGGREGATE openreplay.distinct_ids(id bigint) (
+	SFUNC = openreplay.add_distinct, STYPE = internal, SSPACE = 128, FINALFUNC = openreplay.write_distinct, COMBINEFUNC = openreplay.merge_distinct,
+	SERIALFUNC = openreplay.write_distinct, DESERIALFUNC = openreplay.read_distinct, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE openreplay.distinct_ids(bigint) IS 'The different ids of a group, for openreplay.count_distinct(bytea) of larger groups.';
+
+CREATE AGGREGATE openreplay.count_distinct(ids bytea) (
+	SFUNC = openreplay.add_distinct, STYPE = internal, SSPACE = 128, FINALFUNC = openreplay.distinct_count, COMBINEFUNC = openreplay.merge_distinct,
+	SERIALFUNC = openreplay.write_distinct, DESERIALFUNC = openreplay.read_distinct, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE openreplay.count_distinct(bytea) IS 'How many different ids the groups have together whose openreplay.distinct_ids() these are.';
 
 CREATE FUNCTION openreplay.sample_key(session_id bigint) RETURNS integer
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -8306,4 +8322,4 @@ GRANT EXECUTE ON FUNCTION openreplay.save_person(integer, text, jsonb), openrepl
 GRANT EXECUTE ON PROCEDURE openreplay.clear_metadata() TO openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.explain_card(integer, jsonb), openreplay.timeseries(integer, jsonb), openreplay.progress(numeric, numeric), openreplay.compare_timeseries(integer, jsonb),
 	openreplay.table_values(integer, jsonb), openreplay.list_errors(integer, jsonb, integer), openreplay.card_sessions(integer, jsonb, integer), openreplay.sessions_of_card(integer, jsonb, integer),
-	openreplay.card_errors(integer, jsonb, integer), openreplay.sample_key(bigint), openreplay.count_distinct(bigint) TO openreplay_reader, openreplay_admin;
+	openreplay.card_errors(integer, jsonb, integer), openreplay.sample_key(bigint), openreplay.count_distinct(bigint), openreplay.distinct_ids(bigint), openreplay.count_distinct(bytea) TO openreplay_reader, openreplay_admin;

@@ -53,7 +53,7 @@ SELECT pg_temp.read_outside(:project_id, '{"metricType": "timeseries", "series":
 -- What the functions beside cards read.
 SELECT count(*) FROM openreplay.compare_timeseries(:project_id, '{"metricType": "timeseries", "metricOf": "userCount", "density": 1, "series": [{"name": "A"}], "startTimestamp": 1602460800000, "endTimestamp": 1603065600000}');
 ROLLBACK;
--- count_distinct() is count(DISTINCT), also of nothing, of 0, of groups, and by several processes.
+-- count_distinct() is count(DISTINCT), also of nothing, of 0, of groups, of groups of groups, and by several processes.
 SELECT openreplay.count_distinct(x) AS nothing FROM generate_series(1, 0) AS x;
 SELECT openreplay.count_distinct(x) AS some FROM (VALUES (0::bigint), (NULL), (-1), (0), (9223372036854775807), (-9223372036854775808), (-1)) AS v (x);
 SELECT k, openreplay.count_distinct(x) = count(DISTINCT x) AS same FROM generate_series(0, 3) AS k, LATERAL (SELECT (g * g) % (7 + 1000 * k) AS x FROM generate_series(1, 5000) AS g) AS t GROUP BY k ORDER BY k;
@@ -67,4 +67,5 @@ EXPLAIN (COSTS OFF) SELECT k, openreplay.count_distinct(id) FROM public.many_ids
 SELECT k, openreplay.count_distinct(id) = count(DISTINCT id) AS same FROM public.many_ids GROUP BY k ORDER BY k;
 SELECT k, openreplay.count_distinct(id) FROM public.many_ids GROUP BY k ORDER BY k;
 SELECT openreplay.count_distinct(id) FROM public.many_ids WHERE id <= 0;
+SELECT openreplay.count_distinct(ids) = 50021 AS of_three, openreplay.count_distinct(ids) FILTER (WHERE false) AS of_none, sum(octet_length(ids)) = 3 * 50021 * 8 AS bytes FROM (SELECT k, openreplay.distinct_ids(id) AS ids FROM public.many_ids GROUP BY k) AS g;
 ROLLBACK;

@@ -1,5 +1,5 @@
 /*
- * count_distinct.c - openreplay.count_distinct(), how many different ids there are
+ * count_distinct.c - openreplay.count_distinct() and distinct_ids(), how many different ids there are, and which
  *
  * What count(DISTINCT id) is, without a sort for each group and in parallel workers: a group's ids are a hash table of
  * bare numbers.  Rows of a session mostly follow each other, so the last id is looked at first.
@@ -12,6 +12,7 @@
 #define FIRST_ROOM 8
 
 PG_FUNCTION_INFO_V1(openreplay_add_distinct);
+PG_FUNCTION_INFO_V1(openreplay_add_distinct_ids);
 PG_FUNCTION_INFO_V1(openreplay_merge_distinct);
 PG_FUNCTION_INFO_V1(openreplay_write_distinct);
 PG_FUNCTION_INFO_V1(openreplay_read_distinct);
@@ -145,26 +146,46 @@ openreplay_write_distinct(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(ids);
 }
 
+static void
+add_ids(Distinct *distinct, const bytea *ids)
+{
+	const char *next = VARDATA_ANY(ids);
+	uint64 n = VARSIZE_ANY_EXHDR(ids) / sizeof(int64);
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		int64 id;
+
+		memcpy(&id, next + i * sizeof(int64), sizeof(int64));
+		add_id(distinct, id);
+	}
+}
+
 /* read_distinct(ids bytea, state internal) */
 Datum
 openreplay_read_distinct(PG_FUNCTION_ARGS)
 {
 	bytea *ids = PG_GETARG_BYTEA_PP(0);
-	uint64 n = VARSIZE_ANY_EXHDR(ids) / sizeof(int64);
 	uint64 room = FIRST_ROOM;
 	Distinct *distinct;
 
 	(void) get_aggregate_context(fcinfo);
-	while (room < n * 2)
+	while (room < VARSIZE_ANY_EXHDR(ids) / sizeof(int64) * 2)
 		room *= 2;
 	distinct = new_distinct(CurrentMemoryContext, room);
-	for (uint64 i = 0; i < n; i++)
-	{
-		int64 id;
+	add_ids(distinct, ids);
+	PG_RETURN_POINTER(distinct);
+}
 
-		memcpy(&id, VARDATA_ANY(ids) + i * sizeof(int64), sizeof(int64));
-		add_id(distinct, id);
-	}
+/* add_distinct(state internal, ids bytea) */
+Datum
+openreplay_add_distinct_ids(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = get_aggregate_context(fcinfo);
+	Distinct *distinct = PG_ARGISNULL(0) ? new_distinct(context, FIRST_ROOM) : (Distinct *) PG_GETARG_POINTER(0);
+
+	if (!PG_ARGISNULL(1))
+		add_ids(distinct, PG_GETARG_BYTEA_PP(1));
 	PG_RETURN_POINTER(distinct);
 }
 

@@ -37,21 +37,11 @@ is_repeated(const Counting *counting, int levels)
 
 /* By what rows of a key are made distinct before they are counted; NULL: they need not be. */
 static const char *
-distinct_by(const Counting *counting, int levels, bool shared)
+distinct_by(const Counting *counting, int levels)
 {
-	switch (counting->what)
-	{
-		case COUNT_USERS:
-			return "s.user_id";
-		case COUNT_EVENTS:
-			return NULL;
-		case COUNT_SESSIONS:
-			if (!shared)
-				return NULL;
-			/* fall through */
-		default:
-			return is_repeated(counting, levels) ? "s.session_id" : NULL;
-	}
+	if (counting->what == COUNT_USERS)
+		return "s.user_id";
+	return counting->what == COUNT_SESSIONS_EVENTS && is_repeated(counting, levels) ? "s.session_id" : NULL;
 }
 
 /* Of which level or key events are the values, so that sessions are joined to them; NULL: of none. */
@@ -99,9 +89,10 @@ add_from_where(Sql *sql, const Counting *counting, int levels)
 	}
 }
 
-/* Rows (key, b1, ..., id if they have to be made distinct, n). */
+/* Rows (key, b1, ..., id if they have to be made distinct, n); n are sessions themselves where levels are made of them.
+ */
 static void
-add_base(Sql *sql, const Counting *counting, int levels, const char *id)
+add_base(Sql *sql, const Counting *counting, int levels, bool shared, const char *id)
 {
 	sql_add(sql, "SELECT ");
 	add_key(sql, counting);
@@ -114,7 +105,7 @@ add_base(Sql *sql, const Counting *counting, int levels, const char *id)
 	else if (id != NULL)
 		sql_add(sql, ", 1 AS n");
 	else if (counting->what == COUNT_SESSIONS && is_repeated(counting, levels))
-		sql_add(sql, ", openreplay.count_distinct(s.session_id) AS n");
+		sql_add(sql, ", openreplay.%s(s.session_id) AS n", shared ? "distinct_ids" : "count_distinct");
 	else
 		sql_add(sql, ", count(*) AS n");
 	add_from_where(sql, counting, levels);
@@ -131,14 +122,18 @@ static void
 add_level(Sql *sql, const Counting *counting, int level, bool shared, const char *id)
 {
 	bool ready = id == NULL && !shared;
+	bool of_ids = shared && counting->what == COUNT_SESSIONS && is_repeated(counting, counting->card->nbreakdowns);
 
 	sql_add(sql, "SELECT ");
 	add_breakdown_path(sql, counting->name, level);
-	sql_add(sql, " AS path, key, %s::bigint AS value FROM ", ready ? "n" : "sum(n)");
+	sql_add(sql, " AS path, key, %s::bigint AS value FROM ",
+			ready	 ? "n"
+			: of_ids ? "openreplay.count_distinct(n)"
+					 : "sum(n)");
 	if (!shared)
 	{
 		sql_add(sql, "(");
-		add_base(sql, counting, level, id);
+		add_base(sql, counting, level, false, id);
 		sql_add(sql, ") AS base");
 	}
 	else if (id != NULL && level < counting->card->nbreakdowns)
@@ -157,8 +152,8 @@ add_level(Sql *sql, const Counting *counting, int level, bool shared, const char
 
 /*
  * Whether rows of all levels are made once and levels made from them: one process does that, so it pays only where
- * finding the sessions is the greater part.  Events have no id to tell them apart by, so that what is above a level
- * where they are repeated cannot be made from it.
+ * finding the sessions or their events is the greater part.  Events have no id to tell them apart by, so that what is
+ * above a level where they are repeated cannot be made from it.
  */
 static bool
 is_shared(const Counting *counting, int levels)
@@ -167,7 +162,8 @@ is_shared(const Counting *counting, int levels)
 
 	if (levels == 0 || (counting->what == COUNT_EVENTS && breakdown_multiplies(counting->card, levels)))
 		return false;
-	return filter->nevents > 0 || filter->nanywhere > 0;
+	return filter->nevents > 0 || filter->nanywhere > 0 ||
+		   (counting->what == COUNT_SESSIONS && is_repeated(counting, levels - 1));
 }
 
 void
@@ -180,14 +176,14 @@ add_counts(Sql *sql, const Counting *counting)
 	if (shared)
 	{
 		sql_add(sql, "WITH base AS (");
-		add_base(sql, counting, levels, distinct_by(counting, levels, true));
+		add_base(sql, counting, levels, true, distinct_by(counting, levels));
 		sql_add(sql, ") ");
 	}
 	for (int level = 0; level <= levels; level++)
 	{
 		if (level > 0)
 			sql_add(sql, " UNION ALL ");
-		add_level(sql, counting, level, shared, distinct_by(counting, shared ? levels : level, shared));
+		add_level(sql, counting, level, shared, distinct_by(counting, shared ? levels : level));
 	}
 	sql_add(sql, ")");
 }
