@@ -65,6 +65,10 @@ same "what is gone is counted" "$(failures status)" 1
 like "a recording names the copy" "$(recorded)" "*$(copied_as main.css)*"
 same "what is gone is known to have failed" "$(state "$site/gone.woff")" "failed: status 404"
 same "nothing waits" "$(waiting_assets)" 0
+sql -c "SELECT openreplay.end_sessions(now() + interval '1 hour')" > /dev/null
+upload
+same "what is stored is what SQL shows, with the copies" "$(sql -c "SELECT openreplay.decompress_body(pg_read_binary_file('$dir/storage/mobs/$sid/dom.mobs'))
+	= openreplay.recording($sid, 'dom.mobs'), position('copies.example'::bytea IN openreplay.recording($sid, 'dom.mobs')) > 0")" "t|t"
 visit '' "$site" main.css
 same "and it is not queued again" "$(waiting_assets)" 0
 sql -c "UPDATE openreplay.assets SET queued_at = queued_at - interval '30 days', stored_at = stored_at - interval '30 days'" > /dev/null

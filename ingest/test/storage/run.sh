@@ -328,6 +328,8 @@ for n in $(seq 50); do
 	sleep 0.1
 done
 like "a secret that is not there" "$(sql -c "SELECT openreplay.sign_url('GET', 'a')" 2>&1)" "*cannot read the storage's secret from*No such file or directory*"
+"$PG_BIN/pg_dumpall" > "$work/dump" 2> /dev/null
+same "the secret is in no dump" "$(grep -c '^CREATE EXTENSION.* openreplay ' "$work/dump")|$(grep -cF -e "$s3_secret" -e a-wrong-secret "$work/dump")" "1|0"
 same "the secret is in no log" "$(as_server grep -c "$s3_secret" "$dir/postgresql.log")" 0
 
 # ---- deleting ----
