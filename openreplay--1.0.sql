@@ -5870,7 +5870,8 @@ COMMENT ON FUNCTION openreplay.try_card(integer, jsonb, integer) IS
 	'"series": [{"name", "filter": as for openreplay.search_sessions()}], "filters": more for every series; "limit", "page"; "generation": 1 or 2, for cards that do not tell by themselves}. viewer_id: whose marks and private things count. Raises invalid_parameter_value with a hint that lists what is allowed.';
 
 CREATE FUNCTION openreplay.explain_card(project_id integer, card jsonb) RETURNS SETOF text
-LANGUAGE c STRICT ROWS 30 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_explain_card';
+LANGUAGE c STRICT ROWS 30 SET search_path = pg_catalog, pg_temp
+SET jit = off SET enable_partitionwise_join = on SET work_mem = '64MB' AS 'MODULE_PATHNAME', 'openreplay_explain_card';
 COMMENT ON FUNCTION openreplay.explain_card(integer, jsonb) IS
 	'The plan by which the chart of a card is made: which months it reads and which indexes it uses.';
 
