@@ -302,13 +302,11 @@ add_links(Sql *sql, const Journey *journey, bool with_sequences)
 	if (with_sequences)
 		sql_add(
 			sql,
-			" UNION ALL SELECT c.step, v.type, v.value, w.type, w.value, c.sessions, c.gap FROM (SELECT k.step, "
-			"q.path[2 * k.step - 1] AS code, q.path[2 * k.step + 1] AS next_code, count(*) AS sessions, "
-			"sum(abs(q.path[2 * k.step + 2] - q.path[2 * k.step])) AS gap FROM q JOIN g ON g.code = q.path[1] CROSS "
-			"JOIN generate_series(1, %d) AS k (step) WHERE 2 * k.step <= cardinality(q.path) GROUP BY 1, 2, 3) c JOIN "
-			"v ON "
-			"v.code = c.code LEFT JOIN v w ON w.code = c.next_code",
-			journey->nsteps - 1);
+			" UNION ALL SELECT c.links[k][1]::integer, v.type, v.value, w.type, w.value, c.links[k][4], c.links[k][5] "
+			"FROM (SELECT openreplay.path_links(q.path, %d) AS links FROM q JOIN g ON g.code = q.path[1]) c CROSS JOIN "
+			"generate_subscripts(c.links, 1) AS k JOIN v ON v.code = c.links[k][2] LEFT JOIN v w ON w.code = "
+			"c.links[k][3]",
+			journey->nsteps);
 	sql_add(sql, ") c GROUP BY 1, 2, 3, 4, 5)");
 }
 
