@@ -50,9 +50,15 @@ SELECT name, format(call, filter) FROM (VALUES
 	('four events in order', 'SELECT openreplay.count_sessions(1, %L || $1)',
 	 '{"filters": [{"type": "location", "operator": "is", "value": ["/"]}, {"type": "location", "operator": "startsWith", "value": ["/products"]}, {"type": "click", "operator": "on", "value": ["Add to cart"]}, {"type": "location", "operator": "is", "value": ["/checkout"]}]}'),
 	('any page, then any click', 'SELECT openreplay.count_sessions(1, %L || $1)', '{"filters": [{"type": "location", "operator": "isAny"}, {"type": "click", "operator": "onAny"}]}'),
+	('two events in order, from rows', 'SELECT pg_temp.count_from_rows(%L || $1)', '{"filters": [{"type": "location", "operator": "is", "value": ["/cart"]}, {"type": "click", "operator": "on", "value": ["Buy"]}]}'),
+	('four events in order, from rows', 'SELECT pg_temp.count_from_rows(%L || $1)',
+	 '{"filters": [{"type": "location", "operator": "is", "value": ["/"]}, {"type": "location", "operator": "startsWith", "value": ["/products"]}, {"type": "click", "operator": "on", "value": ["Add to cart"]}, {"type": "location", "operator": "is", "value": ["/checkout"]}]}'),
+	('any page, then any click, from rows', 'SELECT pg_temp.count_from_rows(%L || $1)', '{"filters": [{"type": "location", "operator": "isAny"}, {"type": "click", "operator": "onAny"}]}'),
 	('errors', 'SELECT count(*) FROM openreplay.search_errors(1, %L || $1)', '{"filters": []}')) AS q (name, call, filter);
 INSERT INTO question (name, statement) SELECT name, format('SELECT openreplay.try_card(1, %L || $1)', card) FROM public.bench_card ORDER BY n;
 DELETE FROM question WHERE name !~ :'pattern';
+CREATE FUNCTION pg_temp.count_from_rows(filter jsonb) RETURNS bigint LANGUAGE sql SET openreplay.use_session_events = off
+AS 'SELECT openreplay.count_sessions(1, filter)';
 CREATE FUNCTION pg_temp.measure(statement text, period jsonb) RETURNS float8[] LANGUAGE plpgsql AS $$
 DECLARE
 	began timestamptz;
