@@ -10,6 +10,7 @@
 #include "tcop/dest.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
 #include "utils/guc.h"
 #include "utils/jsonb.h"
 
@@ -61,10 +62,15 @@ sql_datum(Sql *sql, Oid type, Datum value)
 	sql_add(sql, "$%d", sql->nparameters);
 }
 
+/* Values live as long as the text, whatever memory is current by now: SPI changes that with each of its calls. */
 void
 sql_text(Sql *sql, const char *value)
 {
-	sql_datum(sql, TEXTOID, CStringGetTextDatum(value));
+	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(sql));
+	Datum text = CStringGetTextDatum(value);
+
+	MemoryContextSwitchTo(old);
+	sql_datum(sql, TEXTOID, text);
 }
 
 void
@@ -84,12 +90,18 @@ sql_numeric(Sql *sql, const char *digits)
 {
 	bool whole = digits[strspn(digits, "-0123456789")] == '\0' && strlen(digits) <= MAX_BIGINT_DIGITS;
 
+	MemoryContext old;
+	Datum number;
+
 	if (whole)
+	{
 		sql_bigint(sql, strtoll(digits, NULL, 10));
-	else
-		sql_datum(
-			sql, NUMERICOID,
-			DirectFunctionCall3(numeric_in, CStringGetDatum(digits), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+		return;
+	}
+	old = MemoryContextSwitchTo(GetMemoryChunkContext(sql));
+	number = DirectFunctionCall3(numeric_in, CStringGetDatum(digits), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+	MemoryContextSwitchTo(old);
+	sql_datum(sql, NUMERICOID, number);
 }
 
 static ParamListInfo
