@@ -6323,9 +6323,11 @@ BEGIN
 	IF NOT FOUND THEN
 		RAISE no_data_found USING MESSAGE = 'card not found', DETAIL = format('User %s has no card %s.', $2, $1);
 	END IF;
+	-- nothing watches them any more
+	UPDATE public.metric_series s SET deleted_at = timezone('utc', now()) WHERE s.metric_id = $1 AND s.deleted_at IS NULL;
 END
 $$;
-COMMENT ON FUNCTION openreplay.delete_card(integer, integer) IS 'Deletes a saved card, one''s own or a public one. Dashboards cease to show it. Raises no_data_found.';
+COMMENT ON FUNCTION openreplay.delete_card(integer, integer) IS 'Deletes a saved card, one''s own or a public one. Dashboards cease to show it, and alerts to watch its series. Raises no_data_found.';
 
 CREATE FUNCTION openreplay.series_of_card(metric_id integer, with_filters boolean) RETURNS jsonb
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$

@@ -105,6 +105,12 @@ SELECT pg_temp.try(s) FROM (VALUES (1, format('SELECT openreplay.saved_card(%s, 
 	(3, format('SELECT openreplay.saved_card_issue_sessions(%s, ''saved-1'', viewer_id => %s)', :secret, :ben)),
 	(4, format('SELECT openreplay.save_card(%s, %s, ''{"name": "mine now", "metricType": "timeseries"}'', %s)', :project_id, :ben, :secret)), (5, format('SELECT openreplay.save_card(%s, %s, ''{"name": "x", "metricType": "timeseries"}'', %s)', :other_id, :ann, :secret)),
 	(6, format('SELECT openreplay.saved_card(%s, %s)', :secret, :ann)), (7, format('SELECT openreplay.delete_card(%s, %s)', :sale, :ann)), (8, format('SELECT openreplay.saved_card(%s, %s)', :sale, :ben)), (9, format('SELECT openreplay.delete_card(%s, %s)', :sale, :ann))) AS v (n, s) ORDER BY n;
+-- An alert ceases to watch a card that is gone.
+SELECT openreplay.save_card(:project_id, :ann, '{"name": "Watched", "metricType": "timeseries", "series": [{}]}') AS watched \gset
+SELECT openreplay.save_alert(:project_id, format('{"name": "few", "detectionMethod": "threshold", "query": {"left": %s, "operator": "<", "right": 5}, "options": {"currentPeriod": 15, "renotifyInterval": 60}}', series_id)::jsonb) AS alert_id FROM public.metric_series WHERE metric_id = :watched \gset
+SELECT count(*) FILTER (WHERE d = :alert_id) AS watched FROM openreplay.due_alerts('2021-11-10 00:00+00') d;
+SELECT openreplay.delete_card(:watched, :ann);
+SELECT count(*) FILTER (WHERE d = :alert_id) AS watched FROM openreplay.due_alerts('2021-11-10 00:00+00') d;
 -- One of no project can be computed for any.
 INSERT INTO public.metrics (name) VALUES ('of all') RETURNING metric_id AS of_all \gset
 INSERT INTO public.metric_series (metric_id, index, name, filter) VALUES (:of_all, 0, 'All', '{}');

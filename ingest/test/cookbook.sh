@@ -44,13 +44,14 @@ grafana_queries()
 		const board = JSON.parse(require("fs").readFileSync("data/grafana/openreplay.json"));
 		const from = "\u00272026-11-23T00:00:00Z\u0027", to = "\u00272026-11-24T00:00:00Z\u0027";
 		const stages = board.templating.list.find(v => v.name === "funnel").current.value;
+		const quoted = text => "\u0027" + text.replace(/\u0027/g, "\u0027\u0027") + "\u0027";
 		// the argument of a macro may have parentheses of its own
 		const argument = String.raw`((?:[^()]|\((?:[^()]|\([^()]*\))*\))*)`;
 		const fill = sql => sql
 			.replace(new RegExp(String.raw`\$__timeFilter\(${argument}\)`, "g"), (_, column) => `${column} BETWEEN ${from} AND ${to}`)
 			.replace(new RegExp(String.raw`\$__timeGroup\(${argument}, *\$__interval\)`, "g"), (_, column) => `to_timestamp(floor(extract(epoch from ${column})/300)*300)`)
 			.replace(/\$__timeFrom\(\)/g, from).replace(/\$__timeTo\(\)/g, to)
-			.replace(/\$\{funnel:raw\}/g, stages).replace(/\$project\b/g, "1");
+			.replace(/\$\{funnel:sqlstring\}/g, quoted(stages)).replace(/\$\{project:sqlstring\}/g, quoted("1"));
 		const queries = board.panels.flatMap(p => p.targets.map(t => [`${p.title} ${t.refId}`, t.rawSql]));
 		queries.push(...board.templating.list.filter(v => v.type === "query").map(v => [`variable ${v.name}`, v.query]));
 		for (const [title, sql] of queries) console.log(`${title}\t${fill(sql).replace(/\s+/g, " ")}`);'
