@@ -184,6 +184,22 @@ upload
 same "what comes again changes nothing" "$code|$(hashes "$dir/storage" | diff - "$work/all")" "0|"
 expire_and_drop
 
+# an image alone, of a canvas that is stored, and one of a canvas that nobody knew
+sql -c "CREATE TABLE image AS SELECT name, set_byte('\\x0000', 0, length(name)) || convert_to(name, 'UTF8') || '\\x0400000061626364' AS record
+		FROM unnest('{1760000000000_2_1760000009999.webp,1760000000000_3_1760000000001.webp}'::text[]) AS name" \
+	-c "SELECT openreplay.append_batch($session, record, date_trunc('hour', now()) - interval '3 hours', 'c') FROM image" > /dev/null
+end_all
+upload
+same "images alone are packed" "$code|$(hashes "$dir/storage" | diff - "$work/all" | grep -c '^[<>]')" "0|3"
+# names ARCHIVE: what is in it
+names()
+{
+	as_server unzstd -q -c "$mobs/$session/$1" | tar -t | tr '\n' ' '
+}
+same "beside what was there" "$(names 1760000000000_2.tar.zst)" \
+	"1760000000000_2_1760000001001.webp 1760000000000_2_1760000001003.webp 1760000000000_2_1760000001005.webp 1760000000000_2_1760000001007.webp 1760000000000_2_1760000001009.webp 1760000000000_2_1760000009999.webp "
+same "or as a new archive" "$(names 1760000000000_3.tar.zst)" "1760000000000_3_1760000000001.webp "
+same "which is known" "$(sql -c "SELECT '1760000000000_3.tar.zst' = ANY (files), 'dom.mobe' = ANY (files) FROM openreplay.stored_recordings WHERE session_id = $session")" "t|t"
 same "nothing is wrong" "$(sql -c "SELECT * FROM openreplay.check()")" ""
 
 tell_result
