@@ -17,14 +17,17 @@ const char *const recording_file_names[RECORDING_FILE_COUNT] = {"dom.mobs", "dom
 
 static const uint8_t without_indexes[8] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
-/* A message and its place in the order, to know its repetition. */
+/* A message and its place in the order, to know its repetition: written for each, so no more than is needed for that.
+ */
 typedef struct Told
 {
-	bool any;
-	bool stored;
-	const PlacedBatch *batch;
+	const PlacedBatch *batch; /* NULL: there was none */
 	int64_t time;
-	WireMessage message;
+	uint64_t index;
+	const uint8_t *body;
+	uint32_t body_len;
+	uint8_t wire_type;
+	bool stored;
 } Told;
 
 /* One of the two sequences of messages: DOM, which is split into two files, and devtools. */
@@ -87,36 +90,52 @@ begin_origin(Writing *writing, const Sequence *sequence)
 	put_origin_bytes(writing, sequence->file, sequence->tab.data, sequence->tab.len);
 }
 
-/* Tells whence the message of a run comes. */
+/* Names a batch the first time; what was written so far is put before its tab. */
 static void
-put_item(Writing *writing, Sequence *sequence, const Run *run, OriginKind kind, unsigned flags)
+name_batch(Writing *writing, const Sequence *sequence, const OriginBatch *batch, WireWriter *writer)
+{
+	wire_put_uint(writer, batch->tab.len);
+	put_origin_bytes(writing, sequence->file, writer->data, writer->len);
+	put_origin_bytes(writing, sequence->file, batch->tab.data, batch->tab.len);
+	writer->len = 0;
+	put_origin_batch(writer, batch);
+}
+
+static void
+put_wanted_item(Writing *writing, Sequence *sequence, const Run *run, OriginKind kind, unsigned flags)
 {
 	PlacedBatch *batch = run->placed->first;
 	ToldBatch *told = &batch->told[sequence->file];
 	const WireMessage *message = &run->message;
-	StoredItem item = {.kind = kind, .origin = batch->origin, .type = message->wire_type, .len = message->body_len};
-	ItemBytes bytes;
+	uint8_t bytes[ORIGIN_ITEM_SIZE];
+	WireWriter writer = {.data = bytes, .size = sizeof(bytes), .len = 1};
+	bool is_new = told->number == 0;
+	bool is_other = !is_new && batch != sequence->origin_batch;
 
-	if (writing->options->put_origin == NULL)
-		return;
-	if (told->number == 0)
+	bytes[0] = (uint8_t) (kind | flags | (is_new ? ORIGIN_NEW_BATCH : 0) | (is_other ? ORIGIN_OTHER_BATCH : 0));
+	if (is_new)
 	{
-		flags |= ORIGIN_NEW_BATCH;
 		*told = (ToldBatch){++sequence->named, origin_base_index(&batch->origin)};
+		name_batch(writing, sequence, &batch->origin, &writer);
 	}
-	else if (batch != sequence->origin_batch)
-		flags |= ORIGIN_OTHER_BATCH;
-	item.batch = told->number - 1;
-	item.index_step = (int64_t) (message->index - told->index);
+	else if (is_other)
+		wire_put_uint(&writer, told->number - 1);
+	put_origin_item(&writer, kind, (int64_t) (message->index - told->index),
+					(int64_t) ((uint64_t) run->time - (uint64_t) sequence->time), message->wire_type,
+					message->body_len);
 	told->index = message->index;
 	sequence->origin_batch = batch;
-	encode_item(&bytes, &item, flags, (int64_t) ((uint64_t) run->time - (uint64_t) sequence->time));
-	put_origin_bytes(writing, sequence->file, bytes.bytes, bytes.head_len);
-	if (flags & ORIGIN_NEW_BATCH)
-		put_origin_bytes(writing, sequence->file, batch->origin.tab.data, batch->origin.tab.len);
-	put_origin_bytes(writing, sequence->file, bytes.bytes + bytes.head_len, bytes.len - bytes.head_len);
+	put_origin_bytes(writing, sequence->file, bytes, writer.len);
 	if (kind == ORIGIN_LEFT_OUT)
 		put_origin_bytes(writing, sequence->file, message->body, message->body_len);
+}
+
+/* Tells whence the message of a run comes. */
+static inline void
+put_item(Writing *writing, Sequence *sequence, const Run *run, OriginKind kind, unsigned flags)
+{
+	if (writing->options->put_origin != NULL)
+		put_wanted_item(writing, sequence, run, kind, flags);
 }
 
 static size_t
@@ -299,7 +318,10 @@ forms_equal(const RecordedForm *a, const RecordedForm *b)
 static bool
 tells_the_same(const Writing *writing, const Told *last, const Run *run)
 {
-	const WireMessage *a = &last->message;
+	const WireMessage *a = &(WireMessage){.type = wire_canonical_type(last->wire_type),
+										  .wire_type = last->wire_type,
+										  .body = last->body,
+										  .body_len = last->body_len};
 	const WireMessage *b = &run->message;
 	bool mixed = last->stored != (run->stored != NULL);
 	RecordingOptions as_sent = *writing->options;
@@ -319,8 +341,8 @@ tells_the_same(const Writing *writing, const Told *last, const Run *run)
 static bool
 is_repetition(const Writing *writing, const Told *last, const Run *run)
 {
-	if (!last->any || last->batch->place != run->placed->place || last->time != run->time ||
-		last->message.index != run->message.index)
+	if (last->batch == NULL || last->index != run->message.index || last->time != run->time ||
+		last->batch->place != run->placed->place)
 		return false;
 	return last->batch == run->placed->first || tells_the_same(writing, last, run);
 }
@@ -341,7 +363,7 @@ goes_into(const Run *run, bool devtools)
 
 	if (run->stored != NULL)
 		return devtools == (run->stored->file == RECORDING_DEVTOOLS);
-	if (!(wire_type(type)->flags & (devtools ? WIRE_IN_DEVTOOLS : WIRE_IN_DOM_FILE)))
+	if (!(wire_types[type].flags & (devtools ? WIRE_IN_DEVTOOLS : WIRE_IN_DOM_FILE)))
 		return false;
 	return (type != MSG_Timestamp && type != MSG_TabData) || tells_context(run, devtools);
 }
@@ -395,7 +417,15 @@ write_message(Writing *writing, const Run *run)
 		if (!goes_into(run, devtools) || is_repetition(writing, &sequence->last, run))
 			continue;
 		write_into(writing, sequence, run);
-		sequence->last = (Told){true, run->stored != NULL, run->placed->first, run->time, run->message};
+		sequence->last = (Told){
+			.batch = run->placed->first,
+			.time = run->time,
+			.index = run->message.index,
+			.body = run->message.body,
+			.body_len = run->message.body_len,
+			.wire_type = run->message.wire_type,
+			.stored = run->stored != NULL,
+		};
 	}
 }
 

@@ -130,27 +130,32 @@ compare_placed(const void *a, const void *b)
 	return result != 0 ? result : compare_numbers(x->origin.hash, y->origin.hash);
 }
 
+/* Eight bytes, the first the least significant: one load where that is the machine's order. */
+static inline uint64_t
+read_word(const uint8_t *bytes)
+{
+	return (uint64_t) bytes[0] | (uint64_t) bytes[1] << 8 | (uint64_t) bytes[2] << 16 | (uint64_t) bytes[3] << 24 |
+		   (uint64_t) bytes[4] << 32 | (uint64_t) bytes[5] << 40 | (uint64_t) bytes[6] << 48 |
+		   (uint64_t) bytes[7] << 56;
+}
+
 /* The same on all machines, as it is stored.  Nobody gains by two batches of one's own session that hash alike. */
 static uint64_t
 hash_body(const uint8_t *body, size_t len)
 {
 	static const uint64_t factor = UINT64_C(0x9e3779b97f4a7c15);
+	uint8_t last[8] = {0};
 	uint64_t hash = len * factor;
 
-	for (size_t at = 0; at < len; at += 8)
+	for (; len >= 8; body += 8, len -= 8)
 	{
-		uint64_t word = 0;
-
-		if (len - at >= 8)
-			for (int i = 0; i < 8; i++)
-				word |= (uint64_t) body[at + i] << (8 * i);
-		else
-			for (size_t i = 0; i < len - at; i++)
-				word |= (uint64_t) body[at + i] << (8 * i);
-		hash = (hash ^ word) * factor;
+		hash = (hash ^ read_word(body)) * factor;
 		hash ^= hash >> 32;
 	}
-	return hash;
+	for (size_t i = 0; i < len; i++)
+		last[i] = body[i];
+	hash = (hash ^ read_word(last)) * factor;
+	return hash ^ hash >> 32;
 }
 
 static RecordingStream

@@ -248,38 +248,27 @@ is_stored_file_whole(const StoredFile *stored)
 /* ---- writing ---- */
 
 void
-encode_item(ItemBytes *out, const StoredItem *item, unsigned flags, int64_t time_step)
+put_origin_batch(WireWriter *writer, const OriginBatch *batch)
 {
-	WireWriter writer = {.data = out->bytes, .size = sizeof(out->bytes)};
-	const OriginBatch *batch = &item->origin;
-	uint8_t head = (uint8_t) (item->kind | flags);
+	uint8_t hash[HASH_BYTES];
 
-	wire_put_bytes(&writer, &head, 1);
-	out->head_len = 0;
-	if (flags & ORIGIN_NEW_BATCH)
+	for (int i = 0; i < HASH_BYTES; i++)
+		hash[i] = (uint8_t) (batch->hash >> (8 * i));
+	wire_put_uint(writer, 2 * batch->version + (batch->mobile ? 1 : 0));
+	wire_put_uint(writer, batch->page_no);
+	wire_put_uint(writer, batch->first_index);
+	wire_put_bytes(writer, hash, sizeof(hash));
+}
+
+void
+put_origin_item(WireWriter *writer, OriginKind kind, int64_t index_step, int64_t time_step, unsigned type, size_t len)
+{
+	wire_put_int(writer, index_step);
+	if (tells_time(kind))
+		wire_put_int(writer, time_step);
+	if (kind == ORIGIN_LEFT_OUT)
 	{
-		uint8_t hash[HASH_BYTES];
-
-		for (int i = 0; i < HASH_BYTES; i++)
-			hash[i] = (uint8_t) (batch->hash >> (8 * i));
-		wire_put_uint(&writer, batch->tab.len);
-		out->head_len = writer.len;
-		wire_put_uint(&writer, 2 * batch->version + (batch->mobile ? 1 : 0));
-		wire_put_uint(&writer, batch->page_no);
-		wire_put_uint(&writer, batch->first_index);
-		wire_put_bytes(&writer, hash, sizeof(hash));
+		wire_put_uint(writer, 1 + len);
+		wire_put_uint(writer, type);
 	}
-	else if (flags & ORIGIN_OTHER_BATCH)
-		wire_put_uint(&writer, item->batch);
-	wire_put_int(&writer, item->index_step);
-	if (tells_time(item->kind))
-		wire_put_int(&writer, time_step);
-	if (item->kind == ORIGIN_LEFT_OUT)
-	{
-		uint8_t type = (uint8_t) item->type;
-
-		wire_put_uint(&writer, 1 + item->len);
-		wire_put_bytes(&writer, &type, 1);
-	}
-	out->len = writer.len;
 }

@@ -83,18 +83,14 @@ extern void open_stored_file(StoredWalk *walk, const StoredFile *stored);
 /* False at the end, or when damaged. */
 extern bool next_stored_item(StoredWalk *walk, StoredItem *item);
 
-/* ---- writing ---- */
+/* ---- writing: head, of a new batch its tab and this, of another its number, then the item ---- */
 
-/* Bytes of an item but for the tab of a new batch, which comes behind the first head_len, and fields, which come last.
- */
-typedef struct ItemBytes
-{
-	uint8_t bytes[80];
-	size_t head_len;
-	size_t len;
-} ItemBytes;
+#define ORIGIN_ITEM_SIZE 80 /* bytes of all but the tab and a message that was left out */
 
-/* index_step and time_step as in StoredItem, time from that last told in the file. */
-extern void encode_item(ItemBytes *out, const StoredItem *item, unsigned flags, int64_t time_step);
+extern void put_origin_batch(WireWriter *writer, const OriginBatch *batch);
+
+/* time_step from the time that the file told last; the fields of a message that was left out follow. */
+extern void put_origin_item(WireWriter *writer, OriginKind kind, int64_t index_step, int64_t time_step, unsigned type,
+							size_t len);
 
 #endif /* OPENREPLAY_RECORDING_ORIGIN_H */
