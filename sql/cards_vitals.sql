@@ -34,6 +34,9 @@ SELECT key, value FROM jsonb_each(openreplay.try_card(:project_id, pg_temp.card(
 SELECT metric, pages, min, max FROM openreplay.web_vitals(:project_id, pg_temp.card('{"series": [{"filter": {"filters": [{"name": "userBrowser", "operator": "is", "value": ["Firefox"]}]}}, {}]}')) WHERE pages > 0;
 SELECT openreplay.try_card(:project_id, pg_temp.card('{"series": []}')) = openreplay.try_card(:project_id, pg_temp.card('{}')) AS same;
 SELECT metric, pages FROM openreplay.web_vitals(:project_id, pg_temp.card('{"series": [{"filter": {"filters": [{"name": "LOCATION", "isEvent": true, "operator": "is", "filters": [{"name": "url_path", "operator": "is", "value": ["'' OR true --"]}]}]}}]}')) WHERE metric = 'ttfb';
+-- A sample of the sessions, with series and without.
+SELECT rate, max(pages) AS pages, max(whole.n) AS without_series FROM unnest('{1, 50, 100}'::integer[]) AS rate, LATERAL (SELECT max(pages) AS n FROM openreplay.web_vitals(:project_id, pg_temp.card(jsonb_build_object('sampleRate', rate, 'series', '[]'::jsonb)))) AS whole,
+	LATERAL openreplay.web_vitals(:project_id, pg_temp.card(jsonb_build_object('sampleRate', rate))) GROUP BY 1 ORDER BY 1;
 -- Nothing: zeros, which are good, but no pages that are rated.
 SELECT value FROM jsonb_each(openreplay.try_card(:project_id, pg_temp.card('{"startTimestamp": 1636329800000, "endTimestamp": 1636329900000}'))) GROUP BY 1 ORDER BY 1;
 SELECT DISTINCT pages, max, status FROM openreplay.web_vitals(:project_id, pg_temp.card('{"startTimestamp": 1636329800000, "endTimestamp": 1636329900000}'));

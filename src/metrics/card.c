@@ -368,6 +368,7 @@ all_sessions(const Card *card)
 	Filter *filter = parse_filter(card->project_id, empty_filter());
 
 	set_filter_range(filter, card->from_ts, card->to_ts, false);
+	filter->sample_rate = card->sample_rate;
 	return filter;
 }
 
