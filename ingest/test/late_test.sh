@@ -5,9 +5,12 @@
 # All files are made once from all batches. Then a third of the batches is taken away, the rest stored and dropped, and the third
 # brought back: the files must become, byte for byte, what they were.
 #
+#   late_test.sh [PLAYER]      the generation of players that files are for (1.27)
+#
 # Prints "late: N passed, M failed".
 set -u
 test_name=late
+player=${1:-1.27}
 . "$(dirname "${BASH_SOURCE[0]}")/http.sh"
 
 make -s -C "$PROJECT_ROOT" build/captures || die "late_test.sh: cannot unpack the recordings"
@@ -15,7 +18,7 @@ export OPENREPLAY_CAPTURES=$PROJECT_ROOT/build/captures
 start_cluster "$dir" "$port" "shared_preload_libraries = 'openreplay'" "openreplay.database = 'no database'" "fsync = off" \
 	|| die "late_test.sh: cannot start a cluster"
 create_openreplay || die "late_test.sh: cannot create the extension (make install?)"
-sql -c "CREATE ROLE uploader LOGIN IN ROLE openreplay_uploader"
+sql -c "CREATE ROLE uploader LOGIN IN ROLE openreplay_uploader" -c "ALTER DATABASE \"$PGDATABASE\" SET openreplay.player = '$player'"
 as_server mkdir -m 700 "$dir/all" "$dir/storage"
 install -m 755 "$PROJECT_ROOT/openreplay-uploader" "$dir/openreplay-uploader"
 mobs=$dir/storage/mobs
@@ -49,6 +52,8 @@ hashes()
 		FROM pg_ls_dir('$1/mobs') AS d (session), LATERAL pg_ls_dir('$1/mobs/' || d.session) AS f (name),
 			LATERAL pg_read_binary_file('$1/mobs/' || d.session || '/' || f.name) AS b ORDER BY 1"
 }
+
+same "files are for players of $player" "$(sql -c "SHOW openreplay.player")" "$player"
 
 # ---- all sessions, once with all they have ----
 

@@ -29,6 +29,7 @@ operation 300 -     ingest/test/operation_test.sh
 worker   300 -      ingest/test/worker_test.sh
 uploader 300 -      ingest/test/uploader_test.sh
 late     300 -      ingest/test/late_test.sh
+late_1_20 300 -     ingest/test/late_test.sh 1.20
 merges   300 -      ingest/test/uploader_soak.sh --copies 8 --kills 12
 storage  300 -      ingest/test/storage/run.sh
 assets   300 -      ingest/test/assets_test.sh
