@@ -6029,6 +6029,10 @@ LANGUAGE c IMMUTABLE PARALLEL SAFE COST 200 AS 'MODULE_PATHNAME', 'openreplay_se
 COMMENT ON FUNCTION openreplay.sequence_path(bytea, bigint, bigint, bigint, bigint[], bigint[], integer, boolean) IS
 	'The first events of a row of openreplay.session_events from from_ts to to_ts that are of the wanted values, backwards the last ones, each as its value and its time; values are kind * 2^32 + value_id. With starts, only from the first one on that is one of these. NULL when there is none. wanted and starts are the same for all rows of a query.';
 
+CREATE FUNCTION openreplay.path_values(path bigint[]) RETURNS bigint[]
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_path_values';
+COMMENT ON FUNCTION openreplay.path_values(bigint[]) IS 'A path of openreplay.sequence_path() without its times.';
+
 CREATE FUNCTION openreplay.add_path(state internal, path bigint[], steps integer) RETURNS internal
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_add_path';
 COMMENT ON FUNCTION openreplay.add_path(internal, bigint[], integer) IS 'Of openreplay.path_links().';
@@ -8299,7 +8303,7 @@ GRANT EXECUTE ON FUNCTION openreplay.set_favorite_session(bigint, integer, boole
 -- ---- cards ----
 
 GRANT EXECUTE ON FUNCTION openreplay.card_catalogue(), openreplay.merge_filters(jsonb, jsonb), openreplay.try_card(integer, jsonb, integer) TO openreplay_reader, openreplay_admin;
-GRANT EXECUTE ON FUNCTION openreplay.journey(integer, jsonb), openreplay.add_path(internal, bigint[], integer), openreplay.packed_path_links(internal), openreplay.path_links(bigint[], integer), openreplay.sequence_path(bytea, bigint, bigint, bigint, bigint[], bigint[], integer, boolean), openreplay.funnel(integer, jsonb), openreplay.count_runs(integer[], integer[], bigint[], bigint[]), openreplay.funnel_sessions(integer, jsonb, integer, boolean),
+GRANT EXECUTE ON FUNCTION openreplay.journey(integer, jsonb), openreplay.path_values(bigint[]), openreplay.add_path(internal, bigint[], integer), openreplay.packed_path_links(internal), openreplay.path_links(bigint[], integer), openreplay.sequence_path(bytea, bigint, bigint, bigint, bigint[], bigint[], integer, boolean), openreplay.funnel(integer, jsonb), openreplay.count_runs(integer[], integer[], bigint[], bigint[]), openreplay.funnel_sessions(integer, jsonb, integer, boolean),
 	openreplay.issue_significance(bigint, bigint, bigint, bigint), openreplay.funnel_issues(integer, jsonb), openreplay.card_issues(integer, jsonb),
 	openreplay.issue_sessions(integer, jsonb, text), openreplay.list_sessions(bigint[], integer),
 	openreplay.card_issue_sessions(integer, jsonb, text, integer) TO openreplay_reader, openreplay_admin;

@@ -364,11 +364,11 @@ add_journey_paths(Sql *sql, const Journey *journey)
 				 "p.step) AS path, 1 AS n "
 				 "FROM p JOIN f ON f.type = p.first_type AND f.value = p.first_value GROUP BY p.session_id");
 	if (with_sequences)
-		sql_add(
-			sql,
-			" UNION ALL SELECT (SELECT array_agg(ARRAY[v.type, v.value] ORDER BY k.n) FROM unnest(c.codes) WITH "
-			"ORDINALITY AS k (code, n) JOIN v ON v.code = k.code), c.n FROM (SELECT ARRAY(SELECT q.path[2 * k - 1] "
-			"FROM generate_series(1, cardinality(q.path) / 2) AS k) AS codes, count(*) AS n FROM q JOIN g ON g.code = "
-			"q.path[1] GROUP BY 1) c");
+		sql_add(sql, " UNION ALL SELECT array_agg(ARRAY[v.type, v.value] ORDER BY k.place), min(c.n) FROM (SELECT c.*, "
+					 "row_number() OVER () AS id FROM (SELECT openreplay.path_values(q.path) AS codes, count(*) AS n "
+					 "FROM q JOIN g "
+					 "ON g.code = q.path[1] GROUP BY 1) c) c CROSS JOIN unnest(c.codes) WITH ORDINALITY AS k (code, "
+					 "place) JOIN v "
+					 "ON v.code = k.code GROUP BY c.id");
 	sql_add(sql, ") c GROUP BY 1 ORDER BY 1");
 }

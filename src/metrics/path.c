@@ -12,6 +12,7 @@
 #include "sequences/sequence.h"
 
 PG_FUNCTION_INFO_V1(openreplay_sequence_path);
+PG_FUNCTION_INFO_V1(openreplay_path_values);
 
 #define MAX_VALUE_ID (INT64CONST(1) << 28)
 
@@ -157,4 +158,20 @@ openreplay_sequence_path(PG_FUNCTION_ARGS)
 	if (n == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_ARRAYTYPE_P(construct_array(path, 2 * n, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+/* path_values(path bigint[]): the path without its times */
+Datum
+openreplay_path_values(PG_FUNCTION_ARGS)
+{
+	ArrayType *path = PG_GETARG_ARRAYTYPE_P(0);
+	int n = ArrayGetNItems(ARR_NDIM(path), ARR_DIMS(path)) / 2;
+	const int64 *elements = (const int64 *) ARR_DATA_PTR(path);
+	Datum *values = palloc(Max(n, 1) * sizeof(Datum));
+
+	if (ARR_HASNULL(path))
+		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a path has no nulls"));
+	for (int i = 0; i < n; i++)
+		values[i] = Int64GetDatum(elements[2 * i]);
+	PG_RETURN_ARRAYTYPE_P(construct_array(values, n, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
