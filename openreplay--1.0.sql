@@ -4793,6 +4793,20 @@ CREATE AGGREGATE openreplay.count_distinct(ids bytea) (
 );
 COMMENT ON AGGREGATE openreplay.count_distinct(bytea) IS 'How many different ids the groups have together whose openreplay.distinct_ids() these are.';
 
+CREATE FUNCTION openreplay.add_times(counts bigint[], events bytea, start_ts bigint, from_ts bigint, to_ts bigint, step bigint) RETURNS bigint[]
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_add_times';
+COMMENT ON FUNCTION openreplay.add_times(bigint[], bytea, bigint, bigint, bigint, bigint) IS 'Counts events for openreplay.count_times().';
+
+CREATE FUNCTION openreplay.merge_times(counts bigint[], other bigint[]) RETURNS bigint[]
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'openreplay_merge_times';
+COMMENT ON FUNCTION openreplay.merge_times(bigint[], bigint[]) IS 'Adds up what two processes counted for openreplay.count_times().';
+
+CREATE AGGREGATE openreplay.count_times(events bytea, start_ts bigint, from_ts bigint, to_ts bigint, step bigint) (
+	SFUNC = openreplay.add_times, STYPE = bigint[], COMBINEFUNC = openreplay.merge_times, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE openreplay.count_times(bytea, bigint, bigint, bigint, bigint) IS
+	'How many events of openreplay.session_events happened in each step of milliseconds from from_ts on; the last has to_ts. The last three arguments are the same for all rows.';
+
 CREATE FUNCTION openreplay.sample_key(session_id bigint) RETURNS integer
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN (hashint8(session_id) & 2147483647) % 100;
@@ -8343,4 +8357,4 @@ GRANT EXECUTE ON FUNCTION openreplay.save_person(integer, text, jsonb), openrepl
 GRANT EXECUTE ON PROCEDURE openreplay.clear_metadata() TO openreplay_admin;
 GRANT EXECUTE ON FUNCTION openreplay.explain_card(integer, jsonb), openreplay.timeseries(integer, jsonb), openreplay.progress(numeric, numeric), openreplay.compare_timeseries(integer, jsonb),
 	openreplay.table_values(integer, jsonb), openreplay.list_errors(integer, jsonb, integer), openreplay.card_sessions(integer, jsonb, integer), openreplay.sessions_of_card(integer, jsonb, integer),
-	openreplay.card_errors(integer, jsonb, integer), openreplay.sample_key(bigint), openreplay.count_distinct(bigint), openreplay.distinct_ids(bigint), openreplay.count_distinct(bytea) TO openreplay_reader, openreplay_admin;
+	openreplay.card_errors(integer, jsonb, integer), openreplay.sample_key(bigint), openreplay.count_distinct(bigint), openreplay.distinct_ids(bigint), openreplay.count_distinct(bytea), openreplay.count_times(bytea, bigint, bigint, bigint, bigint) TO openreplay_reader, openreplay_admin;

@@ -21,6 +21,18 @@ INSERT INTO public.sessions (session_id, project_id, tracker_version, start_ts, 
 SELECT pg_temp.id_of(n, t), :example_id, '17', t, 'UTC', 1, md5(n::text)::uuid, 'Linux', CASE WHEN n = 4 THEN 'Safari' ELSE 'Chrome' END, '', CASE WHEN n <= 3 THEN 'mobile' ELSE 'desktop' END::public.device_type,
 	'FR', CASE WHEN n <= 3 THEN 'FR' END
 FROM generate_series(1, 16) AS n, LATERAL (SELECT CASE WHEN n <= 12 THEN 1730000000000 ELSE 1730003600000 END AS t) AS t;
+SELECT openreplay.backfill_some_sessions(:project_id, 0, 9223372036854775807, 3) > 0 AS has_more;
+SELECT n, has_sequence FROM visit JOIN public.sessions USING (session_id) ORDER BY n;
+-- How many events a chart has, and whether it is the same without sequences.
+CREATE FUNCTION pg_temp.with_and_without(project_id integer, card jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+	chart jsonb := openreplay.try_card(project_id, card);
+	events bigint := (SELECT sum(value) FROM openreplay.timeseries(project_id, card) WHERE breakdown = '{}');
+BEGIN
+	PERFORM set_config('openreplay.use_session_events', 'off', true);
+	RETURN jsonb_build_array(events, chart = openreplay.try_card(project_id, card), set_config('openreplay.use_session_events', 'on', true) = 'on');
+END
+$$;
 SET LOCAL ROLE openreplay_reader;
 SET LOCAL transaction_read_only = on;
 
@@ -40,6 +52,11 @@ SELECT openreplay.try_card(:project_id, pg_temp.card('timeseries', 'userCount'))
 SELECT series, ("timestamp" - :t0) / 60000 AS minute, value FROM openreplay.timeseries(:project_id, pg_temp.over_time('eventCount'));
 SELECT series, ("timestamp" - :t0) / 60000 AS minute, value FROM openreplay.timeseries(:project_id, pg_temp.over_time('eventCount', pg_temp.filtered(:'buy')));
 SELECT series, ("timestamp" - :t0) / 60000 AS minute, value FROM openreplay.timeseries(:project_id, pg_temp.over_time('eventCount', pg_temp.filtered(:'home', :'home', :'buy') || '{"density": 1}'));
+-- The same whether a session's events are counted as rows or in its sequence, which three of them have; by what the sessions are, too.
+SELECT breakdowns, more, jsonb_path_query_array(pg_temp.with_and_without(:project_id, pg_temp.over_time('eventCount', jsonb_build_object('breakdowns', breakdowns) || more)), '$[*]') AS events_and_same
+FROM (VALUES ('[]'::jsonb), ('["userCountry"]'), ('["userCountry", "issueType"]'), ('["currentPath"]')) AS b (breakdowns), (VALUES ('{}'::jsonb), ('{"density": 7, "endTimestamp": 1633053599999}'), ('{"sampleRate": 50}')) AS m (more);
+SELECT openreplay.count_times(NULL, 0, 0, 10, 5) AS none, openreplay.count_times(q.events, q.start_ts, :t0, :t0 + 7200000, 3600000) AS by_hour FROM openreplay.session_events q WHERE q.project_id = :project_id;
+SELECT pg_temp.try(format('SELECT openreplay.count_times(CASE k WHEN 2 THEN ''x''::bytea END, 0, %s, %s, %s) FROM generate_series(1, 2) AS k', from_ts, to_ts, step)) FROM (VALUES ('0', '10', '0'), ('0', '10', 'k % 2'), ('10', '0', '1'), ('0', '1000000', '1'), ('NULL', '1', '1'), ('0', '1', '1')) AS t (from_ts, to_ts, step);
 -- Every sum over time is what a search finds.
 SELECT metric_of, generation, (SELECT sum(t.value) FROM openreplay.timeseries(:project_id, pg_temp.card('timeseries', metric_of, jsonb_build_object('generation', generation, 'density', density))) t)
 	= openreplay.count_sessions(:project_id, pg_temp.card('', '')) AS same

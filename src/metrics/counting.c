@@ -9,6 +9,8 @@
 
 #include "metrics/counting.h"
 #include "metrics/matching.h"
+#include "metrics/sequences.h"
+#include "openreplay.h"
 
 /* ---- one row a thing that is counted ----------------------------------------------------------------------------- */
 
@@ -58,11 +60,11 @@ joined_events(const Counting *counting, int levels)
 	return NULL;
 }
 
+/* joins: more of them, over s and what of events is joined to it. */
 static void
-add_from_where(Sql *sql, const Counting *counting, int levels)
+add_from_where(Sql *sql, const Counting *counting, int levels, const EventRows *events, const char *joins)
 {
 	const Filter *filter = counting->series->filter;
-	const EventRows *events = joined_events(counting, levels);
 	Filter sessions = *filter;
 
 	if (events != NULL && event_rows_suffice(filter, events))
@@ -76,7 +78,7 @@ add_from_where(Sql *sql, const Counting *counting, int levels)
 		sql_add(sql, ") AS x ON x.session_id = s.session_id");
 	}
 	add_breakdown_joins(sql, counting->card, filter, levels, events == NULL);
-	sql_add(sql, "%s WHERE ", counting->joins == NULL ? "" : counting->joins);
+	sql_add(sql, "%s WHERE ", joins == NULL ? "" : joins);
 	add_sessions_where(sql, &sessions);
 	if (counting->condition != NULL)
 		sql_add(sql, " AND %s", counting->condition);
@@ -108,11 +110,88 @@ add_base(Sql *sql, const Counting *counting, int levels, bool shared, const char
 		sql_add(sql, ", openreplay.%s(s.session_id) AS n", shared ? "distinct_ids" : "count_distinct");
 	else
 		sql_add(sql, ", count(*) AS n");
-	add_from_where(sql, counting, levels);
+	add_from_where(sql, counting, levels, joined_events(counting, levels), counting->joins);
 	sql_add(sql, " GROUP BY key");
 	add_breakdown_names(sql, levels);
 	if (id != NULL)
 		sql_add(sql, ", id");
+}
+
+/* ---- events by sequences ----------------------------------------------------------------------------------------- */
+
+/* Whether all events are counted over time, whatever they are about, so that sequences tell. */
+static bool
+is_of_sequences(const Counting *counting, int levels)
+{
+	const Filter *filter = counting->series->filter;
+
+	for (int i = 0; i < filter->nevents; i++)
+		if (!filter->events[i].negated)
+			return false;
+	return openreplay_use_session_events && counting->what == COUNT_EVENTS && counting->key != NULL &&
+		   counting->events->kinds == EVENTS_ALL && !breakdown_of_events(counting->card, levels);
+}
+
+/* Kinds of events that are in sequences. */
+static uint32
+sequence_kinds_mask(void)
+{
+	uint32 kinds = 0;
+
+	for (int kind = 0; kind < EVENTS_KINDS; kind++)
+		if (find_sequence_kind(kind) != NULL)
+			kinds |= (uint32) 1 << kind;
+	return kinds;
+}
+
+/* Rows (key, b1, ..., n) of sessions that have a sequence. */
+static void
+add_sequence_base(Sql *sql, const Counting *counting, int levels)
+{
+	const Filter *filter = counting->series->filter;
+
+	sql_add(sql, "SELECT u.place - 1 AS key");
+	add_breakdown_names(sql, levels);
+	sql_add(sql, ", u.n FROM (SELECT openreplay.count_times(q.events, q.start_ts, ");
+	sql_bigint(sql, filter->from_ts);
+	sql_add(sql, ", ");
+	sql_bigint(sql, filter->to_ts - (filter->to_exclusive ? 1 : 0));
+	sql_add(sql, ", ");
+	sql_bigint(sql, counting->step);
+	sql_add(sql, ") AS counts");
+	add_breakdown_columns(sql, counting->card, levels);
+	add_from_where(sql, counting, levels, NULL,
+				   " JOIN openreplay.session_events q ON q.session_id = s.session_id AND q.project_id = s.project_id");
+	add_session_bounds(sql, filter, "q.session_id");
+	if (filter->sample_rate < 100)
+		sql_add(sql, " AND openreplay.sample_key(q.session_id) < %d", filter->sample_rate);
+	for (int i = 0; i < levels; i++)
+		sql_add(sql, "%sb%d", i == 0 ? " GROUP BY " : ", ", i + 1);
+	sql_add(sql, ") AS g, unnest(g.counts) WITH ORDINALITY AS u (n, place) WHERE u.n > 0");
+}
+
+/* The same, with what sequences do not hold: other kinds of events, and those of sessions that go on. */
+static void
+add_event_base(Sql *sql, const Counting *counting, int levels)
+{
+	const EventRows held = {.kinds = sequence_kinds_mask()};
+	const EventRows others = {.kinds = EVENTS_ALL & ~held.kinds};
+	Counting of_held = *counting;
+	Counting of_others = *counting;
+
+	of_held.events = &held;
+	of_held.condition = "NOT s.has_sequence";
+	of_others.events = &others;
+	sql_add(sql, "SELECT key");
+	add_breakdown_names(sql, levels);
+	sql_add(sql, ", sum(n) AS n FROM (");
+	add_sequence_base(sql, counting, levels);
+	sql_add(sql, " UNION ALL (");
+	add_base(sql, &of_held, levels, false, NULL);
+	sql_add(sql, ") UNION ALL (");
+	add_base(sql, &of_others, levels, false, NULL);
+	sql_add(sql, ")) AS part GROUP BY key");
+	add_breakdown_names(sql, levels);
 }
 
 /* ---- levels ------------------------------------------------------------------------------------------------------ */
@@ -133,7 +212,10 @@ add_level(Sql *sql, const Counting *counting, int level, bool shared, const char
 	if (!shared)
 	{
 		sql_add(sql, "(");
-		add_base(sql, counting, level, false, id);
+		if (is_of_sequences(counting, level))
+			add_event_base(sql, counting, level);
+		else
+			add_base(sql, counting, level, false, id);
 		sql_add(sql, ") AS base");
 	}
 	else if (id != NULL && level < counting->card->nbreakdowns)
@@ -160,7 +242,8 @@ is_shared(const Counting *counting, int levels)
 {
 	const Filter *filter = counting->series->filter;
 
-	if (levels == 0 || (counting->what == COUNT_EVENTS && breakdown_multiplies(counting->card, levels)))
+	if (levels == 0 || (counting->what == COUNT_EVENTS && breakdown_multiplies(counting->card, levels)) ||
+		is_of_sequences(counting, levels))
 		return false;
 	return filter->nevents > 0 || filter->nanywhere > 0 ||
 		   (counting->what == COUNT_SESSIONS && is_repeated(counting, levels - 1));
