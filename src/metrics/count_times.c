@@ -1,8 +1,8 @@
 /*
  * count_times.c - openreplay.count_times(), events of sequences by the time at which they happened
  *
- * Counting events of a period one by one, as rows joined to their sessions, is mostly joining.  A sequence has those of a
- * session together, four bytes an event.
+ * Counting events of a period one by one, as rows joined to their sessions, is mostly joining.  A sequence has those of
+ * a session together, four bytes an event.
  */
 #include "postgres.h"
 
