@@ -2,9 +2,9 @@
  * vitals.c - the aggregate openreplay.vitals(): how the web vitals of very many pages are distributed
  *
  * The hard idea: percentiles without sorting.  Each vital has a histogram of cells that become wider with the value,
- * 4096 between a power of two and the next; a cell knows how many values it has and stands for the least of
- * those it can have.  So whole milliseconds up to 8191 are exact, beyond that a percentile is within a thousandth, and
- * minimum, mean and maximum are exact in any case.  Histograms add up, so parallel workers each make one.
+ * 4096 between a power of two and the next; a cell knows how many values it has and stands for the roundest
+ * of those it can have.  So whole milliseconds up to 8191 are exact, beyond that a percentile is within a thousandth,
+ * and minimum, mean and maximum are exact in any case.  Histograms add up, so parallel workers each make one.
  */
 #include "postgres.h"
 
@@ -78,12 +78,25 @@ cell_of(double value)
 	return Min(exponent * SUBCELLS + (int) ((fraction * 2 - 1) * SUBCELLS), CELLS - 1);
 }
 
+/* The lower bound of a cell. */
 static double
 least_of_cell(int cell)
 {
 	double fraction = (double) (cell % SUBCELLS) / SUBCELLS;
 
 	return cell < SUBCELLS ? fraction : ldexp(1 + fraction, cell / SUBCELLS - 1);
+}
+
+/* What stands for the values of a cell: of those that it can have the least with the fewest decimals. */
+static double
+number_of_cell(int cell)
+{
+	double least = least_of_cell(cell);
+
+	for (double unit = 1; unit <= 1000; unit *= 10)
+		if (ceil(least * unit) / unit < least_of_cell(cell + 1))
+			return ceil(least * unit) / unit;
+	return least;
 }
 
 static void
@@ -335,7 +348,7 @@ value_at(const Distribution *distribution, int64 place)
 	{
 		before += distribution->cells[cell];
 		if (before > place)
-			return Min(Max(least_of_cell(cell), distribution->min), distribution->max);
+			return Min(Max(number_of_cell(cell), distribution->min), distribution->max);
 	}
 	return distribution->max;
 }
