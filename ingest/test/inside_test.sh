@@ -101,6 +101,21 @@ visit '' http://rebind.example http://rebind.example/more.css
 upload
 same "and later inside" "$(failures address)|$(said reached)" "1|"
 
+# ---- hooks of users are under the same guard, and not redirected at all ----
+
+for hook in http://inside.example/ http://lan.example/ http://six.example/ http://mapped.example/ http://both.example/ http://rebind.example/ \
+	http://public.example:25/ http://169.254.169.254/ "$(to http://127.0.0.1/)" http://public.example/hook; do
+	sql -v url="$hook" <<- 'SQL'
+		SELECT openreplay.save_webhook(:'url', :'url') AS hook \gset
+		SELECT openreplay.queue_outbox('webhook', jsonb_build_object('webhook_id', :hook, 'idempotency_key', :'url', 'body', '{}'::jsonb), :'url') \g /dev/null
+	SQL
+done
+upload
+same "one hook is outside" "$summary" "delivered 1 messages"$'\n'"stored 0 recordings in 0 files, 0 bytes as 0; removed 0; 9 failed"
+same "eight are refused, one is not followed" "$(sql -c "SELECT count(*) FILTER (WHERE last_error LIKE '% its address is loopback, private or reserved%'),
+	count(*) FILTER (WHERE last_error LIKE '%302, and redirections are not followed') FROM openreplay.outbox")|$(said reached)" "8|1|"
+sql -c "DELETE FROM openreplay.outbox"
+
 # ---- the traps are there ----
 
 sql -c "DELETE FROM openreplay.assets" > /dev/null
