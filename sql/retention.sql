@@ -109,6 +109,12 @@ SELECT pg_temp.receive(:sid, :server, 3, 'w', pg_temp.batch(0, 10, :t0, 'https:/
 SELECT openreplay.detach_batches(:'hour', :'ends');
 SELECT openreplay.why_batches_stay(:'hour');
 ROLLBACK;
+-- and a recording that is to be stored once more, as of data in another hour, is not forgotten with this one
+BEGIN;
+SELECT openreplay.queue_recordings(ARRAY[:sid]);
+SELECT openreplay.detach_batches(:'hour', :'ends') AS detached;
+SELECT batches_gone, (SELECT count(*) FROM openreplay.outbox WHERE key = :'sid') AS recordings FROM openreplay.stored_recordings WHERE session_id = :sid;
+ROLLBACK;
 CALL openreplay.drop_stored_batches();
 SELECT to_regclass(:'hour') IS NULL AS dropped, (SELECT count(*) FROM openreplay.batches WHERE session_id = :sid) AS batches,
 	(SELECT count(*) FROM events.clicks WHERE session_id = :sid) AS clicks;
