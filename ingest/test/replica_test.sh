@@ -26,15 +26,15 @@ chmod 777 "$work" "$work/cookbook"
 
 primary_port=$(free_port)
 start_cluster "$dir" "$primary_port" "shared_preload_libraries = openreplay" "openreplay.workers = 0" "fsync = off" "hot_standby_feedback = on"
-create_openreplay
+PGDATABASE=postgres sql -c 'CREATE DATABASE openreplay'
+export PGDATABASE=openreplay
+sql -c 'SET client_min_messages = warning' -c 'CREATE EXTENSION openreplay CASCADE'
 make -s build/captures
 OPENREPLAY_CAPTURES=$PWD/build/captures sql -f data/recordings.sql > /dev/null
-# project 1 was made empty by create_openreplay: the cookbook's is the first one
-sql -c "UPDATE public.sessions SET project_id = 1 WHERE project_id = 2; UPDATE public.issues SET project_id = 1 WHERE project_id = 2; UPDATE public.errors SET project_id = 1 WHERE project_id = 2"
-sql -c "UPDATE public.projects SET metadata_1 = 'store', metadata_2 = 'segment' WHERE project_id = 1; INSERT INTO public.projects (name, active) VALUES ('generated', true)"
-sql -v sessions=3000 -v project_id=3 -f ingest/test/cards_data.sql > /dev/null
+sql -c "INSERT INTO public.projects (name, active) VALUES ('generated', true)"
+sql -v sessions=3000 -v project_id=2 -f ingest/test/cards_data.sql > /dev/null
 sql -c "INSERT INTO public.users (email, name) VALUES ('ann@replica.example', 'Ann')" \
-	-c "SELECT openreplay.add_templates(openreplay.save_dashboard(3, 1, '{\"name\": \"Shop\", \"isPublic\": true}'), 1)" > /dev/null
+	-c "SELECT openreplay.add_templates(openreplay.save_dashboard(2, 1, '{\"name\": \"Shop\", \"isPublic\": true}'), 1)" > /dev/null
 
 # ---- the replica ----
 
@@ -56,7 +56,7 @@ same 'the replica is one, and has it all' "$(on_standby sql -c "SELECT pg_is_in_
 
 all_cards()
 {
-	sql -v project_id=3 -v from_ts=1704067200000 -v to_ts=1711843200000 -f ingest/test/all_cards.sql
+	sql -v project_id=2 -v from_ts=1704067200000 -v to_ts=1711843200000 -f ingest/test/all_cards.sql
 }
 board="SET ROLE openreplay_reader; SELECT name, error, md5(chart::text) FROM openreplay.dashboard_charts(1, openreplay.period('2024-01-01 UTC', '2024-04-01 UTC') || '{\"density\": 24, \"limit\": 20}') WHERE name <> 'Heatmap'"
 works 'every card on the primary' all_cards
@@ -69,8 +69,8 @@ same 'nothing of it failed' "$(on_standby sql -c "$board" | awk -F'|' '$2 != ""'
 PGHOST=$dir/standby-socket PGPORT=$standby_port
 check_cookbook
 check_grafana
-like 'whatever readers may call works on the replica' "$(sql -v project_id=3 -v user_id=1 -v dashboard_id=1 -v metric_id=1 -v alert_id=0 -v feature_flag_id=0 \
-	-v session_id="$(sql -c 'SELECT min(session_id) FROM public.sessions WHERE project_id = 3')" -v search_id=00000000-0000-0000-0000-000000000000 <<-'SQL' 2>&1
+like 'whatever readers may call works on the replica' "$(sql -v project_id=2 -v user_id=1 -v dashboard_id=1 -v metric_id=1 -v alert_id=0 -v feature_flag_id=0 \
+	-v session_id="$(sql -c 'SELECT min(session_id) FROM public.sessions WHERE project_id = 2')" -v search_id=00000000-0000-0000-0000-000000000000 <<-'SQL' 2>&1
 		BEGIN;
 		SET LOCAL ROLE openreplay_reader;
 		\i sql/include/every_read.sql
@@ -95,7 +95,7 @@ works 'every card with a work_mem of 64 kB' in_little_memory all_cards
 same 'gives the same charts' "$(diff "$work/primary" "$work/output")" ''
 
 # A statement of many cards is cancelled while it runs one: whoever waits for it is told, and nothing is left behind.
-long="SELECT count(openreplay.try_card(3 + 0 * n, '{\"metricType\": \"timeseries\", \"series\": [{\"filter\": {\"filters\": [{\"type\": \"click\", \"operator\": \"contains\", \"value\": [\"u\"]}]}}]}' || openreplay.period('2024-01-01 UTC', '2024-04-01 UTC'))) FROM generate_series(1, 1000000) n"
+long="SELECT count(openreplay.try_card(2 + 0 * n, '{\"metricType\": \"timeseries\", \"series\": [{\"filter\": {\"filters\": [{\"type\": \"click\", \"operator\": \"contains\", \"value\": [\"u\"]}]}}]}' || openreplay.period('2024-01-01 UTC', '2024-04-01 UTC'))) FROM generate_series(1, 1000000) n"
 cancelled()
 {
 	local waiting pid
