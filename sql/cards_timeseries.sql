@@ -21,8 +21,14 @@ INSERT INTO public.sessions (session_id, project_id, tracker_version, start_ts, 
 SELECT pg_temp.id_of(n, t), :example_id, '17', t, 'UTC', 1, md5(n::text)::uuid, 'Linux', CASE WHEN n = 4 THEN 'Safari' ELSE 'Chrome' END, '', CASE WHEN n <= 3 THEN 'mobile' ELSE 'desktop' END::public.device_type,
 	'FR', CASE WHEN n <= 3 THEN 'FR' END
 FROM generate_series(1, 16) AS n, LATERAL (SELECT CASE WHEN n <= 12 THEN 1730000000000 ELSE 1730003600000 END AS t) AS t;
+INSERT INTO events.clicks (session_id, message_id, "timestamp", label, url, path)
+SELECT pg_temp.id_of(n, 1730000000000), 1, 1730000000000, label, 'a.example/', '/' FROM (VALUES (1, '100%'), (2, '1000'), (3, '0_')) AS c (n, label);
+INSERT INTO events_common.requests (session_id, "timestamp", seq_index, url, host, path, duration, success, status_code, method)
+SELECT pg_temp.id_of(n, 1730000000000), 1730000000000, 1, 'https://a.example/x', 'a.example', '/x', 10, false, status, 'GET' FROM (VALUES (1, 503), (2, 499)) AS r (n, status);
 SELECT openreplay.backfill_some_sessions(:project_id, 0, 9223372036854775807, 3) > 0 AS has_more;
 SELECT n, has_sequence FROM visit JOIN public.sessions USING (session_id) ORDER BY n;
+-- What a chart adds up to, as a whole.
+CREATE FUNCTION pg_temp.sum_of(project_id integer, card jsonb) RETURNS bigint LANGUAGE sql AS $$SELECT sum(value)::bigint FROM openreplay.timeseries(project_id, card) WHERE breakdown = '{}'$$;
 -- How many events a chart has, and whether it is the same without sequences.
 CREATE FUNCTION pg_temp.with_and_without(project_id integer, card jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
@@ -43,6 +49,10 @@ SELECT openreplay.try_card(:example_id, '{"generation": 2, "metricType": "timese
 SELECT jsonb_pretty(openreplay.try_card(:example_id, '{"metricType": "timeseries", "metricOf": "sessionCount", "startTimestamp": 1730000000000, "endTimestamp": 1730003599999, "density": 1, "breakdowns": ["userState", "userBrowser"],
 	"series": [{"name": "Series 1", "filter": {"filters": [{"name": "screenWidth", "operator": "isUndefined"}]}}]}'));
 
+-- A label of 100% contains 0%, others do not; a status of 503 is at least 500.
+SELECT jsonb_path_query_array(openreplay.card_sessions(:example_id, jsonb_build_object('metricType', 'timeseries', 'startTimestamp', 1730000000000, 'endTimestamp', 1730003600000, 'series', series)), '$[*].total') AS sessions
+FROM (VALUES ('[{"filter": {"filters": [{"type": "click", "operator": "contains", "value": ["0%"]}]}}, {"filter": {"filters": [{"name": "CLICK", "isEvent": true, "operator": "is", "filters": [{"name": "label", "operator": "endsWith", "value": ["0%"]}]}]}},
+	{"filter": {"filters": [{"name": "REQUEST", "isEvent": true, "operator": "is", "filters": [{"name": "status", "operator": ">=", "value": ["500"]}]}]}}, {"filter": {"filters": [{"name": "REQUEST", "isEvent": true, "operator": "is", "filters": [{"name": "status", "operator": ">=", "value": ["400"]}]}]}}]'::jsonb)) AS c (series);
 -- Both shapes: a point has what begins with it, also what had no length; the last has the end. What goes on is not counted.
 SELECT openreplay.try_card(:project_id, pg_temp.card('timeseries', 'sessionCount'));
 SELECT openreplay.try_card(:project_id, pg_temp.over_time('sessionCount')), openreplay.try_card(:project_id, pg_temp.over_time('sessionCount', '{"viewType": "columnChart", "density": 1}'));
@@ -61,6 +71,13 @@ SELECT pg_temp.try(format('SELECT openreplay.count_times(CASE k WHEN 2 THEN ''x'
 SELECT metric_of, generation, (SELECT sum(t.value) FROM openreplay.timeseries(:project_id, pg_temp.card('timeseries', metric_of, jsonb_build_object('generation', generation, 'density', density))) t)
 	= openreplay.count_sessions(:project_id, pg_temp.card('', '')) AS same
 FROM (VALUES ('sessionCount', 1, 2), ('sessionCount', 2, 2), ('sessionCount', 2, 7), ('sessionCount', 1, 200), ('sessionCount', 2, 720)) AS c (metric_of, generation, density);
+SELECT eventsOrder, items, pg_temp.sum_of(:project_id, card) AS sessions, pg_temp.sum_of(:project_id, card) = openreplay.count_sessions(:project_id, filter) AS same,
+	pg_temp.sum_of(:project_id, card || '{"breakdowns": ["currentPath"]}') = openreplay.count_sessions(:project_id, filter) AS same_whole, pg_temp.sum_of(:project_id, card || '{"metricOf": "eventCount"}') AS events
+FROM unnest('{then,and,or}'::text[]) AS eventsOrder,
+	(VALUES ('home', jsonb_build_array(:'home'::jsonb)), ('home, buy', jsonb_build_array(:'home'::jsonb, :'buy'::jsonb)), ('buy, home', jsonb_build_array(:'buy'::jsonb, :'home'::jsonb)),
+		('no home, buy', jsonb_build_array(jsonb_set(:'home'::jsonb, '{filters,0,operator}', '"isNot"'), :'buy'::jsonb))) AS i (items, list),
+	LATERAL (SELECT jsonb_build_object('filters', list, 'eventsOrder', eventsOrder, 'startTimestamp', :t0, 'endTimestamp', :t0 + 7200000)) AS f (filter),
+	LATERAL (SELECT pg_temp.over_time('sessionCount', jsonb_build_object('series', jsonb_build_array(jsonb_build_object('filter', filter))))) AS c (card);
 -- Every way to show it is of the same numbers; one point is allowed, more than there are milliseconds too.
 SELECT count(DISTINCT openreplay.try_card(:project_id, pg_temp.over_time('sessionCount', jsonb_build_object('viewType', view)))) AS charts, count(*) AS views
 FROM openreplay.card_catalogue() c, string_to_table(c.view_types, ' ') AS view WHERE c.generation = 2 AND c.metric_type = 'timeseries' AND c.metric_of = 'sessionCount';
