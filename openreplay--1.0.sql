@@ -5950,8 +5950,7 @@ COMMENT ON FUNCTION openreplay.card_errors(integer, jsonb, integer) IS
 
 CREATE FUNCTION openreplay.funnel(project_id integer, card jsonb)
 RETURNS TABLE (breakdown text[], stage integer, type text, operator text, "values" text[], filters jsonb, reached bigint, drop_pct double precision)
-LANGUAGE c STABLE ROWS 10 SET search_path = pg_catalog, pg_temp
-SET jit = off SET enable_partitionwise_join = on SET work_mem = '64MB' AS 'MODULE_PATHNAME', 'openreplay_funnel';
+LANGUAGE c STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_funnel';
 COMMENT ON FUNCTION openreplay.funnel(integer, jsonb) IS
 	'The stages of a card of metricType funnel, which are the events of its first series: how many sessions (or users, with metricFormat userCount; or, in generation 2, runs through the stages, with eventCount) reached each after those before it, and how many percent of the stage before did not. Sessions that go on count. breakdown: values of the card''s breakdowns, empty for the whole.';
 
@@ -5962,8 +5961,7 @@ COMMENT ON FUNCTION openreplay.count_runs(integer[], integer[], bigint[], bigint
 
 CREATE FUNCTION openreplay.funnel_sessions(project_id integer, card jsonb, stage integer, dropped boolean DEFAULT false)
 RETURNS TABLE (session_id bigint, reached_at bigint)
-LANGUAGE c STABLE ROWS 1000 SET search_path = pg_catalog, pg_temp
-SET jit = off SET enable_partitionwise_join = on SET work_mem = '64MB' AS 'MODULE_PATHNAME', 'openreplay_funnel_sessions';
+LANGUAGE c STABLE ROWS 1000 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_funnel_sessions';
 COMMENT ON FUNCTION openreplay.funnel_sessions(integer, jsonb, integer, boolean) IS
 	'Sessions that reached a stage of a funnel, from 1 on, and when, in milliseconds; with dropped those that reached the stage before, then, and not this one. 0: a stage that must not be was passed before anything happened.';
 
@@ -5976,22 +5974,19 @@ COMMENT ON FUNCTION openreplay.issue_significance(bigint, bigint, bigint, bigint
 CREATE FUNCTION openreplay.funnel_issues(project_id integer, card jsonb)
 RETURNS TABLE (issue_id text, type text, title text, context_string text, affected_sessions bigint, unaffected_sessions bigint, affected_users bigint,
 	lost_sessions bigint, correlation double precision, confidence double precision, significant boolean, lost_conversions bigint, conversion_impact integer)
-LANGUAGE c STABLE ROWS 100 SET search_path = pg_catalog, pg_temp
-SET jit = off SET enable_partitionwise_join = on SET work_mem = '64MB' AS 'MODULE_PATHNAME', 'openreplay_funnel_issues';
+LANGUAGE c STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_funnel_issues';
 COMMENT ON FUNCTION openreplay.funnel_issues(integer, jsonb) IS
 	'Issues of the sessions that entered a funnel, those of most sessions first: what happened between its first and its last stage, or until the end of a session that did not get there. lost_sessions: those affected that did not; the other figures are those of openreplay.issue_significance().';
 
 -- ---- issues behind a card ----
 
 CREATE FUNCTION openreplay.card_issues(project_id integer, card jsonb) RETURNS jsonb
-LANGUAGE c STABLE STRICT SET search_path = pg_catalog, pg_temp
-SET jit = off SET enable_partitionwise_join = on SET work_mem = '64MB' AS 'MODULE_PATHNAME', 'openreplay_card_issues';
+LANGUAGE c STABLE STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_card_issues';
 COMMENT ON FUNCTION openreplay.card_issues(integer, jsonb) IS
 	'Issues behind a funnel (see openreplay.funnel_issues()) or a journey as the web frontend''s JSON, without the object "data" around it; of a saved card with seriesId and seriesName.';
 
 CREATE FUNCTION openreplay.issue_sessions(project_id integer, card jsonb, issue_id text) RETURNS SETOF bigint
-LANGUAGE c STABLE STRICT ROWS 1000 SET search_path = pg_catalog, pg_temp
-SET jit = off SET enable_partitionwise_join = on SET work_mem = '64MB' AS 'MODULE_PATHNAME', 'openreplay_issue_sessions';
+LANGUAGE c STABLE STRICT ROWS 1000 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_issue_sessions';
 COMMENT ON FUNCTION openreplay.issue_sessions(integer, jsonb, text) IS
 	'The sessions that openreplay.card_issues() counts for an issue.';
 
@@ -6063,8 +6058,7 @@ COMMENT ON AGGREGATE openreplay.path_links(bigint[], integer) IS
 
 CREATE FUNCTION openreplay.journey(project_id integer, card jsonb)
 RETURNS TABLE (step integer, source_type text, source text, target_type text, target text, sessions bigint, percent double precision, avg_gap_ms double precision)
-LANGUAGE c STABLE ROWS 50 SET search_path = pg_catalog, pg_temp
-SET jit = off SET enable_partitionwise_join = on SET work_mem = '64MB' AS 'MODULE_PATHNAME', 'openreplay_journey';
+LANGUAGE c STABLE ROWS 50 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_journey';
 COMMENT ON FUNCTION openreplay.journey(integer, jsonb) IS
 	'The links of a card of metricType pathAnalysis: from an event to the next one, at each step from 1 on in the order of time, how many sessions go that way, how many percent of those at the start that is, and the mean time in between. metricValue: kinds of events, pages by default; startType: start or end; startPoint: the event that paths begin or end with, by default what most do; excludes: events that are left out; density: steps; hideExcess: fewer links. '
 	'In generation 2, OTHER is all that is not shown by itself and DROP where paths have ended.';

@@ -269,7 +269,7 @@ SELECT openreplay.backfill_some_sessions(:project_id, 0, 9223372036854775807, 10
 SET LOCAL ROLE openreplay_reader;
 SET LOCAL transaction_read_only = on;
 -- From rows, and from the sequences that sessions have got when they ended.
-SELECT * FROM pg_temp.compare(:project_id, 300);
+SELECT alike = funnels AS all_alike, funnels >= 600 AS many, stages > 1000 AS long, reached_to_the_end > 100 AS reached_to_the_end FROM pg_temp.compare(:project_id, 300);
 -- Which issues keep them: counted by looking at each session, correlated by the server's own corr().
 WITH population AS (
 	SELECT e.*, cardinality(e.times) < jsonb_array_length(a.stages) AS lost, ARRAY(SELECT DISTINCT t.issue_id FROM trouble t WHERE t.session_id = e.session_id AND t.issue_id <> 'random-3' AND t.ts >= e.times[1]
@@ -283,9 +283,9 @@ WITH population AS (
 ), total AS (
 	SELECT p.n, trunc((pg_temp.at_least_0(corr(p.lost::integer, (p.issues <> '{}')::integer)) * count(*) FILTER (WHERE p.lost AND p.issues <> '{}'))::numeric + 0.000000001) AS lost FROM population p GROUP BY 1
 )
-SELECT count(*), count(*) FILTER (WHERE (x.affected, x.unaffected, x.users) = (f.affected_sessions, f.unaffected_sessions, f.affected_users) AND abs(x.r - f.correlation) < 1e-9) AS alike, count(*) FILTER (WHERE f.significant) AS significant,
-	(SELECT count(*) FROM total) AS totals, (SELECT count(*) FROM total t JOIN asked a USING (n) WHERE t.lost = (openreplay.card_issues(:project_id, pg_temp.random_card(a.q, 'sessionCount')) #>> '{issues,totalDropDueToIssues}')::numeric) AS totals_alike, (SELECT sum(lost) FROM total) AS lost
+SELECT count(*) > 100 AS many, count(*) = count(*) FILTER (WHERE (x.affected, x.unaffected, x.users) = (f.affected_sessions, f.unaffected_sessions, f.affected_users) AND abs(x.r - f.correlation) < 1e-9) AS all_alike, count(*) FILTER (WHERE f.significant) > 10 AS some_significant,
+	(SELECT count(*) FROM total) = (SELECT count(*) FROM total t JOIN asked a USING (n) WHERE t.lost = (openreplay.card_issues(:project_id, pg_temp.random_card(a.q, 'sessionCount')) #>> '{issues,totalDropDueToIssues}')::numeric) AS totals_alike, (SELECT sum(lost) FROM total) > 10 AS some_lost
 FROM (SELECT * FROM expected WHERE affected > 0) x FULL JOIN found f USING (n, issue_id);
 SET LOCAL openreplay.use_session_events = off;
-SELECT * FROM pg_temp.compare(:project_id, 60);
+SELECT alike = funnels AS all_alike, funnels >= 120 AS many FROM pg_temp.compare(:project_id, 60);
 ROLLBACK;

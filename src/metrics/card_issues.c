@@ -60,6 +60,7 @@ openreplay_card_issues(PG_FUNCTION_ARGS)
 	}
 	else
 		sql_add(sql, type->wrapped ? "SELECT jsonb_build_object('issues', (" : "SELECT ((");
+	plan_by_month(sql, card);
 	type->add_issues(sql, card);
 	sql_add(sql, "))");
 	SPI_connect();
@@ -77,6 +78,7 @@ openreplay_issue_sessions(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	card = get_card_argument(fcinfo);
+	plan_by_month(sql, card);
 	get_issue_card(card)->add_sessions(sql, card, text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	SPI_connect();
 	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);

@@ -382,6 +382,7 @@ openreplay_funnel(PG_FUNCTION_ARGS)
 	funnel = get_funnel_argument(fcinfo);
 	if (funnel == NULL || funnel->nstages == 0)
 		return (Datum) 0;
+	plan_by_month(sql, funnel->card);
 	add_with_stages(sql, funnel);
 	sql_add(sql, "SELECT v.path[2:], v.stage, " STAGE_NAME
 				 ", v.item ->> 'operator', ARRAY(SELECT jsonb_array_elements_text(" STAGE_VALUES ")), " STAGE_FILTERS
@@ -411,6 +412,7 @@ openreplay_funnel_sessions(PG_FUNCTION_ARGS)
 	if (stage < 1 || stage > funnel->nstages)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("there is no stage %d", stage),
 				errhint("The funnel has %d.", funnel->nstages));
+	plan_by_month(sql, funnel->card);
 	sql_add(sql, "SELECT r.session_id, r.times[%d] FROM (", dropped ? stage - 1 : stage);
 	add_funnel_sessions(sql, funnel);
 	if (dropped)

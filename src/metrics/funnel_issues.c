@@ -140,6 +140,7 @@ openreplay_funnel_issues(PG_FUNCTION_ARGS)
 	funnel = get_funnel(card);
 	if (funnel->nstages == 0)
 		return (Datum) 0;
+	plan_by_month(sql, card);
 	add_with_funnel_sessions(sql, funnel);
 	add_issues(sql, funnel);
 	sql_add(sql, " ORDER BY i.affected DESC, i.type, i.context_string");

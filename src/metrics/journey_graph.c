@@ -311,6 +311,7 @@ get_journey_graph(const Journey *journey)
 	JourneyGraph *graph = palloc0(sizeof(JourneyGraph));
 	Sql *sql = sql_new();
 
+	plan_by_month(sql, journey->card);
 	add_journey_links(sql, journey);
 	sql_run(sql);
 	if (journey->card->generation == FILTER_GENERATION_FIRST)

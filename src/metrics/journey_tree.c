@@ -150,6 +150,7 @@ get_journey_tree(const Journey *journey)
 	Sql *sql = sql_new();
 	int64 total = 0;
 
+	plan_by_month(sql, journey->card);
 	add_journey_paths(sql, journey);
 	sql_run(sql);
 	tree.paths = palloc_extended(Max(SPI_processed, 1) * sizeof(Path), MCXT_ALLOC_HUGE);
