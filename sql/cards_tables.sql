@@ -43,6 +43,7 @@ SELECT openreplay.try_card(:project_id, pg_temp.table_of('userOs', '{"series": [
 	openreplay.try_card(:project_id, pg_temp.table_of('userOs', '{"series": []}'));
 -- Kinds of issues, only some of them, which others do not see.
 SELECT openreplay.try_card(:project_id, pg_temp.table_of('issue', '{"metricValue": ["dead_click", "js_exception"]}')), openreplay.try_card(:project_id, pg_temp.table_of('userOs', '{"metricValue": ["dead_click"]}'));
+SELECT openreplay.try_card(:project_id, pg_temp.table_of('issue', '{"metricValue": [""]}')) = openreplay.try_card(:project_id, pg_temp.table_of('issue')) AS all_of_them;
 -- Pages and requests that the series itself asks for; what it says of anything but the path chooses sessions only.
 SELECT name, openreplay.try_card(:project_id, pg_temp.table_of(kind, pg_temp.filtered(VARIADIC filters))) AS chart FROM (VALUES
 	('one page', 'location', ARRAY['{"type": "location", "operator": "is", "value": ["/home"]}']::jsonb[]),

@@ -199,6 +199,8 @@ get_texts(JsonbContainer *root, const char *name, int most, int *n)
 
 		if (text == NULL)
 			refuse_filter(psprintf("%s is a list of texts", name), NULL);
+		if (text[0] == '\0') /* a row that nobody has filled in yet */
+			continue;
 		if (*n == most)
 			refuse_filter(psprintf("%s has too many values", name), psprintf("At most %d are allowed.", most));
 		texts[(*n)++] = text;
