@@ -85,6 +85,7 @@ CREATE TEMP TABLE question AS
 SELECT count(*) FILTER (WHERE told) > 200 AS told, count(*) FILTER (WHERE NOT told) > 10 AS not_told FROM question;
 CREATE FUNCTION pg_temp.answer(filter jsonb) RETURNS text[] LANGUAGE sql AS $$
 	SELECT array_agg(format('%s %s %s', session_id, first_event_ts, last_event_ts) ORDER BY session_id)
+		|| format('%s of %s', count(*), openreplay.count_sessions((SELECT project_id FROM public.projects WHERE name = 'sequences'), filter))
 	FROM openreplay.matching_sessions((SELECT project_id FROM public.projects WHERE name = 'sequences'), filter)
 $$;
 CREATE FUNCTION pg_temp.reads_sequences(filter jsonb) RETURNS boolean LANGUAGE sql AS $$
@@ -94,7 +95,8 @@ ANALYZE public.sessions, openreplay.session_events, openreplay.event_values;
 CREATE TEMP TABLE answer AS SELECT n, told, filter, pg_temp.answer(filter) AS by_sequences, pg_temp.reads_sequences(filter) AS reads_sequences FROM question;
 SET LOCAL openreplay.use_session_events = off;
 -- what only must not be has no order, so it is asked of the rows
-SELECT a.told, a.reads_sequences, pg_temp.reads_sequences(a.filter) AS without, count(*) FILTER (WHERE by_sequences IS DISTINCT FROM pg_temp.answer(a.filter)) AS different, count(by_sequences) > 5 AS some
+SELECT a.told, a.reads_sequences, pg_temp.reads_sequences(a.filter) AS without, count(*) FILTER (WHERE by_sequences IS DISTINCT FROM pg_temp.answer(a.filter)) AS different, count(*) FILTER (WHERE cardinality(by_sequences) > 1) > 5 AS some,
+	count(*) FILTER (WHERE split_part(by_sequences[cardinality(by_sequences)], ' of ', 1) <> split_part(by_sequences[cardinality(by_sequences)], ' of ', 2)) AS miscounted
 FROM answer a GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
 SELECT filter, by_sequences, pg_temp.answer(filter) AS by_rows FROM answer WHERE by_sequences IS DISTINCT FROM pg_temp.answer(filter) ORDER BY n LIMIT 3;
 RESET openreplay.use_session_events;

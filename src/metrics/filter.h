@@ -248,6 +248,12 @@ extern void set_filter_range(Filter *filter, int64 from_ts, int64 to_ts, bool to
 extern void add_sessions(Sql *sql, const Filter *filter, bool with_times);
 extern void add_sessions_where(Sql *sql, const Filter *filter);
 
+/*
+ * Appends a subquery whose rows are the sessions found, each once, for those who ask for nothing else of them; false,
+ * and nothing appended, where that takes add_sessions() anyhow.
+ */
+extern bool add_found_sessions(Sql *sql, const Filter *filter);
+
 /* Bounds of a column of session ids, for tables that are joined to s: they let the planner skip months. */
 extern void add_session_bounds(Sql *sql, const Filter *filter, const char *column);
 

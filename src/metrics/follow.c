@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/array.h"
@@ -134,6 +135,7 @@ typedef struct SequenceStep
 typedef struct Follower
 {
 	MemoryContext context;
+	uint64 identity[2]; /* of the steps: hashes */
 	int n;
 	Step steps[FOLLOW_MAX_STEPS];
 	SequenceStep found[FOLLOW_MAX_STEPS];
@@ -142,6 +144,22 @@ typedef struct Follower
 } Follower;
 
 StaticAssertDecl(FOLLOW_MAX_STEPS <= PG_UINT8_MAX, "the number of a step fits a byte");
+
+/*
+ * The sequence followed last, and where it led: a query that has found a row by that asks for it once more, in another
+ * place of its plan.
+ */
+#define KEPT_BYTES 2048
+
+static struct
+{
+	uint64 identity[2];
+	int64 start, from, to;
+	Size len; /* 0: nothing is kept */
+	uint8 bytes[KEPT_BYTES];
+	int reached;
+	int64 times[FOLLOW_MAX_STEPS + 1];
+} kept;
 
 static void
 refuse_steps(void)
@@ -178,6 +196,8 @@ make_follower(MemoryContext context, bytea *packed)
 
 	memcpy(data, VARDATA_ANY(packed), len);
 	follower->context = context;
+	for (int seed = 0; seed < 2; seed++)
+		follower->identity[seed] = hash_bytes_extended(data, (int) len, seed);
 	follower->n = count_packed_sets((const char *) data, len);
 	bits = data + follower->n * sizeof(PackedSet);
 	for (int i = 0; i < follower->n; i++)
@@ -251,6 +271,26 @@ find_step_events(Follower *follower, SequenceReader *reader, int64 from, int64 t
 	return any;
 }
 
+#define NO_EVENTS -1
+
+/* How many steps are reached, at times; or NO_EVENTS. */
+static int
+follow_sequence(Follower *follower, const uint8 *data, Size len, int64 start, int64 from, int64 to, int64 *times)
+{
+	SequenceReader reader = read_sequence(data, len, start);
+
+	if (!find_step_events(follower, &reader, from, to))
+		return NO_EVENTS;
+	return follow_steps(follower->steps, follower->n, times);
+}
+
+static bool
+is_kept(const Follower *follower, const uint8 *data, Size len, int64 start, int64 from, int64 to)
+{
+	return kept.len == len && len > 0 && kept.start == start && kept.from == from && kept.to == to &&
+		   memcmp(kept.identity, follower->identity, sizeof(kept.identity)) == 0 && memcmp(kept.bytes, data, len) == 0;
+}
+
 /* follow_sequence(events bytea, start_ts bigint, from_ts bigint, to_ts bigint, steps bytea); steps are the first call's
  */
 Datum
@@ -258,17 +298,29 @@ openreplay_follow_sequence(PG_FUNCTION_ARGS)
 {
 	Follower *follower = fcinfo->flinfo->fn_extra;
 	bytea *events = PG_GETARG_BYTEA_PP(0);
-	SequenceReader reader =
-		read_sequence((const uint8 *) VARDATA_ANY(events), VARSIZE_ANY_EXHDR(events), PG_GETARG_INT64(1));
-	int64 times[FOLLOW_MAX_STEPS + 1];
-	int reached;
+	const uint8 *data = (const uint8 *) VARDATA_ANY(events);
+	Size len = VARSIZE_ANY_EXHDR(events);
+	int64 start = PG_GETARG_INT64(1), from = PG_GETARG_INT64(2), to = PG_GETARG_INT64(3);
 
 	if (follower == NULL)
 		follower = fcinfo->flinfo->fn_extra = make_follower(fcinfo->flinfo->fn_mcxt, PG_GETARG_BYTEA_PP(4));
-	if (!find_step_events(follower, &reader, PG_GETARG_INT64(2), PG_GETARG_INT64(3)))
+	if (!is_kept(follower, data, len, start, from, to))
+	{
+		kept.len = 0; /* also after an error */
+		kept.reached = follow_sequence(follower, data, len, start, from, to, kept.times);
+		memcpy(kept.identity, follower->identity, sizeof(kept.identity));
+		kept.start = start;
+		kept.from = from;
+		kept.to = to;
+		if (len <= KEPT_BYTES)
+		{
+			memcpy(kept.bytes, data, len);
+			kept.len = len;
+		}
+	}
+	if (kept.reached == NO_EVENTS)
 		PG_RETURN_NULL();
-	reached = follow_steps(follower->steps, follower->n, times);
-	PG_RETURN_ARRAYTYPE_P(times_array(times, reached, follower->n));
+	PG_RETURN_ARRAYTYPE_P(times_array(kept.times, kept.reached, follower->n));
 }
 
 /* ---- listing ----------------------------------------------------------------------------------------------------- */

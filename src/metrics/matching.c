@@ -283,9 +283,12 @@ add_followed_rows(Sql *sql, const Filter *filter, const FilterEvent *events, int
 	sql_add(sql, ") t GROUP BY t.session_id");
 }
 
-/* Sessions with a sequence have ended; of what it does not know of them the row is asked. */
+/*
+ * Sessions with a sequence have ended; of what it does not know of them the row is asked.  Few reach that many items,
+ * so it is better to ask for these twice than to hand on all of them.
+ */
 static void
-add_followed_sequences(Sql *sql, const Filter *filter, const FilterEvent *events, int nevents)
+add_followed_sequences(Sql *sql, const Filter *filter, const FilterEvent *events, int nevents, int more_than)
 {
 	bool asks_row = filter->nconditions > 0 || filter->population == FILTER_COUNTED;
 
@@ -304,24 +307,28 @@ add_followed_sequences(Sql *sql, const Filter *filter, const FilterEvent *events
 		sql_add(sql, " AND ");
 		add_session_conditions(sql, filter, false);
 	}
-	/* a fence: each sequence is followed once, whatever is asked of the result */
-	sql_add(sql, " OFFSET 0");
+	sql_add(sql, " AND cardinality(");
+	add_follow_sequence(sql, filter, events, nevents);
+	/* the fence: and not once more for each element that is asked of the result */
+	sql_add(sql, ") > %d OFFSET 0", more_than);
 }
 
-/* A row (session_id, times) for each session with an event of some item, if it satisfies the conditions on sessions. */
+/* A row (session_id, times) for each session with more than so many times that satisfies the conditions on sessions. */
 static void
-add_followed(Sql *sql, const Filter *filter, const FilterEvent *events, int nevents)
+add_followed(Sql *sql, const Filter *filter, const FilterEvent *events, int nevents, int more_than)
 {
-	if (!sequences_answer(events, nevents))
+	bool by_sequences = sequences_answer(events, nevents);
+
+	sql_add(sql, "SELECT f.session_id, f.times FROM (");
+	if (by_sequences)
 	{
-		add_followed_rows(sql, filter, events, nevents, READ_ALL);
-		return;
+		sql_add(sql, "(");
+		add_followed_sequences(sql, filter, events, nevents, more_than);
+		sql_add(sql, ") UNION ALL ");
 	}
 	sql_add(sql, "(");
-	add_followed_sequences(sql, filter, events, nevents);
-	sql_add(sql, ") UNION ALL (");
-	add_followed_rows(sql, filter, events, nevents, READ_WITHOUT_SEQUENCE);
-	sql_add(sql, ")");
+	add_followed_rows(sql, filter, events, nevents, by_sequences ? READ_WITHOUT_SEQUENCE : READ_ALL);
+	sql_add(sql, ")) f WHERE cardinality(f.times) > %d", more_than);
 }
 
 /* Sessions in whose events the items follow each other. */
@@ -330,15 +337,24 @@ add_ordered(Sql *sql, const Filter *filter)
 {
 	sql_add(sql, " JOIN (SELECT f.session_id, f.times[1] AS first_event_ts, f.times[%d] AS last_event_ts FROM (",
 			filter->nevents + 1);
-	add_followed(sql, filter, filter->events, filter->nevents);
-	sql_add(sql, ") f WHERE f.times[%d] IS NOT NULL) m ON m.session_id = s.session_id", filter->nevents + 1);
+	add_followed(sql, filter, filter->events, filter->nevents, filter->nevents);
+	sql_add(sql, ") f) m ON m.session_id = s.session_id");
+}
+
+bool
+add_found_sessions(Sql *sql, const Filter *filter)
+{
+	if (!is_ordered(filter) || filter->nanywhere > 0 || has_issue_sources(filter))
+		return false;
+	add_followed(sql, filter, filter->events, filter->nevents, filter->nevents);
+	return true;
 }
 
 void
 add_reached(Sql *sql, const Filter *filter, const FilterEvent *events, int nevents)
 {
 	sql_add(sql, "SELECT f.session_id, f.times FROM (");
-	add_followed(sql, filter, events, nevents);
+	add_followed(sql, filter, events, nevents, 0);
 	sql_add(sql, ") f");
 	if (filter->nanywhere > 0 || has_issue_sources(filter))
 	{
@@ -346,11 +362,7 @@ add_reached(Sql *sql, const Filter *filter, const FilterEvent *events, int neven
 					 "first_event_ts, f.times[cardinality(f.times)] AS last_event_ts) m WHERE ");
 		add_session_conditions(sql, filter, true);
 		add_all_anywhere(sql, filter);
-		sql_add(sql, " AND");
 	}
-	else
-		sql_add(sql, " WHERE");
-	sql_add(sql, " cardinality(f.times) > 0");
 }
 
 /* When the items of sessions that satisfy them anyhow were first and last seen. */

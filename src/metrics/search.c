@@ -355,6 +355,25 @@ milliseconds(TimestampTz moment)
 	return (moment + 999) / 1000 + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (int64) SECS_PER_DAY * 1000;
 }
 
+static void
+add_count(Sql *sql, Search *search)
+{
+	if (search->group_by_user)
+	{
+		/* NULL is a user, too: of all sessions without one */
+		sql_add(sql, "SELECT count(DISTINCT s.user_id) + coalesce(max((s.user_id IS NULL)::integer), 0)");
+		add_from_where(sql, search);
+		return;
+	}
+	sql_add(sql, "SELECT count(*) FROM (");
+	if (search->bookmarked || !add_found_sessions(sql, search->filter))
+	{
+		sql_add(sql, "SELECT");
+		add_from_where(sql, search);
+	}
+	sql_add(sql, ") found");
+}
+
 /* count_sessions(project_id integer, filter jsonb, from_time timestamptz, until_time timestamptz, viewer_id integer) */
 Datum
 openreplay_count_sessions(PG_FUNCTION_ARGS)
@@ -370,11 +389,7 @@ openreplay_count_sessions(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(2) || !PG_ARGISNULL(3))
 		set_filter_range(search->filter, PG_ARGISNULL(2) ? PG_INT64_MIN : milliseconds(PG_GETARG_TIMESTAMPTZ(2)),
 						 PG_ARGISNULL(3) ? PG_INT64_MAX : milliseconds(PG_GETARG_TIMESTAMPTZ(3)), true);
-	/* NULL is a user, too: of all sessions without one */
-	sql_add(sql, search->group_by_user
-					 ? "SELECT count(DISTINCT s.user_id) + coalesce(max((s.user_id IS NULL)::integer), 0)"
-					 : "SELECT count(*)");
-	add_from_where(sql, search);
+	add_count(sql, search);
 	SPI_connect();
 	sql_run(sql);
 	count = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
