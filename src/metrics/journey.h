@@ -47,9 +47,9 @@ extern void add_has_event(Sql *sql, const Journey *journey, const FilterEvent *i
 
 /*
  * Appends a query: a row (step integer, type, value, next_type, next_value text, sessions bigint, gap double precision)
- * for each step and what follows it, in the order of step and number of sessions.  In the second generation names that
- * are not shown are one.  Steps are from 1 on and up to the one before the last; next_type is NULL where the path ends;
- * gap is the mean time in ms between the two events.
+ * for each step and what follows it, in the order of step and number of sessions.  Steps are from 1 on and up to the
+ * one before the last; next_type is NULL where the path ends; gap is the mean time in ms between the two events.  In
+ * the first generation only the links that are kept are there, in the second names that are not shown are one.
  */
 extern void add_journey_links(Sql *sql, const Journey *journey);
 

@@ -1,10 +1,9 @@
 /*
  * journey_graph.c - a journey as nodes and links
  *
- * The generations choose what is shown in different ways.  In the first, the links of most sessions are kept at each
- * step, from what was reached at the step before; what ends there takes a place among them.  In the second, all that
- * happens is there: the names of most sessions at each step, the others as one node, and those whose path has ended
- * flow on as DROP to the last step.
+ * The generations show different things.  In the first, only the links that were kept are there.  In the second, all
+ * that happens is there: the names of most sessions at each step, the others as one node, and those whose path has
+ * ended flow on as DROP to the last step.
  */
 #include "postgres.h"
 
@@ -43,14 +42,6 @@ typedef struct LinkRow
 
 /* ---- what was found ---------------------------------------------------------------------------------------------- */
 
-static int
-get_row_step(uint64 i)
-{
-	bool isnull;
-
-	return DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-}
-
 static LinkRow
 get_row(uint64 i)
 {
@@ -60,7 +51,7 @@ get_row(uint64 i)
 	bool isnull;
 	Datum gap;
 
-	link.step = get_row_step(i);
+	link.step = DatumGetInt32(SPI_getbinval(tuple, row, 1, &isnull));
 	link.type = SPI_getvalue(tuple, row, 2);
 	link.value = SPI_getvalue(tuple, row, 3);
 	link.next_type = SPI_getvalue(tuple, row, 4);
@@ -140,32 +131,19 @@ add_row_link(JourneyGraph *graph, const LinkRow *row, int source)
 /* ---- the first generation ---------------------------------------------------------------------------------------- */
 
 static void
-choose_links(JourneyGraph *graph, const Journey *journey)
+take_kept_links(JourneyGraph *graph)
 {
 	int64 total = 0;
-	int step = 0, kept = 0;
 
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		LinkRow row;
-		int source;
+		LinkRow row = get_row(i);
 
-		if (get_row_step(i) != step)
-			kept = 0;
-		step = get_row_step(i);
-		if (kept == journey->rows)
-			continue;
-		row = get_row(i);
-		if (step == 1 && row.next_type == NULL)
-			continue;
-		source = step == 1 ? get_node(graph, 0, row.type, row.value) : find_node(graph, step - 1, row.type, row.value);
-		if (source < 0)
-			continue;
-		kept++;
-		if (step == 1)
+		if (row.step == 1)
 			total += row.sessions;
+		/* those whose path ends take a place, and are not shown */
 		if (row.next_type != NULL)
-			add_row_link(graph, &row, source);
+			add_row_link(graph, &row, get_node(graph, row.step - 1, row.type, row.value));
 	}
 	for (int i = 0; i < graph->nlinks; i++)
 		graph->links[i].value = 100.0 * graph->links[i].sessions / total;
@@ -315,7 +293,7 @@ get_journey_graph(const Journey *journey)
 	add_journey_links(sql, journey);
 	sql_run(sql);
 	if (journey->card->generation == FILTER_GENERATION_FIRST)
-		choose_links(graph, journey);
+		take_kept_links(graph);
 	else
 		take_all_links(graph, journey);
 	if (journey->backwards)

@@ -325,6 +325,29 @@ add_named(Sql *sql, const Journey *journey)
 			journey->nsteps - 1, journey->rows);
 }
 
+#define LINK_ORDER "l.sessions DESC, l.type, l.value, l.next_type NULLS LAST, l.next_value"
+
+/* The first generation keeps the links of most sessions at each step, from where the ones before lead to. */
+static void
+add_kept(Sql *sql, const Journey *journey)
+{
+	for (int step = 1; step < journey->nsteps; step++)
+	{
+		sql_add(sql, ", k%d AS MATERIALIZED (SELECT l.* FROM l WHERE l.step = %d AND ", step, step);
+		if (step == 1)
+			sql_add(sql, "l.next_type IS NOT NULL");
+		else
+			sql_add(sql, "(l.type, l.value) IN (SELECT k.next_type, k.next_value FROM k%d k)", step - 1);
+		sql_add(sql, " ORDER BY " LINK_ORDER " LIMIT %d)", journey->rows);
+	}
+	sql_add(sql,
+			" SELECT l.step, l.type, l.value, l.next_type, l.next_value, l.sessions, (l.gap / l.sessions)::float8 AS "
+			"gap FROM (");
+	for (int step = 1; step < journey->nsteps; step++)
+		sql_add(sql, "%sSELECT * FROM k%d", step == 1 ? "" : " UNION ALL ", step);
+	sql_add(sql, ") l ORDER BY l.step, " LINK_ORDER);
+}
+
 void
 add_journey_links(Sql *sql, const Journey *journey)
 {
@@ -334,10 +357,7 @@ add_journey_links(Sql *sql, const Journey *journey)
 	add_links(sql, journey, with_sequences);
 	if (!is_second(journey))
 	{
-		sql_add(
-			sql,
-			" SELECT l.step, l.type, l.value, l.next_type, l.next_value, l.sessions, (l.gap / l.sessions)::float8 AS "
-			"gap FROM l ORDER BY 1, 6 DESC, 2, 3, 4 NULLS LAST, 5");
+		add_kept(sql, journey);
 		return;
 	}
 	add_named(sql, journey);
