@@ -66,6 +66,8 @@ SELECT sum(sessions) FROM openreplay.journey(:project_id, pg_temp.card('{"series
 -- As a tree.
 SELECT openreplay.try_card(:project_id, pg_temp.card('{"generation": 2, "viewType": "sunburst", "density": 3}'));
 SELECT openreplay.try_card(:ways_id, pg_temp.card('{"generation": 2, "viewType": "sunburst", "density": 3, "rows": 1, "hideExcess": true}'));
+-- The plan of the query that they are made from.
+SELECT bool_or(line ~ 'on sessions_2021_06') AS reads_the_month, bool_or(line ~ '2021_05') AS or_another FROM openreplay.explain_card(:project_id, pg_temp.card()) AS line;
 -- Nothing.
 SELECT openreplay.try_card(:project_id, pg_temp.card(c)) FROM unnest(ARRAY['{"metricValue": ["click"]}', '{"generation": 2, "metricValue": ["nothing"]}', '{"generation": 2, "viewType": "sunburst", "metricValue": ["CLICK"]}']::jsonb[]) AS c;
 

@@ -86,6 +86,7 @@ struct Card
 	int nbreakdowns;
 	char **breakdowns;	  /* as written, of breakdowns.list.h */
 	int sample_rate;	  /* percent of the sessions whose events are read; 100: all */
+	bool explained;		  /* not the chart is wanted but the query it is made from */
 	JsonbContainer *root; /* the whole, for options that only one kind of card has */
 };
 

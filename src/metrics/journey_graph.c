@@ -405,6 +405,11 @@ add_journey_chart(Sql *sql, Card *card)
 {
 	const Journey *journey = get_journey(card);
 
+	if (card->explained)
+	{
+		add_journey_links(sql, journey);
+		return;
+	}
 	sql_add(sql, "SELECT ");
 	if (strcmp(card->view, "sunburst") == 0)
 		sql_text(sql, get_journey_tree(journey));

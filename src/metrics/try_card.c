@@ -80,6 +80,7 @@ openreplay_explain_card(PG_FUNCTION_ARGS)
 	card = get_card_argument(fcinfo);
 	if (card == NULL)
 		return (Datum) 0;
+	card->explained = true;
 	sql_add(sql, "EXPLAIN (COSTS OFF) ");
 	add_card_chart(sql, card);
 	SPI_connect();
