@@ -2712,6 +2712,9 @@ BEGIN
 		COMMENT ON COLUMN openreplay.session_events.events IS
 			'In the order of time: kind, value and time of each. openreplay.sequence_events() reads it.';
 		GRANT SELECT ON openreplay.session_events TO openreplay_reader, openreplay_admin;
+		-- where sessions were here before
+		PERFORM openreplay.ensure_session_partitions(openreplay.session_time(p.lower_bound::bigint), 0)
+		FROM openreplay.partitions_of('public.sessions') p WHERE p.lower_bound::bigint <= openreplay.session_id_at(now());
 	END IF;
 END
 $$;

@@ -110,6 +110,13 @@ SELECT count(*) AS sequences FROM openreplay.session_events q JOIN recorded r US
 DELETE FROM public.projects WHERE project_id = :project_id;
 SELECT count(*) AS values_left FROM openreplay.event_values WHERE project_id = :project_id;
 
+-- Where the table is missing, install() brings it for all months there are.
+SET LOCAL client_min_messages = error;
+DROP TABLE openreplay.session_events;
+UPDATE public.sessions SET has_sequence = false WHERE has_sequence;
+SELECT openreplay.install();
+SELECT count(*) = (SELECT count(*) FROM openreplay.partitions_of('public.sessions')) AS all_months FROM openreplay.partitions_of('openreplay.session_events');
+
 -- Damaged bytes are no events.
 SELECT * FROM openreplay.sequence_events('\x01220a4100', 1000) ORDER BY n;
 \set VERBOSITY terse
