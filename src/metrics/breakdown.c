@@ -266,17 +266,29 @@ event_rows_suffice(const Filter *filter, const EventRows *rows)
 
 /* ---- the tree ---------------------------------------------------------------------------------------------------- */
 
+/*
+ * How many rows there are no planner knows, so nothing is joined here: places are told by windows, and parents meet
+ * their children by being grouped with them.
+ */
 void
-add_kept_paths(Sql *sql, const char *cte, int levels)
+add_kept_nodes(Sql *sql, const char *cte, int levels)
 {
-	sql_add(sql, ", kept1 AS (SELECT path FROM %s WHERE cardinality(path) = 1)", cte);
+	if (levels == 1)
+	{
+		sql_add(sql, "SELECT * FROM %s", cte);
+		return;
+	}
+	sql_add(sql, "SELECT * FROM (SELECT *");
 	for (int level = 2; level <= levels; level++)
-		sql_add(
-			sql,
-			", kept%d AS (SELECT path FROM (SELECT n.path, row_number() OVER (PARTITION BY n.path[:%d] ORDER BY "
-			"n.size DESC, n.path COLLATE \"C\") AS place FROM %s AS n JOIN kept%d AS k ON k.path = n.path[:%d] WHERE "
-			"cardinality(n.path) = %d) AS r WHERE place <= %d)",
-			level, level - 1, cte, level - 1, level - 1, level, MAX_CHILDREN);
+		sql_add(sql, ", max(place) FILTER (WHERE cardinality(path) = %d) OVER (PARTITION BY path[:%d]) AS place%d",
+				level, level, level);
+	sql_add(sql,
+			" FROM (SELECT *, row_number() OVER (PARTITION BY cardinality(path), path[:cardinality(path) - 1] ORDER BY "
+			"size "
+			"DESC, path COLLATE \"C\") AS place FROM %s) AS n) AS n WHERE true",
+			cte);
+	for (int level = 2; level <= levels; level++)
+		sql_add(sql, " AND coalesce(place%d, 1) <= %d", level, MAX_CHILDREN);
 }
 
 void
@@ -284,14 +296,17 @@ add_series_tree(Sql *sql, const Card *card)
 {
 	int levels = card->nbreakdowns + 1;
 
-	add_kept_paths(sql, "node", levels);
-	sql_add(sql, ", tree%d AS (SELECT n.path, n.leaf AS tree FROM node AS n JOIN kept%d AS k USING (path))", levels,
-			levels);
+	sql_add(sql, ", kept AS (");
+	add_kept_nodes(sql, "node", levels);
+	sql_add(sql, "), tree%d AS (SELECT path, leaf AS tree FROM kept WHERE cardinality(path) = %d)", levels, levels);
 	for (int level = levels - 1; level >= 1; level--)
-		sql_add(sql,
-				", tree%d AS (SELECT n.path, coalesce(c.children, '{}') || jsonb_build_object('$overall', n.leaf) AS "
-				"tree FROM node AS n JOIN kept%d AS k USING (path) LEFT JOIN (SELECT path[:%d] AS path, "
-				"jsonb_object_agg(path[%d], tree) AS children FROM tree%d GROUP BY 1) AS c USING (path))",
-				level, level, level, level + 1, level + 1);
+		sql_add(
+			sql,
+			", tree%d AS (SELECT path, coalesce(jsonb_object_agg(child, part) FILTER (WHERE child IS NOT NULL), '{}') "
+			"|| jsonb_build_object('$overall', (array_agg(part) FILTER (WHERE child IS NULL))[1]) AS tree FROM (SELECT "
+			"path, NULL::text AS child, leaf AS part FROM kept WHERE cardinality(path) = %d UNION ALL SELECT "
+			"path[:%d], "
+			"path[%d], tree FROM tree%d) AS p GROUP BY path)",
+			level, level, level, level + 1, level + 1);
 	sql_add(sql, " SELECT jsonb_build_object('series', coalesce(jsonb_object_agg(path[1], tree), '{}')) FROM tree1");
 }

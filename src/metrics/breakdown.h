@@ -71,9 +71,9 @@ extern bool event_rows_suffice(const Filter *filter, const EventRows *rows);
  */
 extern void add_series_tree(Sql *sql, const Card *card);
 /*
- * The same choice for whoever needs it before: of a CTE with path and size, adds CTEs kept1, ... of one column, path:
- * those that are among the thousand largest children of a parent that is kept.  The first level is the series.
+ * The same choice for whoever needs it before: appends a query of those rows of a CTE (path, size and more) that are
+ * among the thousand largest children of a parent that is kept.  The first level is the series.
  */
-extern void add_kept_paths(Sql *sql, const char *cte, int levels);
+extern void add_kept_nodes(Sql *sql, const char *cte, int levels);
 
 #endif /* OPENREPLAY_METRICS_BREAKDOWN_H */

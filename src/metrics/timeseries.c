@@ -50,8 +50,6 @@ add_series_counts(Sql *sql, const Card *card, const CardSeries *series, bool who
 static void
 add_points(Sql *sql, const Card *card, bool whole)
 {
-	int levels = card->nbreakdowns + 1;
-
 	sql_add(sql,
 			"WITH counted AS (SELECT NULL::text[] AS path, NULL::bigint AS key, NULL::bigint AS value WHERE false");
 	for (int i = 0; i < card->nseries; i++)
@@ -59,27 +57,29 @@ add_points(Sql *sql, const Card *card, bool whole)
 		sql_add(sql, " UNION ALL ");
 		add_series_counts(sql, card, &card->series[i], whole);
 	}
-	sql_add(sql, "), sized AS (SELECT path, sum(value) AS size FROM (SELECT path, value FROM counted");
+	sql_add(sql,
+			"), sized AS (SELECT path, sum(value) AS size, array_agg(key) AS keys, array_agg(value) AS values FROM "
+			"(SELECT path, key, value FROM counted");
 	for (int i = 0; i < card->nseries; i++)
 	{
 		sql_add(sql, " UNION ALL SELECT ARRAY[");
 		sql_text(sql, card->series[i].name);
-		sql_add(sql, "], 0");
+		sql_add(sql, "], %s, 0", whole ? "NULL" : "0");
 	}
-	sql_add(sql, ") AS c GROUP BY path)");
-	add_kept_paths(sql, "sized", levels);
-	sql_add(sql, " SELECT k.path, b.bucket, coalesce(c.value, 0) AS value FROM (SELECT path FROM kept1");
-	for (int level = 2; level <= levels; level++)
-		sql_add(sql, " UNION ALL SELECT path FROM kept%d", level);
-	sql_add(sql, ") AS k CROSS JOIN ");
+	sql_add(sql, ") AS c GROUP BY path), chosen AS (");
+	add_kept_nodes(sql, "sized", card->nbreakdowns + 1);
+	sql_add(sql,
+			") SELECT path, bucket, sum(value)::bigint AS value FROM (SELECT c.path, u.bucket, u.value FROM chosen AS "
+			"c, unnest(c.keys, c.values) AS u (bucket, value) UNION ALL SELECT c.path, b.bucket, 0 FROM chosen AS c, ");
 	if (whole)
-		sql_add(sql, "(VALUES (NULL::bigint)) AS b (bucket) LEFT JOIN counted AS c ON c.path = k.path");
+		sql_add(sql, "(VALUES (NULL::bigint)) AS b (bucket)");
 	else
 	{
 		sql_add(sql, "generate_series(0::bigint, ");
 		sql_bigint(sql, (card->to_ts - card->from_ts) / card_step(card, false));
-		sql_add(sql, ") AS b (bucket) LEFT JOIN counted AS c ON c.path = k.path AND c.key = b.bucket");
+		sql_add(sql, ") AS b (bucket)");
 	}
+	sql_add(sql, ") AS p GROUP BY path, bucket");
 }
 
 /* The point in time where a bucket begins. */
