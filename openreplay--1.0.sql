@@ -4124,6 +4124,14 @@ $$;
 COMMENT ON FUNCTION openreplay.claim_deliveries(text, text[], integer) IS
 	'Gives an uploader up to max messages of these kinds (webhook, slack, msteams, email) to deliver, with what is needed for that, secrets among it: at most one of each receiver, the first. Commit before delivering them; tell the end by finish_outbox() and fail_outbox(). problem: why it cannot be delivered at all.';
 
+CREATE FUNCTION openreplay.holds_outbox(outbox_id bigint, worker text) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT EXISTS (SELECT FROM openreplay.outbox o WHERE o.outbox_id = holds_outbox.outbox_id AND o.claimed_by = holds_outbox.worker)
+$$;
+COMMENT ON FUNCTION openreplay.holds_outbox(bigint, text) IS
+	'Whether what an uploader claimed is still its own. One that was silent for long asks before it replaces what another may have stored.';
+
 CREATE FUNCTION openreplay.finish_outbox(outbox_id bigint, worker text, files text[] DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -8246,7 +8254,7 @@ GRANT EXECUTE ON FUNCTION openreplay.evaluate_flags(integer, jsonb), openreplay.
 GRANT EXECUTE ON FUNCTION openreplay.refuse_flag(text, text), openreplay.check_percentage(text, jsonb), openreplay.check_flag_filter(text, jsonb),
 	openreplay.check_flag(jsonb), openreplay.conditions_of_flag(jsonb), openreplay.save_feature_flag(integer, jsonb, integer, integer),
 	openreplay.set_feature_flag_active(integer, boolean), openreplay.delete_feature_flag(integer) TO openreplay_admin;
-GRANT EXECUTE ON FUNCTION openreplay.claim_outbox(text, text[], integer), openreplay.claim_deliveries(text, text[], integer), openreplay.finish_outbox(bigint, text, text[]),
+GRANT EXECUTE ON FUNCTION openreplay.claim_outbox(text, text[], integer), openreplay.claim_deliveries(text, text[], integer), openreplay.finish_outbox(bigint, text, text[]), openreplay.holds_outbox(bigint, text),
 	openreplay.fail_outbox(bigint, text, text, boolean), openreplay.beat_outbox(text), openreplay.release_outbox(text),
 	openreplay.is_copied(text, interval), openreplay.note_asset(text, text, text), openreplay.queue_recordings(bigint[])
 	TO openreplay_uploader;

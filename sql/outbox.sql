@@ -61,6 +61,7 @@ SELECT payload, attempts FROM openreplay.claim_outbox('a', '{hook}', 10);
 SELECT claimed_by, attempts, last_error, next_try > now() AS later FROM openreplay.outbox;
 UPDATE openreplay.outbox SET next_try = now();
 SELECT payload, attempts FROM openreplay.claim_outbox('a', '{hook}', 10);
+SELECT openreplay.holds_outbox(outbox_id, 'a') AS a_holds, openreplay.holds_outbox(outbox_id, 'b') AS b_holds FROM openreplay.outbox;
 SELECT openreplay.finish_outbox(outbox_id, 'b') AS by_the_dead FROM openreplay.outbox;
 SELECT openreplay.release_outbox('a'), openreplay.release_outbox('a') AS again;
 DELETE FROM openreplay.outbox;

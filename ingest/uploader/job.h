@@ -32,6 +32,8 @@ typedef struct Job
 	Metrics *metrics;
 	PGconn *conn;
 	PqWait wait;
+	const char *outbox_id; /* of the row, and the name under which it is claimed */
+	const char *worker;
 	const json_t *payload;
 	RecordingPlayer player;
 	Buffer files; /* of a recording: names of the objects that storage has when this is done, separated by commas */

@@ -83,6 +83,24 @@ add_origin(Compressor *content, const Compressor *origin)
 	return true;
 }
 
+/*
+ * A worker that was stopped for long, with its machine perhaps, must not replace what another has stored meanwhile: its
+ * batches may be gone.  Between this and the put is no longer than the put takes.
+ */
+static bool
+is_still_ours(Job *job)
+{
+	const char *params[] = {job->outbox_id, job->worker};
+	PGresult *result = pq_query(job->conn, "SELECT openreplay.holds_outbox($1::bigint, $2)", 2, params, &job->wait,
+								job->error, sizeof(job->error));
+	bool ours = result != NULL && PQgetvalue(result, 0, 0)[0] == 't';
+
+	if (result != NULL && !ours)
+		snprintf(job->error, sizeof(job->error), "another uploader was given this recording meanwhile");
+	PQclear(result);
+	return ours;
+}
+
 bool
 put_object(Job *job, int64_t session_id, const char *name, Compressor *content, Compressor *origin,
 		   uint64_t uncompressed)
@@ -102,7 +120,7 @@ put_object(Job *job, int64_t session_id, const char *name, Compressor *content, 
 	snprintf(key, sizeof(key), "%" PRId64 "/%s", session_id, name);
 	object.data = content->data;
 	object.len = content->len;
-	if (!storage_put(job->storage, &object, job->error, sizeof(job->error)))
+	if (!is_still_ours(job) || !storage_put(job->storage, &object, job->error, sizeof(job->error)))
 		return false;
 	list(job, name);
 	ADD_METRIC(job->metrics->files, 1);

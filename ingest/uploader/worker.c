@@ -143,6 +143,8 @@ do_claimed(Worker *worker, Job *job, const PGresult *claimed)
 	job->attempt = atoi(PQgetvalue(claimed, 0, 3));
 	job->permanent = false;
 	job->error[0] = '\0';
+	job->outbox_id = id;
+	job->worker = worker->name;
 	init_buffer(&job->files, FILES_MAX);
 	atomic_store(&worker->began_ms, monotonic_ms());
 	done = kind->run(job);
