@@ -64,26 +64,26 @@ add_cohorts(Sql *sql, const Card *card, int first_weeks)
 {
 	int64 from_ts = beginning(card->from_ts, WEEK_MS, MONDAY_MS);
 
+	/* no joins: whoever was there before has week -1 among his, and users are counted as they are grouped */
 	sql_add(sql, "WITH activity AS (SELECT DISTINCT s.user_id, (s.start_ts - ");
 	sql_bigint(sql, from_ts);
 	sql_add(sql, ") / ");
 	sql_bigint(sql, WEEK_MS);
 	sql_add(sql, " AS week FROM ");
 	add_sessions_of_users(sql, filter_of_users(card, from_ts, from_ts + WEEKS * WEEK_MS));
-	sql_add(sql, "), newcomer AS (SELECT a.user_id, min(a.week) AS first_week FROM activity a WHERE NOT EXISTS (SELECT "
-				 "FROM (SELECT "
-				 "s.user_id FROM ");
+	sql_add(sql, " UNION ALL SELECT DISTINCT s.user_id, -1 FROM ");
 	add_sessions_of_users(sql, filter_of_users(card, PG_INT64_MIN, from_ts));
-	sql_add(sql, ") AS b WHERE b.user_id = a.user_id) GROUP BY 1 HAVING min(a.week) < %d), ", first_weeks);
 	sql_add(
 		sql,
-		"seen AS (SELECT n.first_week, a.week - n.first_week AS week, count(*) AS users FROM newcomer n "
-		"JOIN activity a ON a.user_id = n.user_id GROUP BY 1, 2) "
+		"), newcomer AS (SELECT a.user_id, min(a.week) AS first_week, array_agg(a.week) AS weeks FROM activity a "
+		"GROUP BY 1 HAVING min(a.week) BETWEEN 0 AND %d), "
+		"seen AS (SELECT n.first_week, w.n - n.first_week AS week, count(*) AS users FROM newcomer n, "
+		"unnest(n.weeks) AS w (n) GROUP BY 1, 2) "
 		"SELECT f.n AS first_week, w.n AS week, coalesce(s.users, 0) AS users, coalesce(100 * s.users::float8 / "
-		"z.users, 0) "
-		"AS share FROM generate_series(0, %d) AS f (n) CROSS JOIN LATERAL generate_series(0, %d - f.n) AS w (n) "
-		"LEFT JOIN seen s ON s.first_week = f.n AND s.week = w.n LEFT JOIN seen z ON z.first_week = f.n AND z.week = 0",
-		first_weeks - 1, WEEKS - 1);
+		"z.users, 0) AS share FROM generate_series(0, %d) AS f (n) CROSS JOIN LATERAL generate_series(0, %d - f.n) AS "
+		"w (n) LEFT JOIN seen s ON s.first_week = f.n AND s.week = w.n LEFT JOIN seen z ON z.first_week = f.n AND "
+		"z.week = 0",
+		first_weeks - 1, first_weeks - 1, WEEKS - 1);
 }
 
 static void
