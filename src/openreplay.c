@@ -26,6 +26,7 @@ int openreplay_workers;
 int openreplay_session_timeout_s;
 int openreplay_worker_memory_kb;
 bool openreplay_use_session_events = true;
+int openreplay_query_memory_kb = 64 * 1024;
 int openreplay_player = RECORDING_PLAYER_1_27;
 char *openreplay_storage_url;
 char *openreplay_storage_region;
@@ -91,6 +92,10 @@ _PG_init(void)
 							 "Whether questions are answered from sequences of events where these can.",
 							 "Off has all of them answered from the events' own tables: the same answers, later.",
 							 &openreplay_use_session_events, true, PGC_USERSET, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("openreplay.query_memory", "Memory for each sort and hash of a search or card.",
+							"Where work_mem is more, that much is taken.", &openreplay_query_memory_kb, 64 * 1024, 64,
+							MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 
 	DefineCustomStringVariable("openreplay.site_url", "Where the application is, for links in what is sent out.",
 							   "For example https://replay.example.com; empty: links are relative.", &site_url, "",

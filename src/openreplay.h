@@ -12,7 +12,8 @@ extern int openreplay_workers;
 extern int openreplay_session_timeout_s;
 extern int openreplay_worker_memory_kb;
 extern bool openreplay_use_session_events;
-extern int openreplay_player; /* a RecordingPlayer */
+extern int openreplay_query_memory_kb; /* at least so much for each sort and hash of a question */
+extern int openreplay_player;		   /* a RecordingPlayer */
 extern char *openreplay_storage_url;
 extern char *openreplay_storage_region;
 extern char *openreplay_storage_access_key_id;

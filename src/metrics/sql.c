@@ -15,9 +15,9 @@
 #include "utils/jsonb.h"
 
 #include "metrics/sql.h"
+#include "openreplay.h"
 
 #define MAX_BIGINT_DIGITS 18
-#define MIN_WORK_MEM_KB (64 * 1024)
 
 Sql *
 sql_new(void)
@@ -132,8 +132,8 @@ set_for_questions(const Sql *sql)
 	set_here("jit", "off");
 	if (sql->by_month)
 		set_here("enable_partitionwise_join", "on");
-	if (work_mem < MIN_WORK_MEM_KB)
-		set_here("work_mem", psprintf("%d", MIN_WORK_MEM_KB));
+	if (work_mem < openreplay_query_memory_kb)
+		set_here("work_mem", psprintf("%d", openreplay_query_memory_kb));
 }
 
 static int
