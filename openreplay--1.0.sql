@@ -781,8 +781,6 @@ BEGIN
 				base_referrer gin_trgm_ops);
 		-- sessions with any of some kinds of issues
 		CREATE INDEX ON public.sessions USING gin (issue_types);
-		-- sessions whose events are not in openreplay.session_events, which are few: those that go on
-		CREATE INDEX sessions_without_sequence_idx ON public.sessions (project_id, session_id) WHERE NOT has_sequence;
 		COMMENT ON TABLE public.sessions IS
 			'One row a recorded visit. Partitioned by month; session_id carries the time it began.';
 		COMMENT ON COLUMN public.sessions.session_id IS
@@ -809,6 +807,10 @@ BEGIN
 		COMMENT ON COLUMN public.sessions.base_referrer IS 'referrer up to its question mark.';
 		COMMENT ON COLUMN public.sessions.metadata_1 IS
 			'Value of the slot that projects.metadata_1 names. Slots 2 to 10 likewise.';
+	END IF;
+	IF to_regclass('public.sessions_without_sequence_idx') IS NULL THEN
+		-- sessions whose events are not in openreplay.session_events, which are few: those that go on
+		CREATE INDEX sessions_without_sequence_idx ON public.sessions (project_id, session_id) WHERE NOT has_sequence;
 	END IF;
 
 	IF to_regclass('public.user_viewed_sessions') IS NULL THEN
@@ -8143,6 +8145,28 @@ $$;
 COMMENT ON FUNCTION openreplay.release_members() IS
 	'Releases tables, sequences, types, views and schemas from the extension, so that dumps carry them with their rows.';
 
+CREATE FUNCTION openreplay.install_columns() RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+	item record;
+BEGIN
+	-- looked up first: ALTER TABLE would wait for every reader, also where the column is there
+	FOR item IN
+		SELECT * FROM (VALUES
+			('public.sessions', 'remains', 'bytea'),
+			('public.sessions', 'has_sequence', 'boolean NOT NULL DEFAULT false'),
+			('openreplay.stored_recordings', 'files', 'text[]'),
+			('openreplay.stored_recordings', 'batches_gone', 'boolean NOT NULL DEFAULT false')
+		) AS c (relation, name, definition)
+		WHERE to_regclass(c.relation) IS NOT NULL
+			AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = to_regclass(c.relation) AND a.attname = c.name)
+	LOOP
+		EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s', item.relation, item.name, item.definition);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION openreplay.install_columns() IS 'Adds the columns that tables of an earlier build lack.';
+
 CREATE FUNCTION openreplay.install() RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -8164,6 +8188,7 @@ BEGIN
 
 	missing := ARRAY(SELECT name FROM openreplay.product_tables() AS name WHERE to_regclass(name) IS NULL);
 	PERFORM openreplay.install_types();
+	PERFORM openreplay.install_columns();
 	PERFORM openreplay.install_accounts();
 	PERFORM openreplay.install_projects();
 	PERFORM openreplay.install_sessions();

@@ -116,6 +116,13 @@ DROP TABLE openreplay.session_events;
 UPDATE public.sessions SET has_sequence = false WHERE has_sequence;
 SELECT openreplay.install();
 SELECT count(*) = (SELECT count(*) FROM openreplay.partitions_of('public.sessions')) AS all_months FROM openreplay.partitions_of('openreplay.session_events');
+-- So it does with what tables of an earlier build lack.
+ALTER TABLE public.sessions DROP COLUMN has_sequence;
+ALTER TABLE openreplay.stored_recordings DROP COLUMN files, DROP COLUMN batches_gone;
+SELECT openreplay.install();
+SELECT a.attrelid::regclass AS "table", a.attname AS "column" FROM pg_attribute a
+WHERE a.attrelid IN ('public.sessions'::regclass, 'openreplay.stored_recordings'::regclass) AND a.attname IN ('has_sequence', 'files', 'batches_gone') ORDER BY 1, 2;
+SELECT count(*) AS index_is_back FROM pg_class WHERE relname = 'sessions_without_sequence_idx';
 
 -- Damaged bytes are no events.
 SELECT * FROM openreplay.sequence_events('\x01220a4100', 1000) ORDER BY n;
