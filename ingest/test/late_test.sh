@@ -45,12 +45,12 @@ batches_here()
 {
 	sql -c "SELECT count(*) FROM openreplay.batches WHERE kind <> 's' AND session_id IN (SELECT session_id FROM public.sessions)"
 }
-# hashes DIRECTORY: the names and contents of all files in it, as hashes; archives without their origins, which tell arrivals
+# hashes DIRECTORY: the names and contents of all files in it, as hashes, but for origins, which stay when files are replaced
 hashes()
 {
-	sql -c "SELECT d.session || '/' || f.name, CASE WHEN f.name LIKE '%.tar.zst' THEN sha256(openreplay.decompress_body(b)) ELSE sha256(b) END
+	sql -c "SELECT d.session || '/' || f.name, sha256(b)
 		FROM pg_ls_dir('$1/mobs') AS d (session), LATERAL pg_ls_dir('$1/mobs/' || d.session) AS f (name),
-			LATERAL pg_read_binary_file('$1/mobs/' || d.session || '/' || f.name) AS b ORDER BY 1"
+			LATERAL pg_read_binary_file('$1/mobs/' || d.session || '/' || f.name) AS b WHERE f.name NOT LIKE '%.origin' ORDER BY 1"
 }
 
 same "files are for players of $player" "$(sql -c "SHOW openreplay.player")" "$player"
@@ -130,12 +130,12 @@ same "the files are those of all at once" "$(hashes "$dir/storage" | diff - "$wo
 sql -c "SELECT openreplay.queue_recordings(array_agg(session_id)) FROM openreplay.stored_recordings" > /dev/null
 upload
 same "merged again they are the same" "$code|$(hashes "$dir/storage" | diff - "$work/all")" "0|"
-for put in devtools.mob "devtools.mob dom.mobe" "devtools.mob dom.mobe dom.mobs"; do
+for put in "" devtools.mob "devtools.mob dom.mobe" "devtools.mob dom.mobe dom.mobs"; do
 	as_server rm -rf "$dir/killed"
 	as_server mv "$mobs" "$dir/killed"
 	as_server cp -a "$dir/before" "$mobs"
-	for file in $put; do
-		as_server sh -c 'cd "$0" && for each in */"$1"; do cp -a "$each" "$2/$each"; done' "$dir/killed" "$file" "$mobs"
+	for file in '*.origin' $put; do
+		as_server sh -c 'cd "$0" && for each in */$1; do cp -a "$each" "$2/$each"; done' "$dir/killed" "$file" "$mobs"
 	done
 	sql -c "SELECT openreplay.queue_recordings(array_agg(session_id)) FROM openreplay.stored_recordings" > /dev/null
 	upload
@@ -172,9 +172,13 @@ for file in dom.mobs dom.mobe devtools.mob 1760000000000_1.tar.zst; do
 	broken "without $file" "$file, as its batches are gone and it is not in storage"
 done
 as_server cp "$mobs/$session/devtools.mob" "$mobs/$session/dom.mobe"
-broken "a file in another's place" "dom.mobe, as its batches are gone and it is not what was stored"
-as_server sh -c 'unzstd -q -f "$0" -o "$1" && zstd -q -f "$1" -o "$0"' "$mobs/$session/dom.mobs" "$dir/unpacked"
-broken "a file that somebody else has packed" "dom.mobs, as its batches are gone and it was stored without its origin, by an older version"
+broken "a file in another's place" "dom.mobe, as its batches are gone and it is not what was stored, or has lost its origin"
+as_server sh -c 'rm "$0"/dom.mobs.*.origin' "$mobs/$session"
+broken "an origin that is lost" "dom.mobs, as its batches are gone and it is not what was stored, or has lost its origin"
+as_server sh -c 'truncate -s 50 "$0"/dom.mobs.*.origin' "$mobs/$session"
+broken "an origin cut off" "dom.mobs.*.origin, as its batches are gone and it is damaged"
+as_server sh -c 'unzstd -q -f "$0" -o "$1" && zstd -q -12 -f "$1" -o "$0"' "$mobs/$session/dom.mobs" "$dir/unpacked"
+broken "a file that somebody else has packed" "dom.mobs, as its batches are gone and it is not what was stored, or has lost its origin"
 sql -c "SELECT openreplay.queue_recordings(ARRAY[$session])" > /dev/null
 upload SESSION_SIZE_LIMIT=1048576
 same "a limit that it keeps" "$code" 0

@@ -89,7 +89,13 @@ like "the summary" "$summary" "stored 8 recordings in 24 files, * bytes as *; re
 same "nothing waits" "$(sql -c "SELECT count(*) FROM openreplay.outbox")" 0
 same "they are known to be stored" "$(sql -c "SELECT count(*) FROM openreplay.stored_recordings")" 8
 same "the files are what SQL shows" "$(different)" 0
-same "and there are no others" "$(as_server find "$dir/storage" -type f | wc -l)" 24
+larger=
+while read -r file; do
+	[ $(($(as_server stat -c %s "$file") * 100)) -le $(($(as_server unzstd -q -c "$file" | zstd -3 -q -c | wc -c) * 105)) ] || larger+=" $file"
+done < <(as_server find "$dir/storage" -type f -name '*.mob*' ! -name '*.origin')
+same "none is larger than 1.05 times what zstd -3 makes of it" "$larger" ""
+same "and each has its origin beside it" "$(as_server find "$dir/storage" -type f -name '*.origin' | wc -l)" 24
+same "and there are no others" "$(as_server find "$dir/storage" -type f | wc -l)" 48
 same "nobody else may read them" "$(as_server find "$dir/storage" -type f -perm /007 | wc -l)" 0
 same "metrics" "$(as_server grep '^openreplay_uploader_recordings_total' "$dir/metrics")" "openreplay_uploader_recordings_total 8"
 session=$(sql -c "SELECT min(session_id) FROM public.sessions")

@@ -4,16 +4,14 @@
 #include "uploader/stored_object.h"
 
 #include <inttypes.h>
+#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
 
-#define KEY_SIZE 128
-#define ORIGIN_TAG "ORor" /* begins the frame that is passed over: others may use such frames, too */
-#define ORIGIN_TAG_SIZE 4
-#define SKIPPED_MAGIC UINT32_C(0x184D2A57)
-#define SKIPPED_HEADER_SIZE 8
+#define KEY_SIZE 192
+#define DIGEST_BYTES 8 /* of SHA-256 in a name; nobody gains by states of his own session that have them in common */
 
 /*
  * Not "immutable", as a session that goes on after its end is stored again under the same keys; private, as it shows
@@ -49,39 +47,26 @@ list(Job *job, const char *name)
 	put_text(&job->files, name);
 }
 
-/* ---- putting ---- */
-
 static void
-put_uint32(uint8_t *out, uint32_t value)
+name_key(char key[KEY_SIZE], int64_t session_id, const char *name)
 {
-	for (int i = 0; i < 4; i++)
-		out[i] = (uint8_t) (value >> (8 * i));
+	snprintf(key, KEY_SIZE, "%" PRId64 "/%s", session_id, name);
 }
 
-static uint32_t
-get_uint32(const uint8_t *data)
+/* Of the origin of an object that has these bytes. */
+static void
+name_origin_key(char key[KEY_SIZE], int64_t session_id, const char *name, const void *data, size_t len)
 {
-	return (uint32_t) data[0] | (uint32_t) data[1] << 8 | (uint32_t) data[2] << 16 | (uint32_t) data[3] << 24;
+	uint8_t digest[SHA256_DIGEST_LENGTH];
+	char hex[2 * DIGEST_BYTES + 1];
+
+	SHA256(data, len, digest);
+	for (int i = 0; i < DIGEST_BYTES; i++)
+		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	snprintf(key, KEY_SIZE, "%" PRId64 "/%s.%s.origin", session_id, name, hex);
 }
 
-/* Adds the frame of the origin behind that of the content. */
-static bool
-add_origin(Compressor *content, const Compressor *origin)
-{
-	size_t size = SKIPPED_HEADER_SIZE + ORIGIN_TAG_SIZE + origin->len;
-	uint8_t *larger = size <= UINT32_MAX ? realloc(content->data, content->len + size) : NULL;
-
-	if (larger == NULL)
-		return false;
-	content->data = larger;
-	content->size = content->len + size;
-	put_uint32(larger + content->len, SKIPPED_MAGIC);
-	put_uint32(larger + content->len + 4, (uint32_t) (ORIGIN_TAG_SIZE + origin->len));
-	memcpy(larger + content->len + SKIPPED_HEADER_SIZE, ORIGIN_TAG, ORIGIN_TAG_SIZE);
-	memcpy(larger + content->len + SKIPPED_HEADER_SIZE + ORIGIN_TAG_SIZE, origin->data, origin->len);
-	content->len += size;
-	return true;
-}
+/* ---- putting ---- */
 
 /*
  * A worker that was stopped for long, with its machine perhaps, must not replace what another has stored meanwhile: its
@@ -101,31 +86,42 @@ is_still_ours(Job *job)
 	return ours;
 }
 
+static bool
+put(Job *job, const char *key, const Compressor *content)
+{
+	StorageObject object = {
+		.key = key,
+		.data = content->data,
+		.len = content->len,
+		.content_type = "application/octet-stream",
+		.cache_control = CACHE_CONTROL,
+	};
+
+	if (!is_still_ours(job) || !storage_put(job->storage, &object, job->error, sizeof(job->error)))
+		return false;
+	ADD_METRIC(job->metrics->stored_bytes, content->len);
+	return true;
+}
+
 bool
 put_object(Job *job, int64_t session_id, const char *name, Compressor *content, Compressor *origin,
 		   uint64_t uncompressed)
 {
 	char key[KEY_SIZE];
-	StorageObject object = {
-		.key = key,
-		.content_type = "application/octet-stream",
-		.cache_control = CACHE_CONTROL,
-	};
+	char origin_key[KEY_SIZE];
 
-	if (!finish_compressor(content) || !finish_compressor(origin) || !add_origin(content, origin))
+	if (!finish_compressor(content) || !finish_compressor(origin))
 	{
 		snprintf(job->error, sizeof(job->error), "cannot compress %s: out of memory", name);
 		return false;
 	}
-	snprintf(key, sizeof(key), "%" PRId64 "/%s", session_id, name);
-	object.data = content->data;
-	object.len = content->len;
-	if (!is_still_ours(job) || !storage_put(job->storage, &object, job->error, sizeof(job->error)))
+	name_key(key, session_id, name);
+	name_origin_key(origin_key, session_id, name, content->data, content->len);
+	if (!put(job, origin_key, origin) || !put(job, key, content))
 		return false;
 	list(job, name);
 	ADD_METRIC(job->metrics->files, 1);
 	ADD_METRIC(job->metrics->file_bytes, uncompressed);
-	ADD_METRIC(job->metrics->stored_bytes, content->len);
 	return true;
 }
 
@@ -159,28 +155,6 @@ inflate(const uint8_t *frame, size_t frame_len, size_t *room, uint8_t **out, siz
 	return INFLATED;
 }
 
-static Inflated
-take_apart(const uint8_t *data, size_t len, size_t room, StoredObject *object)
-{
-	size_t content_len = ZSTD_findFrameCompressedSize(data, len);
-	const uint8_t *skipped = data + content_len;
-	size_t skipped_len;
-	Inflated result;
-
-	if (ZSTD_isError(content_len))
-		return INFLATED_DAMAGED;
-	result = inflate(data, content_len, &room, &object->content, &object->len);
-	if (result != INFLATED || content_len == len)
-		return result;
-	skipped_len = len - content_len;
-	if (skipped_len < SKIPPED_HEADER_SIZE + ORIGIN_TAG_SIZE || get_uint32(skipped) != SKIPPED_MAGIC ||
-		get_uint32(skipped + 4) != skipped_len - SKIPPED_HEADER_SIZE ||
-		memcmp(skipped + SKIPPED_HEADER_SIZE, ORIGIN_TAG, ORIGIN_TAG_SIZE) != 0)
-		return INFLATED_DAMAGED;
-	return inflate(skipped + SKIPPED_HEADER_SIZE + ORIGIN_TAG_SIZE, skipped_len - SKIPPED_HEADER_SIZE - ORIGIN_TAG_SIZE,
-				   &room, &object->origin, &object->origin_len);
-}
-
 /* What cannot be merged into is told, and stays as it is. */
 static StorageAnswer
 refuse(Job *job, const char *key, const char *reason)
@@ -191,25 +165,11 @@ refuse(Job *job, const char *key, const char *reason)
 	return STORAGE_FAILED;
 }
 
-StorageAnswer
-get_object(Job *job, int64_t session_id, const char *name, size_t max, StoredObject *object)
+/* Inflates what was read; STORAGE_THERE if it could. */
+static StorageAnswer
+inflate_read(Job *job, const char *key, const void *data, size_t data_len, size_t *room, uint8_t **out, size_t *len)
 {
-	char key[KEY_SIZE];
-	void *data;
-	size_t len;
-	Inflated inflated;
-	StorageAnswer answer;
-
-	*object = (StoredObject){0};
-	snprintf(key, sizeof(key), "%" PRId64 "/%s", session_id, name);
-	answer = storage_get(job->storage, key, max, &data, &len, job->error, sizeof(job->error));
-	if (answer == STORAGE_MISSING)
-		return is_listed(job, name) ? refuse(job, key, "is not in storage") : STORAGE_MISSING;
-	if (answer == STORAGE_FAILED)
-		return STORAGE_FAILED;
-	inflated = take_apart(data, len, max, object);
-	free(data);
-	switch (inflated)
+	switch (inflate(data, data_len, room, out, len))
 	{
 		case INFLATED_DAMAGED:
 			return refuse(job, key, "is damaged");
@@ -221,9 +181,44 @@ get_object(Job *job, int64_t session_id, const char *name, size_t max, StoredObj
 		case INFLATED:
 			break;
 	}
-	if (object->origin_len == 0)
-		return refuse(job, key, "was stored without its origin, by an older version");
 	return STORAGE_THERE;
+}
+
+static StorageAnswer
+get_origin(Job *job, const char *key, const char *origin_key, size_t *room, StoredObject *object)
+{
+	void *data;
+	size_t len;
+	StorageAnswer answer = storage_get(job->storage, origin_key, *room, &data, &len, job->error, sizeof(job->error));
+
+	if (answer == STORAGE_MISSING)
+		return refuse(job, key, "is not what was stored, or has lost its origin");
+	if (answer == STORAGE_THERE)
+		answer = inflate_read(job, origin_key, data, len, room, &object->origin, &object->origin_len);
+	free(data);
+	return answer;
+}
+
+StorageAnswer
+get_object(Job *job, int64_t session_id, const char *name, size_t max, StoredObject *object)
+{
+	char key[KEY_SIZE];
+	char origin_key[KEY_SIZE];
+	void *data;
+	size_t len;
+	StorageAnswer answer;
+
+	*object = (StoredObject){0};
+	name_key(key, session_id, name);
+	answer = storage_get(job->storage, key, max, &data, &len, job->error, sizeof(job->error));
+	if (answer == STORAGE_MISSING)
+		return is_listed(job, name) ? refuse(job, key, "is not in storage") : STORAGE_MISSING;
+	if (answer == STORAGE_FAILED)
+		return STORAGE_FAILED;
+	name_origin_key(origin_key, session_id, name, data, len);
+	answer = inflate_read(job, key, data, len, &max, &object->content, &object->len);
+	free(data);
+	return answer == STORAGE_THERE ? get_origin(job, key, origin_key, &max, object) : answer;
 }
 
 void

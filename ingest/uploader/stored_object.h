@@ -1,8 +1,10 @@
 /*
  * stored_object.h - the form of a recording's objects, in both directions
  *
- * A zstd frame with the size of its content, which is what players read.  Behind it, in a frame that decompressors pass
- * over, the origin: what is needed to merge into it what comes late (recording_file.h, images.c), compressed as well.
+ * A zstd frame with the size of its content, and nothing else: what players read.  What is needed to merge into it what
+ * comes late, its origin (recording_file.h, images.c), is an object beside it, compressed as well, whose name has the
+ * digest of the object.  It is put before, and stays when the object is replaced: whichever of several uploaders and
+ * tries an object is found to be from, the origin that tells of it is there, and no other is taken for it.
  */
 #ifndef OPENREPLAY_STORED_OBJECT_H
 #define OPENREPLAY_STORED_OBJECT_H
@@ -18,8 +20,8 @@ typedef struct StoredObject
 } StoredObject;
 
 /*
- * Puts what compressors hold under "<session>/<name>", counts it, and notes it in job->files.  False with job->error
- * set.
+ * Puts what compressors hold under "<session>/<name>", the origin first, counts it, and notes it in job->files.  False
+ * with job->error set.
  */
 extern bool put_object(Job *job, int64_t session_id, const char *name, Compressor *content, Compressor *origin,
 					   uint64_t uncompressed);

@@ -127,7 +127,7 @@ start_s3
 upload
 same "all goes well" "$code" 0
 like "three recordings" "$summary" "stored 3 recordings in 9 files*; removed 0; 0 failed"
-same "with no request too many" "$(requests)" "$(printf 'PUT 200 %.0s' $(seq 9) | sed 's/ $//')"
+same "with no request too many" "$(requests)" "$(printf 'PUT 200 %.0s' $(seq 18) | sed 's/ $//')"
 for each in $sessions; do
 	same "session $each" "$(whole "$each")" 0
 done
@@ -147,8 +147,8 @@ same "with a session token" "$code|$(whole "$session")" "0|0"
 requests > /dev/null
 again "$session"
 upload AWS_SECRET_ACCESS_KEY_FILE= AWS_SECRET_ACCESS_KEY=a-wrong-secret
-same "a wrong secret" "$code|$(sql -c "SELECT to_be_retried, last_error FROM openreplay.outbox_status")" \
-	"1|1|the storage answered PUT $session/devtools.mob with 403 SignatureDoesNotMatch: The request signature we calculated does not match the signature you provided."
+same "a wrong secret" "$code|$(sql -c "SELECT to_be_retried, last_error FROM openreplay.outbox_status" | sed -E 's/[0-9a-f]{16}\.origin/ORIGIN/')" \
+	"1|1|the storage answered PUT $session/devtools.mob.ORIGIN with 403 SignatureDoesNotMatch: The request signature we calculated does not match the signature you provided."
 same "is tried once" "$(requests)" "PUT 403"
 same "and not told to anybody" "$(grep -c a-wrong-secret "$work/log")" 0
 again "$session"
@@ -193,11 +193,11 @@ faults '[]'
 
 s3 DELETE "/mobs/$session/dom.mobs"
 sql -c "SELECT openreplay.retry_outbox()" > /dev/null
-faults '["pass", "hang"]'
+faults '["pass", "pass", "pass", "hang"]'
 upload S3_TIMEOUT=20 &
 upload_pid=$!
 for n in $(seq 100); do
-	[ "$(requests)" = "PUT 200 PUT hang" ] && break
+	[ "$(requests)" = "PUT 200 PUT 200 PUT 200 PUT hang" ] && break
 	sleep 0.1
 	grep -q . "$work/s3.out" || break
 done
@@ -233,24 +233,25 @@ requests > /dev/null
 tags > /dev/null
 again "$session"
 upload S3_PART_SIZE=5242880 'S3_TAGS=keep=180d&team=web%20shop'
-same "three parts" "$code|$(requests)" "0|PUT 200 PUT 200 PUT 200 POST 200 PUT 200 PUT 200 PUT 200 POST 200"
+same "three parts" "$code|$(requests)" "0|$(printf 'PUT 200 %.0s' $(seq 7))POST 200 PUT 200 PUT 200 PUT 200 POST 200"
 same "are one object" "$(parts)" t
 tags=$(tags)
-like "with its tags, and each other object with them" "$tags" "PUT /mobs/$session/devtools.mob *POST /mobs/$session/1760000000000_1.tar.zst keep=180d&team=web%20shop"
-same "which none lacks" "$(wc -l <<< "$tags")|$(grep -vc ' keep=180d&team=web%20shop$' <<< "$tags")" "4|0"
+like "with its tags, and each other object with them" "$tags" "PUT /mobs/$session/devtools.mob.*.origin *PUT /mobs/$session/devtools.mob *POST /mobs/$session/1760000000000_1.tar.zst keep=180d&team=web%20shop"
+same "which none lacks" "$(wc -l <<< "$tags")|$(grep -vc ' keep=180d&team=web%20shop$' <<< "$tags")" "8|0"
 s3 DELETE "/mobs/$session/1760000000000_1.tar.zst"
 again "$session"
-faults '["pass", "pass", "pass", 500, "pass", "cut", "pass", "pass", "cut answer"]'
+passes='"pass", "pass", "pass", "pass", "pass", "pass", "pass"'
+faults "[$passes, 500, \"pass\", \"cut\", \"pass\", \"pass\", \"cut answer\"]"
 upload S3_PART_SIZE=5242880
 same "with faults" "$code|$(parts)" "0|t"
 s3 DELETE "/mobs/$session/1760000000000_1.tar.zst"
 requests > /dev/null
 again "$session"
-faults '["pass", "pass", "pass", "pass", "pass", 500, 500, 500, 500]'
+faults "[$passes, \"pass\", \"pass\", 500, 500, 500, 500]"
 upload S3_PART_SIZE=5242880
 # s3rver does not know that request
 same "parts of a failed upload are given up" "$code|$(requests)" \
-	"1|PUT 200 PUT 200 PUT 200 POST 200 PUT 200 PUT 500 PUT 500 PUT 500 PUT 500 DELETE 405"
+	"1|$(printf 'PUT 200 %.0s' $(seq 7))POST 200 PUT 200 PUT 500 PUT 500 PUT 500 PUT 500 DELETE 405"
 same "and nothing is there" "$(s3 HEAD "/mobs/$session/1760000000000_1.tar.zst" -I -o /dev/null -w '%{http_code}')" 404
 sql -c "SELECT openreplay.retry_outbox()" > /dev/null
 upload S3_PART_SIZE=5242880
@@ -346,7 +347,7 @@ same "and the others are there" "$(whole "${sessions##*$'\n'}")" 0
 last=${sessions##*$'\n'}
 sql -c "DELETE FROM openreplay.outbox" -c "SELECT openreplay.queue_recordings(ARRAY[$last])" > /dev/null
 requests > /dev/null
-faults '["pass", "hang"]'
+faults '["pass", "pass", "pass", "hang"]'
 upload S3_TIMEOUT=3 > /dev/null &
 upload_pid=$!
 seen=
@@ -360,6 +361,8 @@ sql -c "UPDATE openreplay.outbox SET claimed_by = 'another'" -c "DELETE FROM pub
 s3 DELETE "/mobs/$last/devtools.mob"
 s3 DELETE "/mobs/$last/dom.mobs"
 s3 DELETE "/mobs/$last/dom.mobe"
+s3 GET "/mobs?list-type=2&prefix=$last%2F" | grep -o '<Key>[^<]*' | cut -c6- > "$work/origins"
+while read -r key; do s3 DELETE "/mobs/$key"; done < "$work/origins"
 wait "$upload_pid"
 like "it puts no more" "$seen $(requests)" "*hang*PUT 200 GET 200 DELETE 204 GET 200"
 same "and leaves nothing of a deleted session" "$(s3 GET "/mobs?list-type=2&prefix=$last%2F" | grep -c '<Key>')" 0
@@ -368,6 +371,11 @@ same "and leaves nothing of a deleted session" "$(s3 GET "/mobs?list-type=2&pref
 
 late=$(sql -c "SELECT min(session_id) FROM public.sessions")
 objects='dom.mobs dom.mobe devtools.mob'
+# keys: of all its objects, with their origins
+keys()
+{
+	s3 GET "/mobs?list-type=2&prefix=$late%2F" | grep -o '<Key>[^<]*' | cut -d/ -f2
+}
 # hashes: of the session's objects
 hashes()
 {
@@ -382,20 +390,21 @@ all=$(hashes)
 for file in $objects; do
 	s3 GET "/mobs/$late/$file" > "$work/$file"
 done
-same "the player's decompressor passes over what is for merging" "$(cd "$here" && node inflate.mjs "$work/dom.mobs" | sha256sum)" \
+same "the player's decompressor reads it" "$(cd "$here" && node inflate.mjs "$work/dom.mobs" | sha256sum)" \
 	"$(sql -c "SELECT encode(openreplay.recording($late), 'base64')" | base64 -d | sha256sum)"
 # a third is taken away, the rest stored and dropped
 sql -c "CREATE TABLE late AS SELECT seq AS n, kind, openreplay.decompress_body(body) AS body FROM openreplay.batches WHERE session_id = $late AND kind <> 's' AND seq % 3 = 1" \
 	-c "DELETE FROM openreplay.batches WHERE session_id <> $late OR seq IN (SELECT n FROM late)" -c "SELECT openreplay.queue_recordings(ARRAY[$late])" > /dev/null
 upload
-for file in $objects; do
+before=$(keys)
+for file in $before; do
 	s3 GET "/mobs/$late/$file" > "$work/before.$file"
 done
 # put_back: the objects as they were before the merge, which is to be done once more
 put_back()
 {
 	local file
-	for file in $objects; do
+	for file in $before; do
 		curl -s -X PUT --data-binary "@$work/before.$file" "$(sql -c "SELECT openreplay.sign_url('PUT', '$late/$file')")"
 	done
 	sql -c "SELECT openreplay.queue_recordings(ARRAY[$late])" > /dev/null
@@ -408,15 +417,15 @@ sql -c "SELECT openreplay.append_batch($late, body, now(), kind) FROM late ORDER
 same "they are gone" "$(sql -c "SELECT batches_gone FROM openreplay.stored_recordings WHERE session_id = $late")" t
 requests > /dev/null
 upload
-same "each object is read once and put once" "$code|$(requests)" "0|GET 200 GET 200 GET 200 PUT 200 PUT 200 PUT 200"
+same "each object is read once and put once" "$code|$(requests)" "0|$(printf 'GET 200 %.0s' $(seq 6))PUT 200 PUT 200 PUT 200 PUT 200 PUT 200 PUT 200"
 same "and is that of all at once" "$(hashes)" "$all"
 put_back
-faults '[503, "cut", "cut answer", "pass", "hang", "pass", "pass", "cut answer"]'
+faults '[503, "cut", "cut answer", "pass", "hang", "pass", "pass", "cut answer", "pass", "pass", "cut answer", "hang", "pass", 503]'
 upload S3_TIMEOUT=1
 same "whatever the storage does" "$code|$(hashes)" "0|$all"
 # killed between two objects
 put_back
-faults '["pass", "pass", "pass", "pass", "pass", 500, 500, 500, 500]'
+faults "[$passes, \"pass\", \"pass\", \"pass\", 500, 500, 500, 500]"
 upload
 same "two objects are put, the third is not" "$code|$(sql -c "SELECT to_be_retried FROM openreplay.outbox_status")" "1|1"
 sql -c "SELECT openreplay.retry_outbox()" > /dev/null
@@ -425,7 +434,7 @@ upload
 same "later it is" "$code|$(hashes)" "0|$all"
 # An uploader is stuck while another is given its recording, and stores it with more; then it goes on, and replaces an object of that.
 put_back
-faults '["pass", "pass", "pass", "hang"]'
+faults "[$passes, \"hang\"]"
 upload S3_TIMEOUT=3 &
 upload_pid=$!
 seen=
@@ -437,7 +446,7 @@ done
 sql -c "UPDATE openreplay.outbox SET claimed_by = 'another'" -c "DELETE FROM openreplay.outbox"
 wait "$upload_pid"
 # shellcheck disable=SC2086 # words
-same "what it replaced it stores once more" "$(echo $seen $(requests))" "GET 200 GET 200 GET 200 PUT hang PUT 200 GET 200 GET 200 GET 200 PUT 200 PUT 200 PUT 200"
+same "what it replaced it stores once more" "$(echo $seen $(requests))" "$(printf 'GET 200 %.0s' $(seq 6))PUT 200 PUT hang PUT 200 $(printf 'GET 200 %.0s' $(seq 6))$(printf ' PUT 200%.0s' $(seq 6) | cut -c2-)"
 same "so that all is there" "$(hashes)|$(sql -c "SELECT count(*) FROM openreplay.outbox")" "$all|0"
 # what is not there, and what is not told
 put_back
