@@ -5897,7 +5897,7 @@ COMMENT ON FUNCTION openreplay.try_card(integer, jsonb, integer) IS
 	'"series": [{"name", "filter": as for openreplay.search_sessions()}], "filters": more for every series; "limit", "page"; "generation": 1 or 2, for cards that do not tell by themselves}. viewer_id: whose marks and private things count. Raises invalid_parameter_value with a hint that lists what is allowed.';
 
 CREATE FUNCTION openreplay.explain_card(project_id integer, card jsonb) RETURNS SETOF text
-LANGUAGE c STRICT ROWS 30 SET search_path = pg_catalog, pg_temp SET enable_partitionwise_join = on AS 'MODULE_PATHNAME', 'openreplay_explain_card';
+LANGUAGE c STRICT ROWS 30 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_explain_card';
 COMMENT ON FUNCTION openreplay.explain_card(integer, jsonb) IS
 	'The plan by which the chart of a card is made: which months it reads and which indexes it uses.';
 
@@ -6078,7 +6078,7 @@ COMMENT ON FUNCTION openreplay.journey(integer, jsonb) IS
 -- ---- maps ----
 
 CREATE FUNCTION openreplay.heatmap_points(project_id integer, request jsonb) RETURNS TABLE (normalized_x numeric, normalized_y numeric)
-LANGUAGE c STABLE ROWS 500 SET search_path = pg_catalog, pg_temp SET enable_partitionwise_join = on AS 'MODULE_PATHNAME', 'openreplay_heatmap_points';
+LANGUAGE c STABLE ROWS 500 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_heatmap_points';
 COMMENT ON FUNCTION openreplay.heatmap_points(integer, jsonb) IS
 	'Where pages were clicked, in percent of the document, at most 500 points, the earliest: {"url": a path, "operator": startsWith (the default), is, contains or endsWith, "startTimestamp", "endTimestamp", "filters": as for openreplay.search_sessions(), "clickRage": only clicks with which a click rage begins}. No url, no points.';
 
@@ -6102,12 +6102,12 @@ COMMENT ON FUNCTION openreplay.session_clickmap(bigint, text) IS 'Which elements
 -- ---- predefined cards ----
 
 CREATE FUNCTION openreplay.card_points(project_id integer, card jsonb) RETURNS TABLE ("timestamp" bigint, value float8)
-LANGUAGE c STABLE ROWS 100 SET search_path = pg_catalog, pg_temp SET enable_partitionwise_join = on AS 'MODULE_PATHNAME', 'openreplay_card_points';
+LANGUAGE c STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_card_points';
 COMMENT ON FUNCTION openreplay.card_points(integer, jsonb) IS
 	'The course of a card that is one figure, such as {"metricType": "webVitals", "metricOf": "avgPageLoadTime"}: milliseconds where it is a time, bytes where it is memory. Buckets without anything have 0.';
 
 CREATE FUNCTION openreplay.card_value(project_id integer, card jsonb, OUT value float8, OUT previous float8, OUT progress float8, OUT unit text) RETURNS SETOF record
-LANGUAGE c STABLE ROWS 1 SET search_path = pg_catalog, pg_temp SET enable_partitionwise_join = on AS 'MODULE_PATHNAME', 'openreplay_card_value';
+LANGUAGE c STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_card_value';
 COMMENT ON FUNCTION openreplay.card_value(integer, jsonb) IS
 	'The figure of such a card and that of the equally long period before; progress: by how many percent of the present figure it fell. previous and progress are null for figures that the web frontend does not compare.';
 
@@ -6138,7 +6138,7 @@ COMMENT ON AGGREGATE openreplay.vitals(integer, integer, integer, integer, text)
 
 CREATE FUNCTION openreplay.web_vitals(project_id integer, card jsonb)
 RETURNS TABLE (metric text, pages bigint, min float8, avg float8, max float8, p50 float8, p75 float8, p90 float8, status text)
-LANGUAGE c STABLE ROWS 7 SET search_path = pg_catalog, pg_temp SET enable_partitionwise_join = on AS 'MODULE_PATHNAME', 'openreplay_web_vitals';
+LANGUAGE c STABLE ROWS 7 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_web_vitals';
 COMMENT ON FUNCTION openreplay.web_vitals(integer, jsonb) IS
 	'The rows of a card {"metricType": "webVital", "metricOf": "webVitalUrl"}: web vitals of the pages of the first series'' sessions, milliseconds, cls in hundredths. status: how the 75th percentile is rated, good, medium or bad; null: no page has it.';
 
@@ -6150,43 +6150,43 @@ COMMENT ON FUNCTION openreplay.web_vitals(integer, jsonb) IS
  */
 CREATE FUNCTION openreplay.retention(project_id integer, card jsonb)
 RETURNS TABLE (first_week bigint, week integer, users bigint, share float8)
-LANGUAGE c STABLE ROWS 55 SET search_path = pg_catalog, pg_temp SET enable_partitionwise_join = on AS 'MODULE_PATHNAME', 'openreplay_retention';
+LANGUAGE c STABLE ROWS 55 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_retention';
 COMMENT ON FUNCTION openreplay.retention(integer, jsonb) IS
 	'Users by the week, of UTC and from Monday, in which they were first seen, for ten weeks from that of the card''s startTimestamp: how many of them were there so many weeks later, and that in percent. Whoever was seen before is not counted. The card is {"metricType": "retention", "metricOf": "userCount" or "acquisition"}; first_week 0 is the former''s chart.';
 
 CREATE FUNCTION openreplay.stickiness(project_id integer, card jsonb)
 RETURNS TABLE (days bigint, users bigint, share float8)
-LANGUAGE c STABLE ROWS 30 SET search_path = pg_catalog, pg_temp SET enable_partitionwise_join = on AS 'MODULE_PATHNAME', 'openreplay_stickiness';
+LANGUAGE c STABLE ROWS 30 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_stickiness';
 COMMENT ON FUNCTION openreplay.stickiness(integer, jsonb) IS
 	'On how many days, of UTC, users were active in the card''s range, and that in percent of all its users: {"metricType": "stickiness", "metricOf": "userCount"}.';
 
 CREATE FUNCTION openreplay.users_active(project_id integer, card jsonb)
 RETURNS TABLE ("timestamp" bigint, users bigint)
-LANGUAGE c STABLE ROWS 100 SET search_path = pg_catalog, pg_temp SET enable_partitionwise_join = on AS 'MODULE_PATHNAME', 'openreplay_users_active';
+LANGUAGE c STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_users_active';
 COMMENT ON FUNCTION openreplay.users_active(integer, jsonb) IS
 	'How many users there were on each day of UTC, or each week from Monday with {"granularity": "week"} in the card; the card is {"metricType": "stickiness", "metricOf": "userCount"}.';
 
 CREATE FUNCTION openreplay.users_slipping(project_id integer, card jsonb)
 RETURNS TABLE (user_id text, last_ts bigint, sessions bigint)
-LANGUAGE c STABLE ROWS 200 SET search_path = pg_catalog, pg_temp SET enable_partitionwise_join = on AS 'MODULE_PATHNAME', 'openreplay_users_slipping';
+LANGUAGE c STABLE ROWS 200 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_users_slipping';
 COMMENT ON FUNCTION openreplay.users_slipping(integer, jsonb) IS
 	'Users of the card''s range whose last session there began more than seven days before its end, the last one first; limit and page are the card''s.';
 
 CREATE FUNCTION openreplay.feature_usage(project_id integer, card jsonb)
 RETURNS TABLE (value text, users bigint, popularity float8, uses bigint, frequency float8, intensity float8)
-LANGUAGE c STABLE ROWS 7 SET search_path = pg_catalog, pg_temp SET enable_partitionwise_join = on AS 'MODULE_PATHNAME', 'openreplay_feature_usage';
+LANGUAGE c STABLE ROWS 7 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_feature_usage';
 COMMENT ON FUNCTION openreplay.feature_usage(integer, jsonb) IS
 	'The seven features that are used most: values of the events that the first series begins with, clicks if it has none. popularity: percent of the users that use any; frequency: percent of all uses; intensity: uses in a session that has any.';
 
 CREATE FUNCTION openreplay.feature_adoption(project_id integer, card jsonb)
 RETURNS TABLE (users bigint, all_users bigint, adoption float8)
-LANGUAGE c STABLE ROWS 1 SET search_path = pg_catalog, pg_temp SET enable_partitionwise_join = on AS 'MODULE_PATHNAME', 'openreplay_feature_adoption';
+LANGUAGE c STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_feature_adoption';
 COMMENT ON FUNCTION openreplay.feature_adoption(integer, jsonb) IS
 	'How many of the users of the card''s range have a session that the first series finds, and that in percent.';
 
 CREATE FUNCTION openreplay.feature_users(project_id integer, card jsonb)
 RETURNS TABLE (user_id text, uses bigint, sessions bigint)
-LANGUAGE c STABLE ROWS 10 SET search_path = pg_catalog, pg_temp SET enable_partitionwise_join = on AS 'MODULE_PATHNAME', 'openreplay_feature_users';
+LANGUAGE c STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_feature_users';
 COMMENT ON FUNCTION openreplay.feature_users(integer, jsonb) IS
 	'The ten users with the most events that the first series asks for; with the most sessions, if it asks for none.';
 
@@ -6194,7 +6194,7 @@ COMMENT ON FUNCTION openreplay.feature_users(integer, jsonb) IS
 
 CREATE FUNCTION openreplay.insights(project_id integer, card jsonb)
 RETURNS TABLE (category text, name text, value bigint, old_value bigint, ratio float8, change float8)
-LANGUAGE c STABLE ROWS 40 SET search_path = pg_catalog, pg_temp SET enable_partitionwise_join = on AS 'MODULE_PATHNAME', 'openreplay_insights';
+LANGUAGE c STABLE ROWS 40 SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'openreplay_insights';
 COMMENT ON FUNCTION openreplay.insights(integer, jsonb) IS
 	'What goes wrong most in the card''s range, ten names a category: errors by name and message, failed requests by host (network), click rages by what is clicked (rage), slow or missing files, memory and processor by kind (resources). ratio: percent of the category; change: percent against the equally long period before, null for what is new. The card is {"metricType": "insights", "metricOf": "issueCategories", "metricValue": categories}.';
 

@@ -80,8 +80,5 @@ openreplay_issue_sessions(PG_FUNCTION_ARGS)
 	card = get_card_argument(fcinfo);
 	plan_by_month(sql, card);
 	get_issue_card(card)->add_sessions(sql, card, text_to_cstring(PG_GETARG_TEXT_PP(2)));
-	SPI_connect();
-	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
-	SPI_finish();
-	return (Datum) 0;
+	return sql_return_rows(sql, fcinfo);
 }

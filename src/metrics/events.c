@@ -213,10 +213,7 @@ openreplay_search_events(PG_FUNCTION_ARGS)
 	*list.sessions = *list.filter;
 	list.sessions->nevents = 0;
 	add_list(sql, &list);
-	SPI_connect();
-	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
-	SPI_finish();
-	return (Datum) 0;
+	return sql_return_rows(sql, fcinfo);
 }
 
 /* ---- issues ------------------------------------------------------------------------------------------------------ */
@@ -294,8 +291,5 @@ openreplay_search_issues(PG_FUNCTION_ARGS)
 	sql_bigint(sql, limit);
 	sql_add(sql, " OFFSET ");
 	sql_bigint(sql, (page - 1) * limit);
-	SPI_connect();
-	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
-	SPI_finish();
-	return (Datum) 0;
+	return sql_return_rows(sql, fcinfo);
 }

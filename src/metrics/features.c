@@ -74,6 +74,7 @@ openreplay_feature_usage(PG_FUNCTION_ARGS)
 	card = get_card_argument(fcinfo);
 	if (card == NULL)
 		return (Datum) 0;
+	plan_by_month(sql, card);
 	filter = filter_of_users(card, card->from_ts, card->to_ts);
 	if (positive_events(filter, &n) != NULL && n > 0 && values[positive_events(filter, &n)->kind] != NULL)
 		event = positive_events(filter, &n);
@@ -96,10 +97,7 @@ openreplay_feature_usage(PG_FUNCTION_ARGS)
 		"t.uses::float8, sum(p.uses)::float8 / sum(p.sessions)::float8 FROM person p, total t "
 		"GROUP BY p.value, t.users, t.uses ORDER BY 4 DESC, 1 LIMIT %d",
 		TOP_VALUES);
-	SPI_connect();
-	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
-	SPI_finish();
-	return (Datum) 0;
+	return sql_return_rows(sql, fcinfo);
 }
 
 /* feature_adoption(project_id integer, card jsonb) */
@@ -114,6 +112,7 @@ openreplay_feature_adoption(PG_FUNCTION_ARGS)
 	card = get_card_argument(fcinfo);
 	if (card == NULL)
 		return (Datum) 0;
+	plan_by_month(sql, card);
 	everybody = all_sessions(card);
 	everybody->population = FILTER_COUNTED;
 	set_filter_range(everybody, card->from_ts, card->to_ts, true);
@@ -123,10 +122,7 @@ openreplay_feature_adoption(PG_FUNCTION_ARGS)
 	sql_add(sql, ") AS x) AS f, (SELECT count(*) AS n FROM (SELECT DISTINCT s.user_id FROM ");
 	add_sessions_of_users(sql, everybody);
 	sql_add(sql, ") AS x) AS a");
-	SPI_connect();
-	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
-	SPI_finish();
-	return (Datum) 0;
+	return sql_return_rows(sql, fcinfo);
 }
 
 /* feature_users(project_id integer, card jsonb) */
@@ -140,12 +136,10 @@ openreplay_feature_users(PG_FUNCTION_ARGS)
 	card = get_card_argument(fcinfo);
 	if (card == NULL)
 		return (Datum) 0;
+	plan_by_month(sql, card);
 	sql_add(sql, "SELECT u.user_id, sum(u.uses)::bigint, count(*) FROM (SELECT x.user_id, x.session_id, count(*) AS "
 				 "uses FROM (");
 	add_uses(sql, filter_of_users(card, card->from_ts, card->to_ts));
 	sql_add(sql, ") AS x GROUP BY 1, 2) AS u GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT %d", TOP_USERS);
-	SPI_connect();
-	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
-	SPI_finish();
-	return (Datum) 0;
+	return sql_return_rows(sql, fcinfo);
 }

@@ -388,10 +388,7 @@ openreplay_funnel(PG_FUNCTION_ARGS)
 				 ", v.item ->> 'operator', ARRAY(SELECT jsonb_array_elements_text(" STAGE_VALUES ")), " STAGE_FILTERS
 				 ", v.reached, 100::float8 * (v.before - v.reached) / nullif(v.before, 0) FROM stages AS v ORDER BY "
 				 "v.path COLLATE \"C\", v.stage");
-	SPI_connect();
-	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
-	SPI_finish();
-	return (Datum) 0;
+	return sql_return_rows(sql, fcinfo);
 }
 
 /* funnel_sessions(project_id integer, card jsonb, stage integer, dropped boolean) */
@@ -419,8 +416,5 @@ openreplay_funnel_sessions(PG_FUNCTION_ARGS)
 		sql_add(sql, ") r WHERE r.stage = %d ORDER BY r.session_id", stage - 1);
 	else
 		sql_add(sql, ") r WHERE r.stage >= %d ORDER BY r.session_id", stage);
-	SPI_connect();
-	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
-	SPI_finish();
-	return (Datum) 0;
+	return sql_return_rows(sql, fcinfo);
 }

@@ -144,8 +144,5 @@ openreplay_funnel_issues(PG_FUNCTION_ARGS)
 	add_with_funnel_sessions(sql, funnel);
 	add_issues(sql, funnel);
 	sql_add(sql, " ORDER BY i.affected DESC, i.type, i.context_string");
-	SPI_connect();
-	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
-	SPI_finish();
-	return (Datum) 0;
+	return sql_return_rows(sql, fcinfo);
 }

@@ -339,6 +339,7 @@ openreplay_heatmap_points(PG_FUNCTION_ARGS)
 	url = parse_url(&request->root);
 	if (url == NULL)
 		return (Datum) 0;
+	sql->by_month = true;
 	sql_add(sql, "SELECT e.normalized_x, e.normalized_y FROM ");
 	add_clicks(sql, filter);
 	sql_add(sql, " AND e.normalized_x IS NOT NULL AND e.normalized_y IS NOT NULL AND ");
@@ -348,8 +349,5 @@ openreplay_heatmap_points(PG_FUNCTION_ARGS)
 				" AND EXISTS (SELECT FROM events_common.issues o JOIN public.issues d ON d.issue_id = o.issue_id WHERE "
 				"o.session_id = e.session_id AND o.\"timestamp\" = e.\"timestamp\" AND d.type = 'click_rage')");
 	sql_add(sql, " ORDER BY e.\"timestamp\", e.session_id, e.message_id LIMIT %d", MAX_POINTS);
-	SPI_connect();
-	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
-	SPI_finish();
-	return (Datum) 0;
+	return sql_return_rows(sql, fcinfo);
 }

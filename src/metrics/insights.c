@@ -119,11 +119,9 @@ openreplay_insights(PG_FUNCTION_ARGS)
 	card = get_card_argument(fcinfo);
 	if (card == NULL)
 		return (Datum) 0;
+	plan_by_month(sql, card);
 	sql_add(sql, "SELECT i.category, i.name, i.value, i.old_value, i.ratio, i.change FROM (");
 	add_insights(sql, card);
 	sql_add(sql, ") AS i ORDER BY i.place, i.value DESC, i.name");
-	SPI_connect();
-	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
-	SPI_finish();
-	return (Datum) 0;
+	return sql_return_rows(sql, fcinfo);
 }

@@ -301,10 +301,7 @@ openreplay_sessions_of_card(PG_FUNCTION_ARGS)
 		add_search_arguments(sql, card, &card->series[i], session_options);
 		sql_add(sql, ") AS f");
 	}
-	SPI_connect();
-	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
-	SPI_finish();
-	return (Datum) 0;
+	return sql_return_rows(sql, fcinfo);
 }
 
 /* card_errors(project_id integer, card jsonb, viewer_id integer) */

@@ -287,13 +287,11 @@ openreplay_card_points(PG_FUNCTION_ARGS)
 	card = get_card_argument(fcinfo);
 	if (card == NULL)
 		return (Datum) 0;
+	plan_by_month(sql, card);
 	sql_add(sql, "SELECT x.t, x.v FROM (");
 	add_figure_row(sql, card, figure_of_card(card), false);
 	sql_add(sql, ") AS f, unnest(f.times, f.points) AS x (t, v) ORDER BY x.t");
-	SPI_connect();
-	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
-	SPI_finish();
-	return (Datum) 0;
+	return sql_return_rows(sql, fcinfo);
 }
 
 /* card_value(project_id integer, card jsonb) */
@@ -308,13 +306,11 @@ openreplay_card_value(PG_FUNCTION_ARGS)
 	card = get_card_argument(fcinfo);
 	if (card == NULL)
 		return (Datum) 0;
+	plan_by_month(sql, card);
 	figure = figure_of_card(card);
 	sql_add(sql, "SELECT f.value, f.previous, f.progress, '%s'::text FROM (",
 			figure->unit[0] == '\0' ? "ms" : figure->unit);
 	add_figure_row(sql, card, figure, true);
 	sql_add(sql, ") AS f");
-	SPI_connect();
-	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
-	SPI_finish();
-	return (Datum) 0;
+	return sql_return_rows(sql, fcinfo);
 }

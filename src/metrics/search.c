@@ -410,10 +410,7 @@ openreplay_matching_sessions(PG_FUNCTION_ARGS)
 	add_sessions(sql, filter, filter->nevents > 0);
 	sql_add(sql, " WHERE ");
 	add_sessions_where(sql, filter);
-	SPI_connect();
-	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
-	SPI_finish();
-	return (Datum) 0;
+	return sql_return_rows(sql, fcinfo);
 }
 
 /* check_filter(project_id integer, filter jsonb) */

@@ -190,6 +190,15 @@ sql_return(Sql *sql, ReturnSetInfo *result)
 	destination->rDestroy(destination);
 }
 
+Datum
+sql_return_rows(Sql *sql, FunctionCallInfo fcinfo)
+{
+	SPI_connect();
+	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
+	SPI_finish();
+	return (Datum) 0;
+}
+
 Portal
 sql_open(Sql *sql)
 {

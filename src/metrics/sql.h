@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "executor/spi.h"
+#include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "nodes/execnodes.h"
 
@@ -47,6 +48,8 @@ extern Datum sql_run_jsonb(Sql *sql, MemoryContext context, bool *isnull);
 
 /* The same as sql_run(), with its rows as those that a function returns; columns have to be of the function's types. */
 extern void sql_return(Sql *sql, ReturnSetInfo *result);
+/* The same within an SPI connection of its own; what such a function returns after InitMaterializedSRF(). */
+extern Datum sql_return_rows(Sql *sql, FunctionCallInfo fcinfo);
 
 /* Opens a cursor on it, which sees what the transaction has done so far. */
 extern Portal sql_open(Sql *sql);

@@ -175,8 +175,5 @@ openreplay_table_values(PG_FUNCTION_ARGS)
 		add_page_condition(sql, card);
 	}
 	sql_add(sql, ") AS t ORDER BY t.n, t.path COLLATE \"C\", t.place");
-	SPI_connect();
-	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
-	SPI_finish();
-	return (Datum) 0;
+	return sql_return_rows(sql, fcinfo);
 }

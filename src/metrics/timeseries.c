@@ -153,10 +153,7 @@ openreplay_timeseries(PG_FUNCTION_ARGS)
 	add_points(sql, card, false);
 	sql_add(sql, ") AS p");
 	add_row_order(sql, card);
-	SPI_connect();
-	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
-	SPI_finish();
-	return (Datum) 0;
+	return sql_return_rows(sql, fcinfo);
 }
 
 /* The same card, of a range as long, up to where its own begins. */
@@ -218,8 +215,5 @@ openreplay_compare_timeseries(PG_FUNCTION_ARGS)
 	add_comparison(sql, card, before, false);
 	sql_add(sql, ") AS p");
 	add_row_order(sql, card);
-	SPI_connect();
-	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
-	SPI_finish();
-	return (Datum) 0;
+	return sql_return_rows(sql, fcinfo);
 }

@@ -133,15 +133,13 @@ openreplay_retention(PG_FUNCTION_ARGS)
 	card = get_card_argument(fcinfo);
 	if (card == NULL)
 		return (Datum) 0;
+	plan_by_month(sql, card);
 	sql_add(sql, "SELECT ");
 	add_week_time(sql, card, "c.first_week");
 	sql_add(sql, ", c.week, c.users, c.share FROM (");
 	add_cohorts(sql, card, WEEKS);
 	sql_add(sql, ") AS c ORDER BY c.first_week, c.week");
-	SPI_connect();
-	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
-	SPI_finish();
-	return (Datum) 0;
+	return sql_return_rows(sql, fcinfo);
 }
 
 /* ---- stickiness -------------------------------------------------------------------------------------------------- */
@@ -186,13 +184,11 @@ openreplay_stickiness(PG_FUNCTION_ARGS)
 	card = get_card_argument(fcinfo);
 	if (card == NULL)
 		return (Datum) 0;
+	plan_by_month(sql, card);
 	sql_add(sql, "SELECT d.days, d.users, d.share FROM (");
 	add_active_days(sql, card);
 	sql_add(sql, ") AS d ORDER BY d.days");
-	SPI_connect();
-	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
-	SPI_finish();
-	return (Datum) 0;
+	return sql_return_rows(sql, fcinfo);
 }
 
 /* ---- who is there, who is not any more --------------------------------------------------------------------------- */
@@ -211,6 +207,7 @@ openreplay_users_active(PG_FUNCTION_ARGS)
 	card = get_card_argument(fcinfo);
 	if (card == NULL)
 		return (Datum) 0;
+	plan_by_month(sql, card);
 	granularity = get_text(card->root, "granularity", NULL);
 	if (granularity != NULL && strcmp(granularity, "week") == 0)
 		length = WEEK_MS;
@@ -237,10 +234,7 @@ openreplay_users_active(PG_FUNCTION_ARGS)
 	sql_add(sql, ") / ");
 	sql_bigint(sql, length);
 	sql_add(sql, " ORDER BY 1");
-	SPI_connect();
-	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
-	SPI_finish();
-	return (Datum) 0;
+	return sql_return_rows(sql, fcinfo);
 }
 
 /* users_slipping(project_id integer, card jsonb) */
@@ -254,6 +248,7 @@ openreplay_users_slipping(PG_FUNCTION_ARGS)
 	card = get_card_argument(fcinfo);
 	if (card == NULL)
 		return (Datum) 0;
+	plan_by_month(sql, card);
 	sql_add(sql, "SELECT s.user_id, max(s.start_ts), count(*) FROM ");
 	add_sessions_of_users(sql, filter_of_users(card, card->from_ts, card->to_ts));
 	sql_add(sql, " GROUP BY 1 HAVING max(s.start_ts) < ");
@@ -262,8 +257,5 @@ openreplay_users_slipping(PG_FUNCTION_ARGS)
 	sql_bigint(sql, card->limit);
 	sql_add(sql, " OFFSET ");
 	sql_bigint(sql, (int64) (card->page - 1) * card->limit);
-	SPI_connect();
-	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
-	SPI_finish();
-	return (Datum) 0;
+	return sql_return_rows(sql, fcinfo);
 }

@@ -72,12 +72,10 @@ openreplay_web_vitals(PG_FUNCTION_ARGS)
 	card = get_card_argument(fcinfo);
 	if (card == NULL)
 		return (Datum) 0;
+	plan_by_month(sql, card);
 	sql_add(sql, "SELECT f.name, f.n::bigint, f.min, f.avg, f.max, f.p50, f.p75, f.p90, CASE WHEN f.n > 0 THEN " RATED(
 					 "p75") " END FROM (");
 	add_vitals(sql, card);
 	sql_add(sql, ") AS f ORDER BY f.place");
-	SPI_connect();
-	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
-	SPI_finish();
-	return (Datum) 0;
+	return sql_return_rows(sql, fcinfo);
 }

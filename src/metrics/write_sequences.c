@@ -186,10 +186,7 @@ openreplay_plain_events(PG_FUNCTION_ARGS)
 			return (Datum) 0;
 		add_plain_events(sql, PG_GETARG_DATUM(0), ids[0], ids[n - 1]);
 	}
-	SPI_connect();
-	sql_return(sql, (ReturnSetInfo *) fcinfo->resultinfo);
-	SPI_finish();
-	return (Datum) 0;
+	return sql_return_rows(sql, fcinfo);
 }
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
